@@ -12,7 +12,9 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local.refusals import Refusal
+from schemas.topics import TOPICS
 from services.common.kafka import client_options
+from services.common.topics import create_topics
 from tests.rig import databases, parts
 from tests.rig.databases import Database
 from tests.rig.servers import make_kafka, make_postgres, running
@@ -77,9 +79,6 @@ async def database(postgres: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def topics(kafka: KafkaRig, database: Database) -> AsyncIterator[Topics]:
     """Fresh topics of this test alone, with their position rows at 0 in its database."""
-    from schemas.topics import TOPICS
-    from services.common.topics import create_topics
-
     prefix = f"t{secrets.token_hex(4)}-"
     await create_topics(kafka.bootstrap, database.owner_url, prefix)
     yield Topics(kafka.bootstrap, prefix)

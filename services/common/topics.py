@@ -13,6 +13,7 @@ from schemas.topics import TOPICS, Topic
 from services.common.kafka import MAX_MESSAGE_BYTES, client_options
 
 _ALREADY_EXISTS: Final = 36
+_REPLICAS: Final = 3  # with acks=all and one fewer in sync: no acknowledged event is lost with one broker
 
 # A position is only ever made at 0: where records are missing before the log's start, that is a gap to be told.
 _ADD_POSITION: Final = """
@@ -47,13 +48,10 @@ def positions(topics: Iterable[Topic], prefix: str = "") -> list[tuple[str, int]
 
 
 async def _create(admin: AIOKafkaAdminClient, topics: Iterable[Topic], prefix: str) -> None:
+    replicas = min(_REPLICAS, len((await admin.describe_cluster())["brokers"]))
+    safety = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "min.insync.replicas": str(max(1, replicas - 1))}
     wanted = [
-        NewTopic(
-            prefix + topic.name,
-            topic.partitions,
-            replication_factor=-1,  # the broker's default
-            topic_configs={"max.message.bytes": str(MAX_MESSAGE_BYTES), **topic.config},
-        )
+        NewTopic(prefix + topic.name, topic.partitions, replicas, topic_configs={**safety, **topic.config})
         for topic in topics
     ]
     answer = await admin.create_topics(wanted)
