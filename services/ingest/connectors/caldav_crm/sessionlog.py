@@ -1,0 +1,91 @@
+"""The log of a session: lines logged while it runs, by whatever module, go to it, each with the side it came from."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, Protocol
+
+from schemas.events import LogLevel
+
+_OURS: Final = __name__.rpartition(".")[0]
+
+# The first prefix that fits names the source. vdirsyncer talks to the calendar by these two modules.
+_SOURCES: Final = (
+    ("vdirsyncer.storage", "mail"),
+    ("vdirsyncer.http", "mail"),
+    ("vdirsyncer", "engine"),
+    (f"{_OURS}.calendar", "mail"),
+    (f"{_OURS}.crm", "crm"),
+    (f"{_OURS}.passes", "engine"),
+    (_OURS, "agent"),
+)
+
+# vdirsyncer 0.21 says this of every item it deletes *with* an etag; a log that says the opposite of the truth helps
+# nobody.
+_UNTRUE: Final = "Deleting an item with no etag."
+
+
+class TakesLines(Protocol):
+    """The part of a session that takes log lines."""
+
+    def log(self, level: LogLevel, source: str, message: str, exception: str | None = None) -> None: ...
+
+
+_current: ContextVar[TakesLines | None] = ContextVar("session", default=None)
+
+
+class SessionHandler(logging.Handler):
+    """Hands each record to the session of the task that logged it; records of no session are none of its business."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        session = _current.get()
+        source = source_of(record.name)
+        if session is None or source is None or record.msg == _UNTRUE:
+            return
+        exception = logging.Formatter().formatException(record.exc_info) if record.exc_info else None
+        session.log(level_of(record.levelno), source, record.getMessage(), exception)
+
+
+@contextmanager
+def logged_to(session: TakesLines) -> Iterator[None]:
+    """Send to `session` what this task logs meanwhile."""
+    token = _current.set(session)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def attach() -> SessionHandler:
+    """Listen to vdirsyncer and to this connector, from INFO up. Returns the handler, for `detach`."""
+    handler = SessionHandler(logging.INFO)
+    for name in ("vdirsyncer", _OURS):
+        logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(name).addHandler(handler)
+    return handler
+
+
+def detach(handler: SessionHandler) -> None:
+    """Stop listening."""
+    for name in ("vdirsyncer", _OURS):
+        logging.getLogger(name).removeHandler(handler)
+
+
+def source_of(logger_name: str) -> str | None:
+    """The side a logger speaks for: mail, crm, engine or agent; None for anybody else's."""
+    for prefix, source in _SOURCES:
+        if logger_name == prefix or logger_name.startswith(f"{prefix}."):
+            return source
+    return None
+
+
+def level_of(number: int) -> LogLevel:
+    """The nearest level of the events below a level of `logging`."""
+    if number >= logging.ERROR:
+        return LogLevel.ERROR
+    if number >= logging.WARNING:
+        return LogLevel.WARNING
+    return LogLevel.INFO if number >= logging.INFO else LogLevel.DEBUG

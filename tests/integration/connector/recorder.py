@@ -1,0 +1,37 @@
+"""A session that only takes down what it is told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from schemas.events import Direction, Operation
+
+Key = tuple[str, Direction, Operation]
+
+
+class Recorder:
+    """Stands where a pass expects the agent library's session."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, Direction, str]] = Counter()
+        self.issues: list[dict[str, Any]] = []
+        self.over: list[dict[str, Any]] = []
+        self.seconds: dict[str, float] = {}
+
+    def count(self, object_type: str, direction: Direction, **counts: int) -> None:
+        for name, number in counts.items():
+            self.counts[object_type, direction, name] += number
+
+    def issue(self, **issue: Any) -> None:
+        self.issues.append(issue)
+
+    def resolved(self, **issue: Any) -> None:
+        self.over.append(issue)
+
+    def spent(self, side: str, seconds: float) -> None:
+        self.seconds[side] = seconds
+
+    def of(self, direction: Direction) -> dict[str, int]:
+        """The counts of appointments in one direction."""
+        return {name: number for (_, towards, name), number in self.counts.items() if towards is direction}
