@@ -1,7 +1,4 @@
-"""Migrations: plain SQL files, forward only, applied once each and never changed afterwards.
-
-The few statements here are the runner's own bookkeeping: they must work before any file is applied.
-"""
+"""Migrations: plain SQL files, forward only, applied once each and never changed afterwards."""
 
 from __future__ import annotations
 
@@ -16,20 +13,13 @@ from typing import Final
 
 import asyncpg
 
+from schemas.sql import named_queries
+
 LOCK: Final = 0x73796E63  # "sync"; any number that nobody else in this database uses
 NO_TRANSACTION: Final = "-- no-transaction"
 MIN_SERVER: Final = 18
 
-_BOOKKEEPING: Final = """
-CREATE TABLE IF NOT EXISTS schema_migration (
-    name       text PRIMARY KEY,
-    sha256     text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now())
-"""
-_APPLIED: Final = "SELECT name, sha256 FROM schema_migration ORDER BY name"
-_EXISTS: Final = "SELECT to_regclass('schema_migration') IS NOT NULL"
-_APPLY: Final = "INSERT INTO schema_migration (name, sha256) VALUES ($1, $2)"
-_SET_PASSWORD: Final = "SELECT format('ALTER ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)"
+_SQL: Final = named_queries("deploy")
 
 
 class CannotMigrate(Exception):
@@ -93,7 +83,7 @@ async def migrate(url: str) -> list[str]:
     try:
         _check_version(connection)
         async with _alone(connection):
-            await connection.execute(_BOOKKEEPING)
+            await connection.execute(_SQL["make_bookkeeping"])
             todo = await _pending(connection)
             for migration in todo:
                 await _apply(connection, migration)
@@ -108,7 +98,7 @@ async def set_role_passwords(url: str, passwords: Mapping[str, str]) -> None:
     try:
         async with _alone(connection):  # two at once on one role end in "tuple concurrently updated"
             for role, password in passwords.items():
-                await connection.execute(await connection.fetchval(_SET_PASSWORD, role, password))
+                await connection.execute(await connection.fetchval(_SQL["password_statement"], role, password))
     finally:
         await connection.close()
 
@@ -134,7 +124,7 @@ async def _alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
 
 
 async def _pending(connection: asyncpg.Connection) -> list[Migration]:
-    applied = await connection.fetch(_APPLIED) if await connection.fetchval(_EXISTS) else []
+    applied = await connection.fetch(_SQL["list_applied"]) if await connection.fetchval(_SQL["has_bookkeeping"]) else []
     return still_to_apply(migrations(), {row["name"]: row["sha256"] for row in applied})
 
 
@@ -142,11 +132,11 @@ async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
     if migration.in_transaction:
         async with connection.transaction():
             await connection.execute(migration.sql)
-            await connection.execute(_APPLY, migration.name, migration.sha256)
+            await connection.execute(_SQL["note_applied"], migration.name, migration.sha256)
         return
     for statement in _statements(migration.sql):
         await connection.execute(statement)
-    await connection.execute(_APPLY, migration.name, migration.sha256)
+    await connection.execute(_SQL["note_applied"], migration.name, migration.sha256)
 
 
 def _statements(sql: str) -> list[str]:

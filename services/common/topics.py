@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -9,16 +10,13 @@ from typing import Any, Final
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
+from schemas.sql import named_queries
 from schemas.topics import TOPICS, Topic
 from services.common.kafka import MAX_MESSAGE_BYTES, client_options
 
 _ALREADY_EXISTS: Final = 36
+_LED_WITHIN_S: Final = 30.0
 _REPLICAS: Final = 3  # with acks=all and one fewer in sync: no acknowledged event is lost with one broker
-
-# A position is only ever made at 0: where records are missing before the log's start, that is a gap to be told.
-_ADD_POSITION: Final = """
-INSERT INTO kafka_position (topic, partition) VALUES ($1, $2) ON CONFLICT (topic, partition) DO NOTHING
-"""
 
 
 class CannotCreateTopics(Exception):
@@ -33,8 +31,9 @@ async def create_topics(bootstrap: str, pool_or_url: asyncpg.Pool | str, prefix:
     async with _admin(bootstrap) as admin:
         await _create(admin, TOPICS, prefix)
         await _add_partitions(admin, TOPICS, prefix)
+        await _wait_until_led(admin, TOPICS, prefix)
     async with _connection(pool_or_url) as connection:
-        await connection.executemany(_ADD_POSITION, positions(TOPICS, prefix))
+        await connection.executemany(named_queries("deploy")["add_position"], positions(TOPICS, prefix))
 
 
 def positions(topics: Iterable[Topic], prefix: str = "") -> list[tuple[str, int]]:
@@ -63,11 +62,31 @@ async def _create(admin: AIOKafkaAdminClient, topics: Iterable[Topic], prefix: s
 
 
 async def _add_partitions(admin: AIOKafkaAdminClient, topics: Iterable[Topic], prefix: str) -> None:
+    leaders = await _leaders(admin, topics, prefix)
     wanted = {prefix + topic.name: topic.partitions for topic in topics}
-    found = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics(list(wanted))}
-    short = {name: NewPartitions(count) for name, count in wanted.items() if 0 < found.get(name, 0) < count}
+    short = {name: NewPartitions(count) for name, count in wanted.items() if 0 < len(leaders[name]) < count}
     if short:
         await admin.create_partitions(short)
+
+
+async def _wait_until_led(admin: AIOKafkaAdminClient, topics: Iterable[Topic], prefix: str) -> None:
+    """A broker answers for a new topic before its partitions have leaders: who writes then is refused."""
+    wanted = {prefix + topic.name: topic.partitions for topic in topics}
+    async with asyncio.timeout(_LED_WITHIN_S):
+        while True:
+            leaders = await _leaders(admin, topics, prefix)
+            if all(sum(leader >= 0 for leader in leaders[name]) >= count for name, count in wanted.items()):
+                return
+            await asyncio.sleep(0.05)
+
+
+async def _leaders(admin: AIOKafkaAdminClient, topics: Iterable[Topic], prefix: str) -> dict[str, list[int]]:
+    """Return the leader of each partition by topic: below 0 where there is none yet, no entry where no partition."""
+    names = [prefix + topic.name for topic in topics]
+    told = await admin.describe_topics(names)
+    return dict.fromkeys(names, []) | {
+        each["topic"]: [partition["leader"] for partition in each["partitions"]] for each in told
+    }
 
 
 @asynccontextmanager

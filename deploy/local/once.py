@@ -1,0 +1,133 @@
+"""`./run --once N`: run N sessions and compare what was published with what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from deploy.local import children
+from deploy.local.children import World
+from deploy.local.processes import last_lines
+from deploy.local.supervisor import Say, Supervisor
+from schemas.sql import named_queries
+from services.common.kafka import client_options
+from services.common.patience import through_outages
+
+STILL_S: Final = 60.0
+"""As long as something was applied within this time, we go on waiting."""
+
+KINDS: Final = ("sessions", "issues", "log_chunks")
+"""What the connector counts, under the names that `count_stored` uses too."""
+
+_SQL: Final = named_queries("deploy")
+
+Positions = dict[tuple[str, int], int]
+
+
+async def run(world: World, supervisor: Supervisor, sessions: int, say: Say) -> bool:
+    """Run that many sessions, wait until all is applied, print the counts, and say whether they are equal."""
+    await _wait_for(world, await _end_offsets(world), say)  # what an earlier run may have left in Kafka
+    before = await _stored(world)
+    published = await _run_connector(world, sessions, say)
+    if published is None:
+        return False
+    await supervisor.stop_one("gateway")  # its ticks would move the end of the log for ever
+    ends = await _end_offsets(world)
+    say(f"{published['sessions']} sessions ran; waiting until every event is applied")
+    positions = await _wait_for(world, ends, say)
+    after = await _stored(world)
+    applied = {kind: after[kind] - before[kind] for kind in KINDS}
+    rows = [(kind, int(published[kind]), applied[kind]) for kind in KINDS]
+    rows.append(("records", sum(ends.values()), sum(positions.get(key, 0) for key in ends)))
+    return _tell(rows, rejected=after["rejected"] - before["rejected"], by_status=published.get("by_status", {}))
+
+
+async def _run_connector(world: World, sessions: int, say: Say) -> dict[str, Any] | None:
+    """Run the connector's sessions, its progress in its log, and return what it says that it published."""
+    environment = children.connector_environment(world)
+    command = children.connector_command("once", "once", "--sessions", str(sessions), environment=environment)
+    log = world.folder.logs / "once.log"
+    say(f"{sessions} sessions start; their log is {log}")
+    with log.open("ab") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *map(str, command.argv), env=dict(command.environment), stdout=asyncio.subprocess.PIPE, stderr=errors
+        )
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+    if process.returncode != 0:
+        print(f"The connector failed with code {process.returncode}:", *last_lines(log), sep="\n  ", file=sys.stderr)
+        return None
+    found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return found
+
+
+async def _stored(world: World) -> dict[str, int]:
+    (row,) = await _fetch(world, _SQL["count_stored"])
+    return dict(row)
+
+
+async def _positions(world: World) -> Positions:
+    rows = await _fetch(world, _SQL["list_positions"])
+    return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+
+async def _fetch(world: World, statement: str) -> list[asyncpg.Record]:
+    async def fetch() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(world.owner_url, timeout=10)
+        try:
+            return await connection.fetch(statement)
+        finally:
+            await connection.close()
+
+    return await through_outages(fetch)
+
+
+async def _end_offsets(world: World) -> Positions:
+    """Return where the log of every partition with a position ends."""
+    wanted = [TopicPartition(topic, partition) for topic, partition in await _positions(world)]
+    consumer = AIOKafkaConsumer(**client_options(world.bootstrap))
+    await consumer.start()
+    try:
+        ends: Mapping[TopicPartition, int] = await consumer.end_offsets(wanted)
+    finally:
+        await consumer.stop()
+    return {(partition.topic, partition.partition): end for partition, end in ends.items()}
+
+
+async def _wait_for(world: World, ends: Positions, say: Say) -> Positions:
+    """Wait until every position is at the end of its log, or nothing moves any more; return the positions."""
+    positions = await _positions(world)
+    moved = time.monotonic()
+    while any(positions.get(key, 0) < end for key, end in ends.items()):
+        if time.monotonic() - moved > STILL_S:
+            say(f"nothing was applied for {STILL_S:.0f} s")
+            break
+        await asyncio.sleep(0.2)
+        now = await _positions(world)
+        if now != positions:
+            positions, moved = now, time.monotonic()
+    return positions
+
+
+def _tell(rows: list[tuple[str, int, int]], *, rejected: int, by_status: Mapping[str, int]) -> bool:
+    equal = all(published == applied for _, published, applied in rows)
+    print()
+    for kind, published, applied in rows:
+        print(f"{kind:<12} published {published:>8} {'=' if published == applied else '≠'} applied {applied:>8}")
+    if by_status:
+        print(f"{'outcomes':<12} {', '.join(f'{count} {status}' for status, count in sorted(by_status.items()))}")
+    if rejected:
+        print(f"{'rejected':<12} {rejected} (see: syncwatch rejects list)")
+    print("published = applied" if equal else "published ≠ applied", flush=True)
+    return equal
