@@ -84,7 +84,7 @@ async def _leaders(admin: AIOKafkaAdminClient, topics: Iterable[Topic], prefix: 
     """Return the leader of each partition by topic: below 0 where there is none yet, no entry where no partition."""
     names = [prefix + topic.name for topic in topics]
     told = await admin.describe_topics(names)
-    return dict.fromkeys(names, []) | {
+    return {name: [] for name in names} | {
         each["topic"]: [partition["leader"] for partition in each["partitions"]] for each in told
     }
 
