@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from icalendar import Calendar, Event
 
 OBJECT_TYPE: Final = "appointment"
+
+T = TypeVar("T")
 
 
 class Unreadable(Exception):
@@ -96,11 +98,8 @@ def _main_event(calendar: Calendar) -> Any:
 
 
 def _read(event: Any) -> Appointment:
-    try:
-        start = event.decoded("DTSTART")
-        end = event.decoded("DTEND") if "DTEND" in event else start + _length(event, start)
-    except (ValueError, KeyError, TypeError) as problem:
-        raise Unreadable(f"no usable DTSTART and DTEND: {problem}") from problem
+    start = _decoded(event, "DTSTART", date)
+    end = _decoded(event, "DTEND", date) if "DTEND" in event else start + _length(event, start)
     return Appointment(
         uid=str(event.get("UID", "")),
         subject=str(event.get("SUMMARY", "")),
@@ -113,12 +112,21 @@ def _read(event: Any) -> Appointment:
     )
 
 
+def _decoded(event: Any, name: str, kind: type[T]) -> T:
+    """Return one property, once and of the right kind, or raise Unreadable: anything may stand in a file."""
+    try:
+        found = event.decoded(name)
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise Unreadable(f"no usable {name}: {problem}") from problem
+    if not isinstance(found, kind):
+        raise Unreadable(f"no usable {name}: {str(event.get(name))[:100]}")
+    return found
+
+
 def _length(event: Any, start: date) -> timedelta:
     """RFC 5545: without DTEND the DURATION counts, else a whole day, or no time at all."""
     if "DURATION" in event:
-        length = event.decoded("DURATION")
-        assert isinstance(length, timedelta)
-        return length
+        return _decoded(event, "DURATION", timedelta)
     return timedelta(0) if isinstance(start, datetime) else timedelta(days=1)
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import aiohttp
@@ -26,7 +27,8 @@ from services.ingest.connectors.caldav_crm.seeds import SQL
 from services.ingest.connectors.caldav_crm.server import switch_file
 from services.ingest.connectors.caldav_crm.world import Person
 
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S: Final = 0.05
+FOREVER_S: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Hands:
         self._connector = connector
         self._caldav_url = caldav_url
         self._changed_passwords: dict[str, str] = {}
+        self._held: dict[str, asyncio.Task[None]] = {}
 
     def calendar(self, person: Person) -> CalendarStorage:
         """A person's own calendar, opened with the password that is right at present."""
@@ -159,12 +162,69 @@ class Hands:
             await connection.execute(SQL["lock_event"], person.user_id, uid)
             yield connection
 
+    async def open_form_for_long(self, person: Person, uid: str, event_id: UUID, statement: str | None) -> None:
+        """Open a form and leave it open until `close_forms`.
+
+        With a `statement` it is saved at the moment somebody else waits for the row: what they are about to change
+        is then no longer what they saw.
+        """
+        opened = asyncio.Event()
+
+        async def keep_open() -> None:
+            async with self.open_form(person, uid) as form:
+                if statement is not None:
+                    await form.execute(SQL[statement], event_id)
+                opened.set()
+                await (is_awaited(form, FOREVER_S, time.monotonic) if statement else asyncio.sleep(FOREVER_S))
+
+        await self._keep(f"form {person.login}", keep_open(), opened)
+
+    async def close_forms(self, person: Person) -> None:
+        """Close the form left open; what was not saved by then is lost."""
+        await self._release(f"form {person.login}")
+
     @asynccontextmanager
     async def maintenance(self) -> AsyncIterator[None]:
         """Keep everybody out of the CRM's appointments, as a careless migration does."""
         async with self.crm.acquire() as connection, connection.transaction():
             await connection.execute(SQL["lock_events"])
             yield
+
+    async def begin_maintenance(self) -> None:
+        """Keep everybody out until `end_maintenance`."""
+        begun = asyncio.Event()
+
+        async def keep_out() -> None:
+            async with self.maintenance():
+                begun.set()
+                await asyncio.sleep(FOREVER_S)
+
+        await self._keep("maintenance", keep_out(), begun)
+
+    async def end_maintenance(self) -> None:
+        """Let everybody in again."""
+        await self._release("maintenance")
+
+    async def release_all(self) -> None:
+        """Let go of everything that is held."""
+        for name in list(self._held):
+            await self._release(name)
+
+    async def _keep(self, name: str, holding: Coroutine[Any, Any, None], begun: asyncio.Event) -> None:
+        """Hold something in a task of its own until `_release`, and return once it is held."""
+        await self._release(name)
+        task = self._held[name] = asyncio.create_task(holding, name=name)
+        beginning = asyncio.create_task(begun.wait())
+        await asyncio.wait({task, beginning}, return_when=asyncio.FIRST_COMPLETED)
+        beginning.cancel()
+        if task.done():
+            task.result()
+
+    async def _release(self, name: str) -> None:
+        task = self._held.pop(name, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -175,7 +235,11 @@ async def hands(state_dir: Path, crm_database_url: str, caldav_url: str) -> Asyn
     )
     try:
         async with aiohttp.TCPConnector() as connector:
-            yield Hands(connector, pool, state_dir, caldav_url)
+            opened = Hands(connector, pool, state_dir, caldav_url)
+            try:
+                yield opened
+            finally:
+                await opened.release_all()
     finally:
         await pool.close()
 

@@ -30,8 +30,8 @@ SELECT event_id, uid, subject, location, starts_at, ends_at FROM crm.event
 -- name: change_location
 UPDATE crm.event SET location = $2 WHERE event_id = $1 AND deleted_at IS NULL;
 
--- name: move_event
-UPDATE crm.event SET starts_at = $2, ends_at = $3 WHERE event_id = $1 AND deleted_at IS NULL;
+-- name: touch_event
+UPDATE crm.event SET description = description || 'Seen.' WHERE event_id = $1 AND deleted_at IS NULL;
 
 -- name: recycle_event
 UPDATE crm.event SET deleted_at = now() WHERE event_id = $1 AND deleted_at IS NULL;
