@@ -15,23 +15,24 @@ from deploy.local.folder import Folder
 from deploy.local.ports import HOST, Ports
 from deploy.local.processes import Command
 from deploy.local.supervisor import Child, http_ready
-from deploy.local.urls import with_database, with_role
+from deploy.local.urls import with_role
 from deploy.prometheus.local import (
     lay_out_prometheus,
     prometheus_command,
     prometheus_environment,
     write_targets,
 )
+from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS
 
 ROLES: Final = ("writer", "gateway", "reader", "reader_all", "panel")
-ORGANIZATIONS: Final = {"northwind": "Northwind Traders", "harbour": "Harbour Legal"}
-"""The connector's organizations, slug → name."""
+SLUGS: Final = tuple(organization.slug for organization in ORGANIZATIONS)
+"""The connector has an agent for each organization."""
 WORKERS: Final = 2
 RUNBOOK: Final = Path(__file__).parents[1] / "RUNBOOK.md"
 
 _METRICS: Final = (
     "gateway", *(f"aggregator-{number}" for number in range(1, WORKERS + 1)), "query", "radicale",
-    *(f"agent-{slug}" for slug in ORGANIZATIONS), "life",
+    *(f"agent-{slug}" for slug in SLUGS), "life",
 )  # fmt: skip
 FIRST_METRICS_PORT: Final = 9101
 
@@ -43,6 +44,7 @@ class World:
     folder: Folder
     bootstrap: str
     owner_url: str
+    crm_url: str
     panel: int
     gateway: int
     caldav: int
@@ -140,10 +142,16 @@ def agents(world: World) -> list[Child]:
     return [
         _connector(
             world, f"agent-{slug}", "agent",
-            ORGANIZATION=slug, AGENT_TOKEN_FILE=token_file(world, slug), **connector_environment(world),
+            ORGANIZATION=slug, AGENT_ID=agent_id(slug), AGENT_TOKEN_FILE=token_file(world, slug),
+            **connector_environment(world),
         )
-        for slug in ORGANIZATIONS
+        for slug in SLUGS
     ]  # fmt: skip
+
+
+def agent_id(slug: str) -> str:
+    """Return what an organization's agent is called: its token is bound to this name."""
+    return f"caldav-crm-{slug}"
 
 
 def life(world: World) -> Child:
@@ -159,7 +167,7 @@ def connector_environment(world: World) -> dict[str, str]:
     """Return what all commands of the connector share."""
     return {
         "STATE_DIR": str(world.connector_folder),
-        "CRM_DATABASE_URL": with_database(world.owner_url, "crm"),
+        "CRM_DATABASE_URL": world.crm_url,
         "CALDAV_URL": f"http://{HOST}:{world.caldav}/",
         "GATEWAY_URL": gateway_url(world),
         "AGENT_TOKEN_DIR": str(world.folder.path / "tokens"),
@@ -168,7 +176,7 @@ def connector_environment(world: World) -> dict[str, str]:
 
 def connector_command(name: str, *arguments: str, environment: Mapping[str, str]) -> Command:
     """Return one of the connector's commands."""
-    argv = [sys.executable, "-m", "services.ingest.connectors.caldav_crm", *arguments]
+    argv = [sys.executable, "-P", "-m", "services.ingest.connectors.caldav_crm", *arguments]
     return Command(name=name, argv=argv, environment=base_environment() | dict(environment))
 
 
@@ -219,7 +227,7 @@ def _service(world: World, name: str, module: str, *, where: str = "", **environ
     return Child(
         command=Command(
             name=name,
-            argv=[sys.executable, "-m", module],
+            argv=[sys.executable, "-P", "-m", module],
             environment=base_environment() | {key: str(value) for key, value in own.items()},
         ),
         ready=http_ready(f"http://{HOST}:{world.metrics[name]}/ready"),

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from deploy.local import access, children, once
-from deploy.local.children import ORGANIZATIONS, World
+from deploy.local.children import World
 from deploy.local.folder import Folder
 from deploy.local.oneshots import output_of
 from deploy.local.ports import Ports
@@ -16,7 +16,9 @@ from deploy.local.processes import stop_leftovers
 from deploy.local.settings import Settings
 from deploy.local.stores import bring_kafka, bring_postgres, bring_schema
 from deploy.local.supervisor import Child, Say, Supervisor
+from deploy.local.urls import with_database
 from services.common.topics import create_topics
+from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS
 
 
 @asynccontextmanager
@@ -48,6 +50,8 @@ async def bring_stores(
         folder=folder,
         bootstrap=kafka.result(),
         owner_url=postgres.result(),
+        # The CRM is a system of its own; in a Postgres that the user lends us it only gets a schema.
+        crm_url=settings.database_url or with_database(postgres.result(), "crm"),
         panel=taken["panel"],
         gateway=taken["gateway"],
         caldav=taken["caldav"],
@@ -104,7 +108,7 @@ def _tell(world: World, link: str, watchers: list[Child]) -> None:
     lines = [
         f"Admin Panel     {link}",
         "                (this link signs you in once, within 15 minutes)",
-        f"Organizations   {', '.join(ORGANIZATIONS.values())}",
+        f"Organizations   {', '.join(organization.name for organization in ORGANIZATIONS)}",
         f"Gateway         {children.gateway_url(world)}",
         *(f"{child.name.title():<15} {child.where}" for child in watchers),
         *([f"Not started     {' and '.join(sorted(missing))}: not on the PATH"] if missing else []),

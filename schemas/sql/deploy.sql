@@ -32,3 +32,10 @@ SELECT topic, partition, next_offset FROM kafka_position;
 -- What the connector counts as published, under the names that it uses.
 SELECT (SELECT count(*) FROM sync_session) AS sessions, (SELECT count(*) FROM issue_sighting) AS issues,
        (SELECT count(*) FROM log_chunk) AS log_chunks, (SELECT count(*) FROM rejected_event) AS rejected;
+
+-- name: has_token
+-- Whether a token kept beside the database is still one of this database.
+SELECT EXISTS (SELECT FROM agent_token WHERE token_hash = $1 AND revoked_at IS NULL);
+
+-- name: has_account
+SELECT EXISTS (SELECT FROM account WHERE email = $1);
