@@ -1,0 +1,363 @@
+"""A user's newest sessions, packed into one column: `user_status.recent`.
+
+Records of a fixed size behind a short header, newest first, so that a batch puts a session in front, or looks at all
+states, without unpacking the rest. The merge is a union: newest version of each session, then the newest 20; neither
+the order of events nor their repetition matters. `Recent` does the same as `merged` on the packed bytes, and remembers
+of the sessions that fell out of the window how many failed in a row before it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from struct import Struct as Layout
+from typing import Any, Final, NamedTuple, Self
+from uuid import UUID
+
+from msgspec import Struct
+
+WINDOW: Final = 20
+"""How many sessions of a user are kept here."""
+
+LONGEST: Final = timedelta(days=1)
+"""What a deadline may grant at most."""
+UNHEARD: Final = timedelta(minutes=30)
+"""After so long without a word a running session is given up: its limit where it has no deadline."""
+
+ENDED: Final = frozenset({"finished", "finished_with_issues", "errors", "timed_out"})
+"""Statuses that say how a session went. Cancelled ones count for nothing."""
+FAILED: Final = frozenset({"errors", "timed_out"})
+
+
+class RecentSession(Struct, frozen=True, array_like=True, gc=False):
+    """What the rules need of one session. Its identity is (started_at, session_id)."""
+
+    session_id: UUID
+    started_at: datetime
+    began: datetime
+    """The smaller of started_at and the first append time: the order of a user's sessions."""
+    attempt: int
+    seq: int
+    status: str
+    at: datetime
+    """Append time of the record that first brought this version; where timed out, the applied time of its closing."""
+    limit_at: datetime | None = None
+    """Until when it may run; None unless it is running."""
+    interval_s: int | None = None
+    """The next one is due so long after this one; 0: push only; None: not said."""
+    issues_missing: int = 0
+    """How many issues fewer have arrived than the agent says it sent."""
+
+
+class Figures(NamedTuple):
+    """What the list of users shows of the last ended session."""
+
+    ended_at: datetime | None = None
+    objects: int = 0
+    changes: int = 0
+    failures: int = 0
+    total_changes: int = 0
+    conflicts: int = 0
+    issues: int = 0
+    error_source: str | None = None
+    error_category: str | None = None
+    error_code: str | None = None
+    error_retryable: bool | None = None
+
+
+class Seen(NamedTuple):
+    """A session as it now stands in `sync_session`."""
+
+    session: RecentSession
+    figures: Figures
+
+
+class Streak(NamedTuple):
+    """Failed sessions in a row, newest backwards, and the append time of the end of the first of them."""
+
+    in_a_row: int
+    since: datetime | None
+
+
+def limit_of(
+    status: str,
+    *,
+    started_at: datetime,
+    first_appended_at: datetime,
+    appended_at: datetime,
+    deadline_at: datetime | None,
+) -> datetime | None:
+    """Return until when a session may run. A deadline grants a duration, so an agent's wrong clock does no harm."""
+    if status != "running":
+        return None
+    if deadline_at is None:
+        return appended_at + UNHEARD
+    return first_appended_at + min(max(deadline_at - started_at, timedelta()), LONGEST)
+
+
+def seen_of(row: Mapping[str, Any]) -> Seen:
+    """Return what `judge` needs of a row of `sync_session`."""
+    status = row["status"]
+    session = RecentSession(
+        row["session_id"], row["started_at"], row["began"], row["attempt"], row["seq"], status,
+        row["timed_out_at"] if status == "timed_out" else row["appended_at"],
+        limit_of(
+            status, started_at=row["started_at"], first_appended_at=row["first_appended_at"],
+            appended_at=row["appended_at"], deadline_at=row["deadline_at"],
+        ),
+        row["interval_s"], max(0, row["issues_sent"] - row["issues_arrived"]),
+    )  # fmt: skip
+    return Seen(session, Figures(*(row[name] for name in Figures._fields)))
+
+
+SESSION_COLUMNS: Final = (
+    "session_id", "started_at", "began", "attempt", "seq", "status", "appended_at", "first_appended_at", "timed_out_at",
+    "deadline_at", "interval_s", "issues_sent", "issues_arrived", *Figures._fields,
+)  # fmt: skip
+"""The columns of `sync_session` that `seen_of` reads."""
+
+
+def is_mere_progress(kept: RecentSession, seen: RecentSession) -> bool:
+    """Whether `seen` is a further word of a session that still runs, and changes nothing that the rules look at.
+
+    Such words come every 30 s from every running session, and storing them would cost as much as storing ends. What is
+    kept may thus be an older version of a *running* session; whoever acts upon its silence asks `sync_session` first.
+    """
+    return (
+        kept.status == seen.status == "running"
+        and (kept.attempt, kept.limit_at, kept.began) == (seen.attempt, seen.limit_at, seen.began)
+        and kept.started_at == seen.started_at
+    )
+
+
+# --- the merge, plainly --------------------------------------------------------------------------------------------
+
+
+def _place(session: RecentSession) -> tuple[datetime, bytes]:
+    return session.began, session.session_id.bytes
+
+
+def _version(session: RecentSession) -> tuple[int, int]:
+    return session.attempt, session.seq
+
+
+def merged(kept: Sequence[RecentSession], seen: Iterable[RecentSession]) -> list[RecentSession]:
+    """Return the newest 20 of both, newest version of each, newest session first.
+
+    Commutative, associative and idempotent, as one version of a session has one content. Where the service itself has
+    added to a version (an issue arrived, it was closed), `seen` is what `sync_session` says now, and stands.
+    """
+    newest: dict[tuple[datetime, bytes], RecentSession] = {}
+    for session in (*kept, *seen):
+        identity = (session.started_at, session.session_id.bytes)
+        known = newest.get(identity)
+        if known is None or _version(session) >= _version(known):
+            newest[identity] = session
+    return sorted(newest.values(), key=_place, reverse=True)[:WINDOW]
+
+
+# --- packed --------------------------------------------------------------------------------------------------------
+
+_STATES: Final = {
+    "running": b"r",
+    "finished": b"f",
+    "finished_with_issues": b"i",
+    "errors": b"e",
+    "cancelled": b"c",
+    "timed_out": b"t",
+}
+_WORDS: Final = {letter[0]: word for word, letter in _STATES.items()}
+_RECORD: Final = Layout(">s16sqqIQqqII")  # state, id, started, began, attempt, seq, at, limit, interval, missing
+_SIZE: Final = _RECORD.size
+_HEADER: Final = Layout(">BIqq16s")  # format, failed before the window, since, and the newest that fell out of it
+_HEAD: Final = _HEADER.size
+_FORMAT: Final = 1
+_EMPTY: Final = _HEADER.pack(_FORMAT, 0, 0, 0, bytes(16))
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_NONE: Final = 0xFFFFFFFF
+
+
+def _count(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def _time(count: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=count)
+
+
+def _packed(session: RecentSession) -> bytes:
+    started = _count(session.started_at)
+    limit, interval = session.limit_at, session.interval_s
+    return _RECORD.pack(
+        _STATES[session.status], session.session_id.bytes, started,
+        started if session.began == session.started_at else _count(session.began), session.attempt, session.seq,
+        _count(session.at), 0 if limit is None else _count(limit), _NONE if interval is None else interval,
+        min(session.issues_missing, _NONE),
+    )  # fmt: skip
+
+
+def _unpacked(raw: bytes, at: int) -> RecentSession:
+    state, identity, started, began, attempt, seq, appended, limit, interval, missing = _RECORD.unpack_from(raw, at)
+    started_at = _time(started)
+    return RecentSession(
+        UUID(bytes=identity), started_at, started_at if began == started else _time(began), attempt, seq,
+        _WORDS[state[0]], _time(appended), _time(limit) if limit else None, None if interval == _NONE else interval,
+        missing,
+    )  # fmt: skip
+
+
+def pack(sessions: Sequence[RecentSession]) -> bytes:
+    """Return sessions, newest first, as they are stored; nothing is known of any before them."""
+    return _EMPTY + b"".join(map(_packed, sessions))
+
+
+def unpack(raw: bytes | None) -> list[RecentSession]:
+    """Return the sessions in a stored value, newest first."""
+    return Recent(raw).sessions()
+
+
+class Recent:
+    """The recent sessions of one user, unpacked only where somebody looks. Never changes: `seeing` makes another."""
+
+    __slots__ = ("_known", "raw")
+
+    def __init__(self, raw: bytes | None, known: dict[int, RecentSession] | None = None) -> None:
+        self.raw: Final = raw or _EMPTY
+        self._known: Final = {} if known is None else known
+        if self.raw[0] != _FORMAT:
+            raise ValueError(f"recent sessions in format {self.raw[0]}: written by a newer version")
+
+    def __len__(self) -> int:
+        return (len(self.raw) - _HEAD) // _SIZE
+
+    def __getitem__(self, index: int) -> RecentSession:
+        """Return the session at `index`, 0 being the newest."""
+        session = self._known.get(index)
+        if session is None:
+            session = self._known[index] = _unpacked(self.raw, _HEAD + index * _SIZE)
+        return session
+
+    def sessions(self) -> list[RecentSession]:
+        """Return all of them, newest first."""
+        return [self[index] for index in range(len(self))]
+
+    @property
+    def states(self) -> bytes:
+        """One letter a session, newest first: r f i e c t."""
+        return self.raw[_HEAD::_SIZE]
+
+    @property
+    def newest(self) -> RecentSession | None:
+        """The newest session, whatever its status."""
+        return self[0] if len(self.raw) > _HEAD else None
+
+    @property
+    def last_ended(self) -> RecentSession | None:
+        """The newest session that ended and was not cancelled."""
+        states = self.states
+        rest = states.lstrip(b"rc")
+        return self[len(states) - len(rest)] if rest else None
+
+    @property
+    def running(self) -> tuple[RecentSession, ...]:
+        """The sessions that run."""
+        states = self.states
+        return tuple(self[index] for index, state in enumerate(states) if state == 114) if b"r" in states else ()
+
+    @property
+    def streak(self) -> Streak:
+        """How many of the newest ended sessions failed in a row; it goes on before the window."""
+        states = self.states
+        ended = states.translate(None, b"rc")
+        count = len(ended) - len(ended.lstrip(b"et"))
+        before, before_since = _HEADER.unpack_from(self.raw)[1:3] if count == len(ended) else (0, 0)
+        if before:
+            return Streak(count + before, _time(before_since))
+        if not count:
+            return Streak(0, None)
+        failed = [index for index, state in enumerate(states) if state in b"et"]
+        return Streak(count, self[failed[count - 1]].at)
+
+    def started_at_of(self, session_id: UUID) -> datetime | None:
+        """Return when the session with that id started; None where it is none of these."""
+        at = self._find(session_id.bytes)
+        return None if at < 0 else self[at].started_at
+
+    def _find(self, identity: bytes) -> int:
+        at = self.raw.find(identity, _HEAD)
+        while at >= 0 and (at - _HEAD - 1) % _SIZE:  # the same bytes by chance, across other members
+            at = self.raw.find(identity, at + 1)
+        return -1 if at < 0 else (at - _HEAD) // _SIZE
+
+    def seeing(self, seen: Sequence[RecentSession]) -> "Recent":
+        """Return the union with `seen` as `merged` does, or the very same where that changes nothing."""
+        recent = self
+        for session in seen:
+            recent = recent._with(session)
+        return recent
+
+    def _with(self, session: RecentSession) -> "Recent":
+        index = self._find(session.session_id.bytes)
+        if index >= 0:
+            kept = self[index]
+            if kept.started_at == session.started_at:
+                if kept == session or _version(session) < _version(kept):
+                    return self
+                if kept.began == session.began:
+                    return self._replacing(index, session)
+        elif not len(self) or _place(session) > _place(self[0]):
+            return self._in_front(session)
+        return self._merged_with(session)
+
+    def _replacing(self, index: int, session: RecentSession) -> "Recent":
+        at = _HEAD + index * _SIZE
+        raw = b"".join((self.raw[:at], _packed(session), self.raw[at + _SIZE :]))
+        return Recent(raw, {**self._known, index: session})
+
+    def _in_front(self, session: RecentSession) -> "Recent":
+        full = len(self) == WINDOW
+        head = self._before.after(self[WINDOW - 1]).packed() if full else self.raw[:_HEAD]
+        known = {index + 1: each for index, each in self._known.items() if index < WINDOW - 1}
+        kept = self.raw[_HEAD : -_SIZE if full else None]
+        return Recent(b"".join((head, _packed(session), kept)), {0: session, **known})
+
+    def _merged_with(self, session: RecentSession) -> "Recent":
+        kept, before = self.sessions(), self._before
+        identity = (session.started_at, session.session_id)
+        is_new = identity not in {(each.started_at, each.session_id) for each in kept}
+        if is_new and before.is_past(session):
+            return self
+        head = self.raw[:_HEAD]
+        if is_new and len(kept) == WINDOW:
+            head = before.after(min((*kept, session), key=_place)).packed()
+        window = merged(kept, [session])
+        return Recent(head + b"".join(map(_packed, window)), dict(enumerate(window)))
+
+    @property
+    def _before(self) -> "_Before":
+        return _Before(*_HEADER.unpack_from(self.raw)[1:])
+
+
+class _Before(NamedTuple):
+    """What is remembered of the sessions that fell out of the window."""
+
+    failed: int
+    since: int
+    horizon: int
+    horizon_id: bytes
+
+    def is_past(self, session: RecentSession) -> bool:
+        """Whether it is older than one that has fallen out: told too late to count."""
+        return (_count(session.began), session.session_id.bytes) <= (self.horizon, self.horizon_id)
+
+    def after(self, fallen: RecentSession) -> Self:
+        failed, since = self.failed, self.since
+        if fallen.status in FAILED:
+            failed, since = failed + 1, since if failed else _count(fallen.at)
+        elif fallen.status in ENDED:
+            failed, since = 0, 0
+        return self._replace(
+            failed=failed, since=since, horizon=_count(fallen.began), horizon_id=fallen.session_id.bytes
+        )
+
+    def packed(self) -> bytes:
+        return _HEADER.pack(_FORMAT, *self)
