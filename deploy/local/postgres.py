@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -54,14 +55,26 @@ class Privilege:
 
 
 def privilege() -> Privilege:
-    """Choose for this process. In a namespace of its own Postgres sees another uid, and files stay root's."""
-    if os.geteuid() != 0:
+    """Choose for this process. In a namespace of its own Postgres sees the uid of nobody, and files stay ours."""
+    root = os.geteuid() == 0
+    if not root and _has_a_name(os.geteuid()):
         return Privilege()
     try:
         works = subprocess.run([*IN_NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         works = False
-    return Privilege(prefix=IN_NAMESPACE) if works else Privilege(user=NOBODY)
+    if works:
+        return Privilege(prefix=IN_NAMESPACE)
+    return Privilege(user=NOBODY if root else None)
+
+
+def _has_a_name(user: int) -> bool:
+    """Whether the machine knows the user: containers run as any number, and Postgres refuses such."""
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
