@@ -1,0 +1,279 @@
+"""What each column of the registry is in SQL: constants only, nothing that anybody sent.
+
+Pure. One letter per table: o organization, u sync_user, us user_status, s sync_session, t session_text, i sync_issue.
+Statements are put together from these in `statements`; whole statements stand in `schemas/sql/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from schemas.vocabulary import CRM_SYSTEM, ERROR_CATEGORY, MAIL_SYSTEM, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """One column. `value` is the raw value, `until` the end of a period.
+
+    `keys` are folded columns with a trigram index that *contains* looks in, `exact` the columns that `eq:` compares.
+    `via` wraps a test on a table that is not read for the page: {} is the test. `order` sorts where `value` should not.
+    """
+
+    value: str
+    until: str = ""
+    keys: tuple[str, ...] = ()
+    exact: tuple[str, ...] = ()
+    via: str = ""
+    order: str = ""
+    nullable: bool = True
+    words: str = ""  # of a direction: the names of the session's own systems
+
+
+def literal(text: str) -> str:
+    """Return a constant of ours as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def said(value: str, words: Words, other: str) -> str:
+    """Return the SQL that puts words for slugs, and `other` for a slug without words."""
+    arms = " ".join(f"WHEN {literal(slug)} THEN {literal(word)}" for slug, word in words.items())
+    return f"CASE {value} {arms} ELSE {other} END"
+
+
+def _direction(alias: str) -> str:
+    mail = f"coalesce({said(f'{alias}.mail_system', MAIL_SYSTEM, f'{alias}.mail_system')}, 'mail')"
+    crm = f"coalesce({said(f'{alias}.crm_system', CRM_SYSTEM, f'{alias}.crm_system')}, 'CRM')"
+    to_crm = f"{alias}.direction = 'mail_to_crm'"
+    return f"CASE WHEN {to_crm} THEN {mail} || ' to ' || {crm} ELSE {crm} || ' to ' || {mail} END"
+
+
+def masked(value: str) -> str:
+    """Return the SQL that keeps the first letter of each word: R••••••• d••••."""
+    return f"regexp_replace({value}, '(?<=\\S)\\S', '•', 'g')"
+
+
+WHY: Final[Words] = MappingProxyType(
+    {
+        "organization_disabled": "organization switched off",
+        "manual": "switched off by hand",
+        "authorization": "switched off after refused authorization",
+        "throttling": "switched off after throttling",
+        "other": "switched off",
+        "running_too_long": "runs longer than it may",
+        "overdue": "overdue, nothing since",
+        "never_ran": "never ran",
+        "agent_silent": "overdue, its agent is silent",
+        "last_session_errors": "last session ended in errors",
+        "last_session_timed_out": "last session timed out",
+        "last_session_with_issues": "last session finished with issues",
+        "issues_missing": "report incomplete",
+        "last_session_finished": "",
+        "nothing_ended": "no session has ended yet",
+    }
+)
+"""The fact that decided a user's status, in words. A slug that is not listed reads with spaces for underscores."""
+
+_CATEGORY_ARM: Final = "CASE WHEN us.status = 'failing' AND us.error_category IS NOT NULL THEN us.error_category END"
+_ROW_ARM: Final = (
+    "CASE WHEN us.status = 'failing' AND us.in_a_row > 1 THEN ', ' || us.in_a_row || ' in a row' ELSE '' END"
+)
+
+
+def _why() -> str:
+    category = said(_CATEGORY_ARM, ERROR_CATEGORY, f"'caused by ' || ({_CATEGORY_ARM})")
+    reason = said("us.reason", WHY, "replace(us.reason, '_', ' ')")
+    return f"coalesce({category}, {reason}) || {_ROW_ARM}"
+
+
+def _unknown(alias: str, status: str) -> str:
+    # An error without a source reads Unknown; no error reads as nothing.
+    return (
+        f"CASE WHEN {alias}.error_source IS NULL AND {alias}.{status} IN ('errors', 'timed_out') "
+        f"THEN 'unknown' ELSE {alias}.error_source END"
+    )
+
+
+def _of_user(alias: str) -> str:
+    return (
+        f"EXISTS (SELECT FROM sync_user u WHERE u.organization_id = {alias}.organization_id "
+        f"AND u.user_id = {alias}.user_id AND ({{}}))"
+    )
+
+
+def _of_organization(alias: str) -> str:
+    return f"EXISTS (SELECT FROM organization o WHERE o.organization_id = {alias}.organization_id AND ({{}}))"
+
+
+def _user(alias: str, via: str) -> dict[str, Sql]:
+    return {
+        "user": Sql(
+            f"coalesce(u.display_name, u.email, {alias}.user_id::text)", keys=("u.name_key", "u.email_key"),
+            exact=("u.display_name", "u.email"), via=via, order="u.name_key",
+        ),
+        "email": Sql("u.email", keys=("u.email_key",), exact=("u.email",), via=via),
+    }  # fmt: skip
+
+
+def _organization(alias: str, via: str) -> Sql:
+    return Sql(
+        f"coalesce(o.name, {alias}.organization_id::text)", keys=("o.name_key",), exact=("o.name",), via=via,
+        order="o.name_key",
+    )  # fmt: skip
+
+
+def _plain(alias: str, *names: str) -> dict[str, Sql]:
+    return {name: Sql(f"{alias}.{name}") for name in names}
+
+
+def _sure(alias: str, *names: str) -> dict[str, Sql]:
+    return {name: Sql(f"{alias}.{name}", nullable=False) for name in names}
+
+
+ORGANIZATIONS: Final[Mapping[str, Sql]] = MappingProxyType(
+    {
+        "name": _organization("o", ""),
+        "synchronization_status": Sql("CASE WHEN o.sync_enabled THEN 'enabled' ELSE 'disabled' END", nullable=False),
+        "health": Sql("o.health", nullable=False),
+        "failing_share": Sql(
+            "CASE WHEN o.users > o.disabled THEN round(100.0 * o.failing / (o.users - o.disabled), 1)::float8 END"
+        ),
+        "last_session": Sql("o.last_session_at"),
+        **_plain("o", "mail_system", "crm_system", "external_id"),
+        **_sure("o", "users", "healthy", "failing", "late", "disabled", "errors_24h", "stuck", "partial", "new"),
+        **_sure("o", "organization_id"),
+    }
+)
+
+_LAST_TEXT: Final = (
+    "EXISTS (SELECT FROM session_text t WHERE t.started_at = us.last_started_at AND t.session_id = us.last_session_id "
+    "AND ({}))"
+)
+USERS: Final[Mapping[str, Sql]] = MappingProxyType(
+    {
+        **_user("us", ""),
+        "organization": _organization("us", _of_organization("us")),
+        "synchronization_disabled": Sql("NOT u.sync_enabled", nullable=False),
+        "status": Sql("us.status", nullable=False),
+        "why": Sql(_why()),
+        "last_20": Sql("us.recent"),
+        "last_session": Sql("us.last_started_at", until="us.last_ended_at"),
+        "session_status": Sql("us.last_status"),
+        "error_source": Sql(_unknown("us", "last_status")),
+        "exception": Sql("coalesce(t.exception, t.message)", via=_LAST_TEXT),
+        "next_due": Sql("us.due_at"),
+        "agent": Sql("us.agent_id"),
+        "status_since": Sql("us.since"),
+        "disabled_since": Sql("CASE WHEN NOT u.sync_enabled THEN u.flag_since END"),
+        "disabled_reason": Sql("CASE WHEN NOT u.sync_enabled THEN u.disabled_reason END"),
+        **_plain("us", "objects", "changes", "failures", "total_changes", "conflicts", "issues", "error_category"),
+        **_plain("us", "failing_since", "in_a_row"),
+        **_plain("u", "mail_system", "crm_system", "external_id"),
+        **_sure("us", "user_id", "organization_id"),
+    }
+)
+
+_SESSION_TEXT: Final = (
+    "EXISTS (SELECT FROM session_text t WHERE t.started_at = s.started_at AND t.session_id = s.session_id AND ({}))"
+)
+ENDED: Final = "coalesce(s.ended_at, s.timed_out_at)"
+SESSIONS: Final[Mapping[str, Sql]] = MappingProxyType(
+    {
+        **_user("s", _of_user("s")),
+        "organization": _organization("s", _of_organization("s")),
+        "run": Sql("s.started_at", until=ENDED, nullable=False),
+        "report": Sql("s.report"),
+        "error_source": Sql(_unknown("s", "status")),
+        "exception": Sql("coalesce(t.exception, t.message, s.error_message)", via=_SESSION_TEXT),
+        "duration": Sql(f"extract(epoch FROM {ENDED} - s.started_at)::float8"),
+        "agent": Sql("s.agent_id", nullable=False),
+        "retryable": Sql("s.error_retryable"),
+        "report_complete": Sql("(s.status = 'running' OR s.issues_arrived >= s.issues_sent)", nullable=False),
+        "log_complete": Sql("(s.log_chunks_dropped = 0)", nullable=False),
+        "ended_at": Sql(ENDED),
+        **_plain("s", "error_category", "trigger", "mode", "mail_system", "crm_system", "error_code", "status_detail"),
+        **_sure("s", "status", "objects", "changes", "failures", "total_changes", "conflicts", "issues", "attempt"),
+        **_sure("s", "session_id", "user_id", "organization_id"),
+    }
+)
+
+_LAST_OF_USER: Final = (
+    "EXISTS (SELECT FROM user_status us WHERE us.organization_id = i.organization_id AND us.user_id = i.user_id "
+    "AND us.last_session_id = i.session_id AND us.last_started_at = i.session_started_at)"
+)
+ISSUES: Final[Mapping[str, Sql]] = MappingProxyType(
+    {
+        **_user("i", _of_user("i")),
+        "organization": _organization("i", _of_organization("i")),
+        "type": Sql("i.object_type", nullable=False),
+        "name": Sql("i.object_name"),
+        "direction": Sql("i.direction", words=_direction("i"), nullable=False),
+        "session": Sql("i.session_started_at", nullable=False),
+        "first_seen": Sql("i.first_seen_at", nullable=False),
+        "last_seen": Sql("i.last_seen_at", nullable=False),
+        "in_last_session": Sql(_LAST_OF_USER, nullable=False),
+        "retryable": Sql("i.error_retryable"),
+        **_sure("i", "operation", "error_code", "times", "state", "issue_id", "user_id", "organization_id"),
+        **_plain("i", "error_text", "closed_at", "resolution", "error_source", "error_category", "attempts"),
+        **_plain("i", "object_id", "counterpart_id"),
+    }
+)
+
+OF_KIND: Final[Mapping[str, Mapping[str, Sql]]] = MappingProxyType(
+    {"organizations": ORGANIZATIONS, "users": USERS, "sessions": SESSIONS, "issues": ISSUES}
+)
+
+# What every row carries besides its columns: whose it is, its links, and what colours it.
+ALWAYS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "organizations": {
+            "organization_id": "o.organization_id",
+            "synchronization_status": ORGANIZATIONS["synchronization_status"].value,
+            "disabled_reason": "o.disabled_reason",
+        },
+        "users": {
+            "organization_id": "us.organization_id",
+            "organization": USERS["organization"].value,
+            "organization_enabled": "coalesce(o.sync_enabled, true)",
+            "user_id": "us.user_id",
+            "user": USERS["user"].value,
+            "email": "u.email",
+            "synchronization_disabled": USERS["synchronization_disabled"].value,
+            "status": "us.status",
+            "last_session_id": "us.last_session_id",
+            "last_started_at": "us.last_started_at",
+            "last_ended_at": "us.last_ended_at",
+            "changed_at": "us.changed_at",
+        },
+        "sessions": {
+            "organization_id": "s.organization_id",
+            "organization": SESSIONS["organization"].value,
+            "user_id": "s.user_id",
+            "user": SESSIONS["user"].value,
+            "email": "u.email",
+            "user_disabled": "coalesce(NOT u.sync_enabled, false)",
+            "session_id": "s.session_id",
+            "run": "s.started_at",
+            "ended_at": ENDED,
+            "status": "s.status",
+            "status_detail": "s.status_detail",
+            "mail_system": "s.mail_system",
+            "crm_system": "s.crm_system",
+            "changed_at": "s.appended_at",
+        },
+        "issues": {
+            "organization_id": "i.organization_id",
+            "organization": ISSUES["organization"].value,
+            "user_id": "i.user_id",
+            "user": ISSUES["user"].value,
+            "issue_id": "i.issue_id",
+            "session_id": "i.session_id",
+            "session_started_at": "i.session_started_at",
+            "state": "i.state",
+            "mail_system": "i.mail_system",
+            "crm_system": "i.crm_system",
+        },
+    }
+)

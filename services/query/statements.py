@@ -1,0 +1,320 @@
+"""From a view to SQL: the one page, its count, its CSV. Pure.
+
+Text that was sent is always bound; what stands in a statement are constants of `expressions` and of the vocabulary.
+An order is a list of *branches* read one after the other, each in the order of an index, so that no page is sorted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
+
+from schemas.vocabulary import SESSION_STATUS, USER_RANK, USER_STATUS
+from services.query.conditions import Args, condition, constants
+from services.query.expressions import ALWAYS, OF_KIND, Sql, masked
+from services.query.filters import Contains, Exactly, Filter
+from services.query.orders import Branch, after, order_by, orders
+from services.query.view import All, One, OneUser, Scope, View
+
+COUNT_LIMIT: Final = 10_000
+PICK_LIMIT: Final = 500
+EXCEPTION_SHOWN: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL and what is bound to it."""
+
+    sql: str
+    args: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Picks:
+    """Users or organizations that a text filter was found to mean, so that their own indexes can be used."""
+
+    users: tuple[tuple[UUID, UUID], ...] | None = None
+    organizations: tuple[UUID, ...] | None = None
+
+
+NO_PICKS: Final = Picks()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How rows of one kind are read: `base` for the page, `joins` for what a column needs beyond it."""
+
+    alias: str
+    base: str
+    keys: str
+    standing: str
+    page: str
+    joins: Mapping[str, str]
+
+
+_USER_OF: Final = "LEFT JOIN sync_user u ON u.organization_id = {0}.organization_id AND u.user_id = {0}.user_id"
+_ORGANIZATION_OF: Final = "LEFT JOIN organization o ON o.organization_id = {0}.organization_id"
+_JOIN_USER: Final = "JOIN sync_user u ON u.organization_id = us.organization_id AND u.user_id = us.user_id"
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        "organizations": Kind(
+            "o", "organization o", "o.organization_id", "o.state = 'present'",
+            "{} page JOIN organization o ON o.organization_id = page.organization_id", {},
+        ),
+        "users": Kind(
+            "us", f"user_status us {_JOIN_USER}", "us.organization_id, us.user_id", "u.state = 'present'",
+            "{} page JOIN user_status us ON us.organization_id = page.organization_id AND us.user_id = page.user_id "
+            + _JOIN_USER,
+            {
+                "o": _ORGANIZATION_OF.format("us"),
+                "t": "LEFT JOIN session_text t ON t.started_at = us.last_started_at "
+                "AND t.session_id = us.last_session_id",
+            },
+        ),
+        "sessions": Kind(
+            "s", "sync_session s", "s.*", "", "{} s",
+            {
+                "u": _USER_OF.format("s"),
+                "o": _ORGANIZATION_OF.format("s"),
+                "t": "LEFT JOIN session_text t ON t.started_at = s.started_at AND t.session_id = s.session_id",
+            },
+        ),
+        "issues": Kind(
+            "i", "sync_issue i", "i.*", "", "{} i",
+            {"u": _USER_OF.format("i"), "o": _ORGANIZATION_OF.format("i")},
+        ),
+    }
+)  # fmt: skip
+
+
+def is_indexed(view: View) -> bool:
+    """Whether the view's order comes from an index: if not, only a narrow view is sorted."""
+    return orders(view).indexed
+
+
+def page(view: View, picks: Picks = NO_PICKS) -> Statement:
+    """Return the statement for one page: `limit` + 1 rows, with `_branch` and the order keys as text in `_keys`."""
+    args = Args()
+    inner = _pages(view, picks, args, limit=view.limit + 1)
+    kind = KINDS[view.list.kind]
+    numbered = f"(SELECT q.*, row_number() OVER () AS _row FROM ({inner}) q LIMIT {view.limit + 1})"
+    columns = dict(ALWAYS[view.list.kind])
+    columns |= {each.name: _shown(view, each.name) for each in view.columns}
+    listed = ", ".join(f'{value} AS "{name}"' for name, value in columns.items())
+    number = "page" if "page" in kind.page else kind.alias
+    tables = kind.page.format(numbered) + _joins(kind, columns.values())
+    sql = f"SELECT {listed}, {number}._branch, {number}._keys FROM {tables} ORDER BY {number}._row"
+    return Statement(sql, tuple(args))
+
+
+def count(view: View, picks: Picks = NO_PICKS, limit: int = COUNT_LIMIT) -> Statement:
+    """Return the statement that counts the view's rows up to `limit` + 1."""
+    args = Args()
+    kind = KINDS[view.list.kind]
+    plan = orders(view)
+    parts = _where(view, picks, args)
+    allowed = [] if plan.statuses is None else [_allowed(view, plan.statuses)]
+    sql = (
+        f"SELECT count(*) FROM (SELECT 1 FROM {_picked(kind, picks, args)}{_where_sql([*parts, *allowed])} "
+        f"LIMIT {limit + 1}) counted"
+    )
+    return Statement(sql, tuple(args))
+
+
+def selection(view: View, columns: Mapping[str, str], picks: Picks = NO_PICKS) -> Statement:
+    """Return the statement that reads every row of the view in its order: `columns` maps titles to SQL."""
+    args = Args()
+    kind = KINDS[view.list.kind]
+    inner = _pages(view, picks, args, limit=None)
+    listed = ", ".join(f'{value} AS "{title}"' for title, value in columns.items())
+    sql = f"SELECT {listed} FROM {kind.page.format(f'({inner})')}{_joins(kind, columns.values())}"
+    return Statement(sql, tuple(args))
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A look-up before the page: whom do these filters mean? `of` is users or organizations."""
+
+    of: str
+    statement: Statement
+
+
+def probes(view: View) -> list[Probe]:
+    """Return the look-ups that make this view's text filters cheap; each reads at most `PICK_LIMIT` + 1 ids."""
+    found = []
+    by_user, by_organization = _pick_filters(view)
+    if by_user:
+        args = Args()
+        parts = [*_scope(view.scope, "u", args), *(_own(view, each, args) for each in by_user)]
+        columns = "u.organization_id, u.user_id"
+        found.append(Probe("users", _probe(f"SELECT {columns} FROM sync_user u", parts, args)))
+    if by_organization:
+        args = Args()
+        parts = [_own(view, each, args) for each in by_organization]
+        found.append(Probe("organizations", _probe("SELECT o.organization_id FROM organization o", parts, args)))
+    return found
+
+
+# ---------------------------------------------------------------------------------------------- parts
+def _probe(select: str, parts: Sequence[str], args: Args) -> Statement:
+    return Statement(f"{select}{_where_sql(parts)} LIMIT {PICK_LIMIT + 1}", tuple(args))
+
+
+def _pick_filters(view: View) -> tuple[list[Filter], list[Filter]]:
+    """Return the filters on users and on organizations that a probe can answer."""
+    wanted = [each for each in view.filters if not each.negated and isinstance(each.test, Contains | Exactly)]
+    deep = view.list.kind in ("sessions", "issues")
+    by_user = [each for each in wanted if deep and each.column.name in ("user", "email")]
+    by_organization = [
+        each for each in wanted
+        if view.list.kind != "organizations" and each.column.name == "organization" and isinstance(view.scope, All)
+    ]  # fmt: skip
+    return ([] if isinstance(view.scope, OneUser) else by_user), by_organization
+
+
+def _own(view: View, each: Filter, args: Args) -> str:
+    """Return a filter on the table that it is about, without the look from the page's table."""
+    sql = OF_KIND[view.list.kind][each.column.name]
+    return condition(Sql(sql.value, keys=sql.keys, exact=sql.exact), each, args)
+
+
+def _pages(view: View, picks: Picks, args: Args, limit: int | None) -> str:
+    """Return the rows of the view in its order, one branch after the other."""
+    backwards = view.cursor is not None and view.cursor.backwards
+    branches = list(enumerate(orders(view).branches))
+    if view.cursor is not None:
+        at = view.cursor.branch
+        branches = [each for each in branches if (each[0] <= at if backwards else each[0] >= at)]
+    if backwards:
+        branches.reverse()
+    parts = [_branch(view, picks, args, number, branch, limit) for number, branch in branches]
+    return " UNION ALL ".join(f"({part})" for part in parts)
+
+
+def _branch(view: View, picks: Picks, args: Args, number: int, branch: Branch, limit: int | None) -> str:
+    kind = KINDS[view.list.kind]
+    backwards = view.cursor is not None and view.cursor.backwards
+    parts = _where(view, picks, args)
+    parts += [branch.predicate] if branch.predicate else []
+    if view.cursor is not None and view.cursor.branch == number:
+        parts.append(after(branch.keys, view.cursor, args))
+    order = order_by(branch.keys, backwards)
+    cut = "" if limit is None else f" LIMIT {limit}"
+    keys = ", ".join(f"({key.sql})::text" for key in branch.keys)
+    select = f"SELECT {kind.keys}, {number} AS _branch, ARRAY[{keys}] AS _keys FROM "
+    if branch.indexed and _lateral(kind, picks):
+        return select + _each_pick(kind, picks, args, parts, order, cut)
+    tables = _picked(kind, picks, args) + _joins(kind, [key.sql for key in branch.keys])
+    return f"{select}{tables}{_where_sql(parts)}{order}{cut}"
+
+
+def _lateral(kind: Kind, picks: Picks) -> bool:
+    many = picks.organizations is not None and len(picks.organizations) > 1
+    return kind.alias in ("s", "i") and (picks.users is not None or many)
+
+
+def _each_pick(kind: Kind, picks: Picks, args: Args, parts: Sequence[str], order: str, cut: str) -> str:
+    """Return the first rows of each pick by its own index, merged."""
+    alias = kind.alias
+    own = [f"{alias}.organization_id = pick.organization_id"]
+    own += [f"{alias}.user_id = pick.user_id"] if picks.users is not None else []
+    each = f"SELECT {alias}.* FROM {kind.base}{_where_sql([*own, *parts])}{order}{cut}"
+    return f"{_pick(picks, args)} CROSS JOIN LATERAL ({each}) {alias}{order}{cut}"
+
+
+def _pick(picks: Picks, args: Args) -> str:
+    if picks.users is not None:
+        organizations = args.add([organization for organization, _ in picks.users], "uuid[]")
+        users = args.add([user for _, user in picks.users], "uuid[]")
+        return f"unnest({organizations}, {users}) AS pick (organization_id, user_id)"
+    return f"unnest({args.add(list(picks.organizations or ()), 'uuid[]')}) AS pick (organization_id)"
+
+
+def _picked(kind: Kind, picks: Picks, args: Args) -> str:
+    """Return the page's tables, held to the picks by a join."""
+    if not _lateral(kind, picks):
+        return kind.base
+    alias = kind.alias
+    user = f" AND {alias}.user_id = pick.user_id" if picks.users is not None else ""
+    return f"{_pick(picks, args)} JOIN {kind.base} ON {alias}.organization_id = pick.organization_id{user}"
+
+
+def _where(view: View, picks: Picks, args: Args) -> list[str]:
+    """Return whose rows, which rows: everything but the status, which the branches say."""
+    kind = KINDS[view.list.kind]
+    parts = _scope(view.scope, kind.alias, args) + ([kind.standing] if kind.standing else [])
+    if picks.organizations is not None and not (_lateral(kind, picks) and picks.users is None):
+        parts.append(_one_of(f"{kind.alias}.organization_id", picks.organizations, args))
+    answered = set()
+    by_user, by_organization = _pick_filters(view)
+    if picks.users is not None:
+        answered |= {each.column.name for each in by_user}
+    if picks.organizations is not None:
+        answered |= {each.column.name for each in by_organization}
+    if orders(view).statuses is not None:
+        answered.add("status")
+    columns = OF_KIND[view.list.kind]
+    return parts + [
+        condition(columns[each.column.name], each, args) for each in view.filters if each.column.name not in answered
+    ]
+
+
+def _one_of(column: str, ids: Sequence[UUID], args: Args) -> str:
+    # An array hides an index's order, so a single id is an equality.
+    if not ids:
+        return "false"
+    if len(ids) == 1:
+        return f"{column} = {args.add(ids[0], 'uuid')}"
+    return f"{column} = ANY(ARRAY(SELECT unnest({args.add(list(ids), 'uuid[]')})))"
+
+
+def _scope(scope: Scope, alias: str, args: Args) -> list[str]:
+    match scope:
+        case All():
+            return []
+        case One(organization_id):
+            return [f"{alias}.organization_id = {args.add(organization_id, 'uuid')}"]
+        case OneUser(organization_id, user_id):
+            return [
+                f"{alias}.organization_id = {args.add(organization_id, 'uuid')}",
+                f"{alias}.user_id = {args.add(user_id, 'uuid')}",
+            ]
+
+
+def _allowed(view: View, statuses: frozenset[str]) -> str:
+    if view.list.kind == "users":
+        return constants("us.status_rank", [USER_RANK[status] for status in USER_STATUS if status in statuses])
+    return constants("s.status", [status for status in SESSION_STATUS if status in statuses])
+
+
+def _where_sql(parts: Iterable[str]) -> str:
+    joined = " AND ".join(part for part in parts if part)
+    return f" WHERE {joined}" if joined else ""
+
+
+def _joins(kind: Kind, expressions: Iterable[str]) -> str:
+    """Return the joins that `expressions` need and the base lacks."""
+    text = " ".join(expressions)
+    return "".join(f" {join}" for alias, join in kind.joins.items() if f"{alias}." in _aliases(text))
+
+
+def _aliases(text: str) -> set[str]:
+    return {part + "." for part in ("o", "u", "t") if _mentions(text, part)}
+
+
+def _mentions(text: str, alias: str) -> bool:
+    return re.search(rf"(?<![A-Za-z0-9_.']){alias}\.", text) is not None
+
+
+def _shown(view: View, name: str) -> str:
+    """Return the value of a column as a row carries it."""
+    column = view.list.column(name)
+    value = OF_KIND[view.list.kind][name].value
+    if column is not None and column.personal and view.masked:
+        return masked(value)
+    return f"left({value}, {EXCEPTION_SHOWN})" if name == "exception" else value
+
