@@ -36,6 +36,7 @@ CREATE TABLE organization (
   flag_actor       text,                                  -- "admin ilse@…" as sent: type and id
   interval_s       integer,
   revision         bigint NOT NULL DEFAULT -1,            -- -1: never announced
+  digest           bigint NOT NULL DEFAULT 0,             -- decides between two contents of one revision
   state            text NOT NULL DEFAULT 'present' CHECK (state IN ('present', 'removed')),
   first_seen_at    timestamptz NOT NULL,
   announced_at     timestamptz,
@@ -78,6 +79,7 @@ CREATE TABLE sync_user (
   enabled_since    timestamptz,                           -- append time of the last false → true, or of the first announcement
   interval_s       integer,
   revision         bigint NOT NULL DEFAULT -1,
+  digest           bigint NOT NULL DEFAULT 0,
   state            text NOT NULL DEFAULT 'present' CHECK (state IN ('present', 'removed')),
   first_seen_at    timestamptz NOT NULL,
   announced_at     timestamptz,
@@ -143,6 +145,7 @@ CREATE TABLE sync_session (
   attempt           integer NOT NULL,
   seq               bigint NOT NULL,
   digest            bigint NOT NULL,
+  partition         smallint NOT NULL,                    -- of syncwatch.events: the one that brought this version, the shard of counters
   began             timestamptz NOT NULL,                 -- least(started_at, first_appended_at): the order of a user's sessions
   first_appended_at timestamptz NOT NULL,
   appended_at       timestamptz NOT NULL,                 -- of the record that first brought this version
@@ -158,6 +161,10 @@ CREATE TABLE sync_session (
   failures          bigint NOT NULL DEFAULT 0,
   conflicts         bigint NOT NULL DEFAULT 0,
   total_changes     bigint NOT NULL DEFAULT 0,
+  counted_ended     boolean NOT NULL,                     -- the event the counts above are from: the newest that ended,
+  counted_attempt   integer NOT NULL,                     -- else the newest; so a finished attempt's counts stay while
+  counted_seq       bigint NOT NULL,                      -- a greater attempt runs
+  counted_digest    bigint NOT NULL,
   issues            integer NOT NULL DEFAULT 0,           -- sightings that arrived with code ≠ 0, this attempt
   issues_arrived    integer NOT NULL DEFAULT 0,           -- sightings that arrived, any code, this attempt
   issues_sent       integer NOT NULL DEFAULT 0,

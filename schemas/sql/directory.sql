@@ -1,0 +1,65 @@
+-- Organizations, users and agents as the systems of record and the agents themselves announce them.
+
+-- name: add_organizations
+-- A placeholder for an organization first seen in an event; shown by its id until it is announced.
+INSERT INTO organization (organization_id, first_seen_at)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[]) AS o (a, b) ORDER BY a
+ON CONFLICT (organization_id) DO NOTHING;
+
+-- name: add_users
+INSERT INTO sync_user (organization_id, user_id, first_seen_at)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS u (a, b, c) ORDER BY a, b
+ON CONFLICT (organization_id, user_id) DO NOTHING;
+
+-- name: merge_organization
+-- The greater (revision, digest) wins. Tells whether the users must be judged again: a flag, an interval or a removal changed.
+INSERT INTO organization AS kept (organization_id, name, name_key, external_id, mail_system, crm_system, sync_enabled,
+  disabled_reason, flag_since, flag_actor, interval_s, revision, digest, state, first_seen_at, announced_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $13, $9, $10, $11, $12, $14, $13, $13)
+ON CONFLICT (organization_id) DO UPDATE SET
+  name = excluded.name, name_key = excluded.name_key, external_id = excluded.external_id, mail_system = excluded.mail_system,
+  crm_system = excluded.crm_system, sync_enabled = excluded.sync_enabled, disabled_reason = excluded.disabled_reason,
+  flag_since = CASE WHEN kept.sync_enabled = excluded.sync_enabled AND kept.revision >= 0 THEN kept.flag_since ELSE excluded.flag_since END,
+  flag_actor = CASE WHEN kept.sync_enabled = excluded.sync_enabled AND kept.revision >= 0 THEN kept.flag_actor ELSE excluded.flag_actor END,
+  interval_s = excluded.interval_s, revision = excluded.revision, digest = excluded.digest, state = excluded.state,
+  announced_at = coalesce(kept.announced_at, excluded.announced_at)
+WHERE (kept.revision, kept.digest) < (excluded.revision, excluded.digest)
+RETURNING (old.sync_enabled, old.disabled_reason, old.interval_s, old.state)
+  IS DISTINCT FROM (new.sync_enabled, new.disabled_reason, new.interval_s, new.state) AS judge_again;
+
+-- name: queue_recompute
+-- The owner of each partition judges its users of the organization again.
+INSERT INTO recompute_queue AS kept (organization_id, partition, requested_at, after_user_id)
+SELECT $1, partition, $2, NULL FROM kafka_position WHERE topic = $3 ORDER BY partition
+ON CONFLICT (organization_id, partition) DO UPDATE SET requested_at = excluded.requested_at, after_user_id = NULL;
+
+-- name: merge_user
+-- The greater (revision, digest) wins. Enabled since: the last change from off to on, or the first announcement.
+INSERT INTO sync_user AS kept (organization_id, user_id, email, display_name, email_key, name_key, external_id, mail_system,
+  crm_system, sync_enabled, disabled_reason, flag_since, flag_actor, enabled_since, interval_s, revision, digest, state,
+  first_seen_at, announced_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $16, $12, $16, $13, $14, $15, $17, $16, $16)
+ON CONFLICT (organization_id, user_id) DO UPDATE SET
+  email = excluded.email, display_name = excluded.display_name, email_key = excluded.email_key, name_key = excluded.name_key,
+  external_id = excluded.external_id, mail_system = excluded.mail_system, crm_system = excluded.crm_system,
+  sync_enabled = excluded.sync_enabled, disabled_reason = excluded.disabled_reason,
+  flag_since = CASE WHEN kept.sync_enabled = excluded.sync_enabled AND kept.revision >= 0 THEN kept.flag_since ELSE excluded.flag_since END,
+  flag_actor = CASE WHEN kept.sync_enabled = excluded.sync_enabled AND kept.revision >= 0 THEN kept.flag_actor ELSE excluded.flag_actor END,
+  enabled_since = CASE WHEN kept.revision < 0 OR (excluded.sync_enabled AND NOT kept.sync_enabled) THEN excluded.enabled_since
+                       ELSE kept.enabled_since END,
+  interval_s = excluded.interval_s, revision = excluded.revision, digest = excluded.digest, state = excluded.state,
+  announced_at = coalesce(kept.announced_at, excluded.announced_at)
+WHERE (kept.revision, kept.digest) < (excluded.revision, excluded.digest)
+RETURNING organization_id, user_id;
+
+-- name: merge_agents
+-- Only the newest heartbeat counts. An agent of one organization is never taken over by another's.
+INSERT INTO agent AS kept (agent_id, organization_id, version, heard_at, sent_at, clock_error_s, sessions_running, queued, oldest_queued_s)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::float8[], $7::integer[],
+                     $8::bigint[], $9::float8[]) AS a (a, b, c, d, e, f, g, h, i) ORDER BY a
+ON CONFLICT (agent_id) DO UPDATE SET
+  organization_id = excluded.organization_id, version = excluded.version, heard_at = excluded.heard_at, sent_at = excluded.sent_at,
+  clock_error_s = excluded.clock_error_s, sessions_running = excluded.sessions_running, queued = excluded.queued,
+  oldest_queued_s = excluded.oldest_queued_s
+WHERE kept.heard_at < excluded.heard_at
+  AND (kept.organization_id IS NULL OR kept.organization_id = excluded.organization_id);

@@ -1,0 +1,250 @@
+"""Folding a batch: of each session, sighting, user and agent only the newest version is left to be written.
+
+The newest is the greatest version, never the last to arrive, so neither order nor repetition of events matters; among
+equal versions with different content the greater digest wins. No I/O, no clock: append times come with the records.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Generic, TypeVar
+from uuid import UUID
+
+from schemas.events import (
+    DirectoryEvent,
+    Event,
+    HeartbeatEvent,
+    IssueEvent,
+    IssueState,
+    LogEvent,
+    SessionData,
+    SessionEvent,
+    SessionStatus,
+    digest,
+    issue_id_of,
+)
+
+FOREIGN: Final = "session_of_another_user"
+STARTED_AT_CHANGED: Final = "started_at_changed"
+_RUNNING: Final = SessionStatus.RUNNING
+
+
+E = TypeVar("E", SessionEvent, IssueEvent, DirectoryEvent)
+K = TypeVar("K")
+V = TypeVar("V", int, tuple[int, int])
+
+
+class Digested(Generic[E]):
+    """An event with its digest, computed where a tie or a row needs it: most events of a batch need none."""
+
+    __slots__ = ("_digest", "event")
+
+    def __init__(self, event: E) -> None:
+        self.event: E = event
+        self._digest: int | None = None
+
+    @property
+    def digest(self) -> int:
+        if self._digest is None:
+            self._digest = digest(self.event)
+        return self._digest
+
+
+@dataclass(slots=True)
+class Session:
+    """The newest version of one session in this batch. Append times in ms since 1970."""
+
+    newest: Digested[SessionEvent]
+    counted: Digested[SessionEvent]
+    """Whose counts are shown: the newest that ended, else the newest."""
+    appended_ms: int
+    first_ms: int
+    partition: int
+
+    @property
+    def event(self) -> SessionEvent:
+        return self.newest.event
+
+    @property
+    def counts(self) -> SessionEvent:
+        return self.counted.event
+
+
+@dataclass(slots=True)
+class Sighting:
+    """The newest version of one issue in one session."""
+
+    newest: Digested[IssueEvent]
+    issue_id: UUID
+    appended_ms: int
+    first_ms: int
+    partition: int
+    ever_resolved: bool
+    """Any version in this batch said resolved, also one that a newer replaced."""
+
+    @property
+    def event(self) -> IssueEvent:
+        return self.newest.event
+
+
+@dataclass(slots=True)
+class Chunk:
+    event: LogEvent
+    appended_ms: int
+
+
+@dataclass(slots=True)
+class Announced:
+    """The greatest revision of one organization or user."""
+
+    newest: Digested[DirectoryEvent]
+    appended_ms: int
+    partition: int
+
+    @property
+    def event(self) -> DirectoryEvent:
+        return self.newest.event
+
+
+@dataclass(slots=True)
+class Heard:
+    event: HeartbeatEvent
+    appended_ms: int
+
+
+def _version(event: SessionEvent | IssueEvent) -> tuple[int, int]:
+    return event.data.attempt, event.data.seq
+
+
+def _counted_order(event: SessionEvent) -> tuple[bool, int, int]:
+    return event.data.status is not _RUNNING, event.data.attempt, event.data.seq
+
+
+def _same_user(one: SessionData, other: SessionData) -> bool:
+    return one.user_id.int == other.user_id.int and one.organization_id.int == other.organization_id.int
+
+
+@dataclass(slots=True)
+class Fold:
+    """What a batch comes down to. `add` takes events in any order."""
+
+    sessions: dict[int | tuple[int, datetime], Session] = field(default_factory=dict)
+    sightings: dict[tuple[int, datetime, int, int], Sighting] = field(default_factory=dict)
+    chunks: dict[tuple[int, datetime, int, int, int], Chunk] = field(default_factory=dict)
+    organizations: dict[UUID, Announced] = field(default_factory=dict)
+    users: dict[tuple[UUID, UUID], Announced] = field(default_factory=dict)
+    agents: dict[str, Heard] = field(default_factory=dict)
+    clashes: int = 0
+    """Events with the version of another, but other content."""
+
+    def add(self, event: Event, appended_ms: int, partition: int) -> str | None:
+        """Take one event in, or return the slug of the reason why it cannot go with the others."""
+        if type(event) is SessionEvent:
+            return self._add_session(event, appended_ms, partition)
+        if add := _ADD.get(type(event)):
+            add(self, event, appended_ms, partition)
+        return None
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are to write."""
+        return len(self.sessions) + len(self.sightings) + len(self.chunks)
+
+    def _add_session(self, event: SessionEvent, appended_ms: int, partition: int) -> str | None:
+        data = event.data
+        place: int | tuple[int, datetime] = data.session_id.int
+        kept = self.sessions.get(place)
+        if kept is not None:
+            other = kept.event.data
+            if other.started_at != data.started_at:
+                if _same_user(other, data):
+                    return STARTED_AT_CHANGED
+                place = (data.session_id.int, data.started_at)  # two users, two sessions, one id
+                kept = self.sessions.get(place)
+        if kept is None:
+            lazy = Digested(event)
+            self.sessions[place] = Session(lazy, lazy, appended_ms, appended_ms, partition)
+            return None
+        if not _same_user(kept.event.data, data):
+            return FOREIGN
+        self._merge_session(kept, event, appended_ms, partition)
+        return None
+
+    def _merge_session(self, kept: Session, event: SessionEvent, appended_ms: int, partition: int) -> None:
+        if appended_ms < kept.first_ms:
+            kept.first_ms = appended_ms
+        old, new = kept.event.data, event.data
+        seen = Digested(event)
+        if (new.attempt, new.seq) > (old.attempt, old.seq):
+            self._follow_counts(kept, seen)
+            kept.newest, kept.appended_ms, kept.partition = seen, appended_ms, partition
+        elif (new.attempt, new.seq) < (old.attempt, old.seq):
+            self._follow_counts(kept, seen)
+        elif seen.digest == kept.newest.digest:
+            kept.appended_ms = min(kept.appended_ms, appended_ms)  # a copy changes nothing
+        else:
+            self.clashes += 1
+            self._follow_counts(kept, seen)
+            if seen.digest > kept.newest.digest:
+                kept.newest, kept.appended_ms, kept.partition = seen, appended_ms, partition
+
+    @staticmethod
+    def _follow_counts(kept: Session, seen: Digested[SessionEvent]) -> None:
+        new, old = _counted_order(seen.event), _counted_order(kept.counts)
+        if new > old or (new == old and seen.digest > kept.counted.digest):
+            kept.counted = seen
+
+    def _add_issue(self, event: IssueEvent, appended_ms: int, partition: int) -> None:
+        data = event.data
+        issue_id = issue_id_of(data)
+        place = (data.session_id.int, data.started_at, issue_id.int, data.user_id.int)
+        resolved = data.state is IssueState.RESOLVED
+        kept = self.sightings.get(place)
+        if kept is None:
+            self.sightings[place] = Sighting(Digested(event), issue_id, appended_ms, appended_ms, partition, resolved)
+            return
+        kept.first_ms = min(kept.first_ms, appended_ms)
+        kept.ever_resolved = kept.ever_resolved or resolved
+        seen = Digested(event)
+        if self._is_newer(kept.newest, seen, _version(kept.event), _version(event)):
+            kept.newest, kept.appended_ms, kept.partition = seen, appended_ms, partition
+
+    def _add_log(self, event: LogEvent, appended_ms: int, partition: int) -> None:
+        data = event.data
+        place = (data.session_id.int, data.started_at, data.attempt, data.chunk_no, data.user_id.int)
+        self.chunks.setdefault(place, Chunk(event, appended_ms))
+
+    def _add_directory(self, event: DirectoryEvent, appended_ms: int, partition: int) -> None:
+        data = event.data
+        if data.user_id is None:
+            self._announce(self.organizations, data.organization_id, event, appended_ms, partition)
+        else:
+            self._announce(self.users, (data.organization_id, data.user_id), event, appended_ms, partition)
+
+    def _announce(
+        self, known: dict[K, Announced], place: K, event: DirectoryEvent, appended_ms: int, partition: int
+    ) -> None:
+        kept = known.get(place)
+        seen = Digested(event)
+        if kept is None or self._is_newer(kept.newest, seen, kept.event.data.revision, event.data.revision):
+            known[place] = Announced(seen, appended_ms, partition)
+
+    def _add_heartbeat(self, event: HeartbeatEvent, appended_ms: int, partition: int) -> None:
+        kept = self.agents.get(event.data.agent_id)
+        if kept is None or kept.appended_ms < appended_ms:
+            self.agents[event.data.agent_id] = Heard(event, appended_ms)
+
+    def _is_newer(self, kept: Digested[E], seen: Digested[E], old: V, new: V) -> bool:
+        if new != old:
+            return new > old
+        if seen.digest != kept.digest:
+            self.clashes += 1
+        return seen.digest > kept.digest
+
+
+_ADD: Final[dict[type, Callable[..., None]]] = {
+    IssueEvent: Fold._add_issue,
+    LogEvent: Fold._add_log,
+    DirectoryEvent: Fold._add_directory,
+    HeartbeatEvent: Fold._add_heartbeat,
+}

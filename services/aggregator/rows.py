@@ -1,0 +1,184 @@
+"""Rows: what is folded, as the tuples that travel to Postgres. Secrets are taken out of texts here."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import zstandard
+
+from schemas.events import Failure, ObjectCounts, SessionStatus
+from schemas.folding import fold as fold_text
+from schemas.redact import MARK, redact
+from services.aggregator.fold import Announced, Chunk, Heard, Session, Sighting
+
+SESSION_COLUMNS: Final = (
+    "started_at", "session_id", "organization_id", "user_id", "partition", "attempt", "seq", "digest",
+    "first_appended_at", "appended_at", "status_sent", "ended_at", "deadline_at", "next_run_at", "interval_s",
+    "counted_ended", "counted_attempt", "counted_seq", "counted_digest",
+    "objects", "changes", "failures", "conflicts", "total_changes", "report",
+    "issues", "issues_arrived", "issues_sent", "log_chunks_sent", "log_chunks_dropped",
+    "error_retryable", "error_source", "error_category", "error_code", "error_scope", "error_message",
+    "status_detail", "trigger", "mode", "mail_system", "crm_system", "agent_id", "agent_version",
+    "mail_s", "crm_s", "engine_s",
+)  # fmt: skip
+SIGHTING_COLUMNS: Final = (
+    "started_at", "session_id", "issue_id", "organization_id", "user_id", "attempt", "seq", "digest", "began",
+    "appended_at", "state", "object_type", "object_name", "object_id", "counterpart_id", "direction", "operation",
+    "error_code", "error_text", "error_source", "error_category", "error_retryable", "attempts", "resolution",
+    "ever_resolved",
+)  # fmt: skip
+CHUNK_COLUMNS: Final = (
+    "started_at", "session_id", "attempt", "chunk_no", "organization_id", "user_id", "appended_at", "first_line",
+    "line_count", "dropped_lines", "redactions", "final", "body",
+)  # fmt: skip
+
+SHOWN_CHARACTERS: Final = 300
+"""So much of an error's message stands in the thin row; the whole is in `session_text`."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_RUNNING: Final = SessionStatus.RUNNING
+_NO_FAILURE: Final = (None, None, None, None, None, None)
+_NO_DURATIONS: Final = (None, None, None)
+_encode: Final = msgspec.json.Encoder().encode
+
+Key = tuple[datetime, UUID]
+"""A session's identity: (started_at, session_id)."""
+
+
+def moment(ms: int) -> datetime:
+    """Return the append time of a record, given in ms since 1970."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def clean(text: str) -> str:
+    """Return a text without its secrets."""
+    return redact(text)[0]
+
+
+def _counts(objects: tuple[ObjectCounts, ...]) -> tuple[int, int, int, int, int, str | None]:
+    fetched = changes = failures = conflicts = skipped = 0
+    for row in objects:
+        fetched += row.fetched
+        changes += row.created + row.updated + row.deleted
+        failures += row.failed
+        conflicts += row.conflicts
+        skipped += row.skipped
+    report = _encode(objects).decode() if objects else None
+    return fetched, changes, failures, conflicts, changes + failures + conflicts + skipped, report
+
+
+def _failure(error: Failure | None) -> tuple[Any, ...]:
+    """Return retryable, source, category, code, scope and the beginning of the message."""
+    if error is None:
+        return _NO_FAILURE
+    shown = clean(error.message)[:SHOWN_CHARACTERS] if error.message else ""
+    scope = None if error.scope is None else error.scope.value
+    return error.retryable, error.source, error.category, error.code, scope, shown
+
+
+def session_row(session: Session, arrived: Mapping[tuple[Key, int], tuple[int, int]]) -> tuple[Any, ...]:
+    """Return the row for `batch_session`. `arrived`: (key, attempt) -> (issues, issues_arrived) where sightings came."""
+    event, data, counts = session.event, session.event.data, session.counts.data
+    issues, issues_arrived = (
+        arrived.get(((data.started_at, data.session_id), data.attempt), (0, 0)) if arrived else (0, 0)
+    )
+    durations = data.durations
+    return (
+        data.started_at, data.session_id, data.organization_id, data.user_id, session.partition, data.attempt, data.seq,
+        session.newest.digest, moment(session.first_ms), moment(session.appended_ms), data.status.value, data.ended_at,
+        data.deadline_at, data.next_run_at, data.interval_s,
+        counts.status is not _RUNNING, counts.attempt, counts.seq, session.counted.digest, *_counts(counts.objects),
+        issues, issues_arrived, data.issues_sent, data.log_chunks_sent, data.log_chunks_dropped, *_failure(data.error),
+        data.status_detail, data.trigger, data.mode, data.mail_system, data.crm_system, event.agent_id,
+        data.agent_version,
+        *(_NO_DURATIONS if durations is None else (durations.mail_s, durations.crm_s, durations.engine_s)),
+    )  # fmt: skip
+
+
+def text_row(session: Session) -> tuple[Any, ...] | None:
+    """Return the heavy texts of a session (started_at, session_id, organization_id, message, exception), if any."""
+    data = session.event.data
+    error = data.error
+    if error is None or not (error.message or error.exception):
+        return None
+    exception = None if error.exception is None else clean(error.exception)
+    return data.started_at, data.session_id, data.organization_id, clean(error.message), exception
+
+
+def sighting_row(sighting: Sighting) -> tuple[Any, ...]:
+    """Return the row for `batch_sighting`."""
+    data = sighting.event.data
+    error = data.error
+    text = data.error_text or ("" if error is None else error.message)
+    return (
+        data.started_at, data.session_id, sighting.issue_id, data.organization_id, data.user_id, data.attempt, data.seq,
+        sighting.newest.digest, min(data.started_at, moment(sighting.first_ms)), moment(sighting.appended_ms),
+        data.state.value, data.object_type, data.object_name, data.object_id, data.counterpart_id,
+        data.direction.value, data.operation.value, data.error_code, clean(text) if text else "",
+        None if error is None else error.source, None if error is None else error.category,
+        None if error is None else error.retryable, data.attempts, data.resolution, sighting.ever_resolved,
+    )  # fmt: skip
+
+
+def chunk_row(chunk: Chunk, compressor: zstandard.ZstdCompressor) -> tuple[Any, ...]:
+    """Return the row for `batch_chunk`: the lines as a compressed JSON array, their secrets taken out and counted."""
+    data = chunk.event.data
+    lines = [
+        msgspec.structs.replace(
+            line,
+            message=clean(line.message),
+            exception=None if line.exception is None else clean(line.exception),
+        )
+        for line in data.lines
+    ]
+    redactions = sum(line.message.count(MARK) + (line.exception or "").count(MARK) for line in lines)
+    return (
+        data.started_at, data.session_id, data.attempt, data.chunk_no, data.organization_id, data.user_id,
+        moment(chunk.appended_ms), data.first_line, len(lines), data.dropped_lines, redactions, data.final,
+        compressor.compress(_encode(lines)),
+    )  # fmt: skip
+
+
+def _actor(announced: Announced) -> str | None:
+    actor = announced.event.data.actor
+    return None if actor is None else " ".join(filter(None, (actor.type, actor.id)))
+
+
+def _disabled_reason(announced: Announced) -> str | None:
+    data = announced.event.data
+    return None if data.sync_enabled else data.disabled_reason or "manual"
+
+
+def organization_row(announced: Announced) -> tuple[Any, ...]:
+    """Return the arguments of `merge_organization`."""
+    data = announced.event.data
+    return (
+        data.organization_id, data.name, fold_text(data.name or ""), data.external_id, data.mail_system, data.crm_system,
+        data.sync_enabled, _disabled_reason(announced), _actor(announced), data.interval_s, data.revision,
+        announced.newest.digest, moment(announced.appended_ms), data.state.value,
+    )  # fmt: skip
+
+
+def user_row(announced: Announced) -> tuple[Any, ...]:
+    """Return the arguments of `merge_user`."""
+    data = announced.event.data
+    return (
+        data.organization_id, data.user_id, data.email, data.display_name, fold_text(data.email or ""),
+        fold_text(data.display_name or data.email or ""), data.external_id, data.mail_system, data.crm_system,
+        data.sync_enabled, _disabled_reason(announced), _actor(announced), data.interval_s, data.revision,
+        announced.newest.digest, moment(announced.appended_ms), data.state.value,
+    )  # fmt: skip
+
+
+def agent_columns(heard: Iterable[Heard]) -> tuple[list[Any], ...]:
+    """Return the arguments of `merge_agents`: one list a column."""
+    rows = []
+    for each in heard:
+        data, at = each.event.data, moment(each.appended_ms)
+        rows.append((
+            data.agent_id, data.organization_id, data.version, at, data.sent_at, (at - data.sent_at).total_seconds(),
+            data.sessions_running, data.queued, data.oldest_queued_s,
+        ))  # fmt: skip
+    return tuple(map(list, zip(*rows, strict=True)))
