@@ -1,0 +1,96 @@
+"""Making texts fit to be sent: whole characters, no NUL, no halves of pairs, no secrets, no more than allowed. Pure."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from schemas.events import MAX_DETAIL_BYTES, MAX_EXCEPTION_BYTES, MAX_MESSAGE_BYTES, MAX_NAME_CHARACTERS, Failure
+from schemas.redact import redact
+
+_UNFIT: Final = re.compile("[\0\ud800-\udfff]")
+_MAX_SHORT: Final = 256
+_MAX_SLUG: Final = 64
+
+
+def clean(text: str) -> str:
+    """Return the text with U+FFFD in place of NUL and of lone surrogates, which no store takes."""
+    return _UNFIT.sub("\ufffd", text)
+
+
+def cut_bytes(text: str, limit: int) -> str:
+    """Return at most `limit` bytes of UTF-8, cut between characters, ending with how much is missing.
+
+    As JSON it takes at most twice the limit, so that a report never outgrows an event for its own error text.
+    """
+    text = clean(text)
+    size = len(text.encode())
+    if size <= limit and _escaped(text) <= 2 * limit:
+        return text
+    room = limit
+    while True:
+        kept = text.encode()[: max(0, room - 48)].decode(errors="ignore")
+        marked = f"{kept}… [{size - len(kept.encode())} bytes cut]"
+        if _escaped(marked) <= 2 * limit:
+            return marked
+        room = room * 3 // 4
+
+
+def cut_characters(text: str, limit: int) -> str:
+    """Return at most `limit` characters, ending with how many are missing."""
+    text = clean(text)
+    if len(text) <= limit:
+        return text
+    kept = text[: limit - 24]
+    return f"{kept}… [{len(text) - len(kept)} more]"
+
+
+def name(text: str) -> str:
+    """Return a name or an id as it may be sent."""
+    return cut_characters(text, MAX_NAME_CHARACTERS)
+
+
+def short(text: str) -> str:
+    """Return a code or a version as it may be sent."""
+    return cut_characters(text, _MAX_SHORT)
+
+
+def slug(text: str) -> str:
+    """Return a member of an open list as it may be sent."""
+    return clean(text)[:_MAX_SLUG] or "other"
+
+
+def message(text: str) -> str:
+    """Return an error's message as it may be sent."""
+    return cut_bytes(redact(clean(text))[0], MAX_MESSAGE_BYTES)
+
+
+def exception(text: str) -> str:
+    """Return an exception's text, with its trace, as it may be sent."""
+    return cut_bytes(redact(clean(text))[0], MAX_EXCEPTION_BYTES)
+
+
+def detail(text: str) -> str:
+    """Return a status detail as it may be sent."""
+    return cut_bytes(redact(clean(text))[0], MAX_DETAIL_BYTES)
+
+
+def failure(error: Failure) -> Failure:
+    """Return the failure with every text as it may be sent."""
+    return msgspec.structs.replace(
+        error,
+        source=slug(error.source),
+        category=slug(error.category),
+        code=short(error.code),
+        message=message(error.message),
+        exception=None if error.exception is None else exception(error.exception),
+    )
+
+
+def _escaped(text: str) -> int:
+    return len(msgspec.json.encode(text))
+
+
+def line(text: str, limit: int) -> str:
+    """Return a line of a log, or the trace under it, as it may be sent."""
+    return cut_bytes(redact(clean(text))[0], limit)
