@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -74,23 +76,40 @@ class Connector:
         return await sync_person(self.person, calendar, crm, self.memory, recorder)
 
 
-@pytest.fixture(scope="session")
-def outside(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
-    """Radicale by our own command, and a CRM laid by our own set-up, twice: it must be safe to repeat."""
-    state_dir = tmp_path_factory.mktemp("connector state")
-    port, metrics_port = _free_port(), _free_port()
-    crm_url = urlunsplit(urlsplit(postgres)._replace(path=f"/crm_{os.getpid()}"))
+@contextmanager
+def running_outside(postgres: str, state_dir: Path) -> Iterator[Outside]:
+    """Run Radicale by our own command, with a CRM laid by our own set-up, twice: it must be safe to repeat."""
+    port, metrics_port = free_port(), free_port()
+    crm_url = urlunsplit(urlsplit(postgres)._replace(path=f"/crm_{secrets.token_hex(4)}"))
     there = Outside(state_dir, crm_url, f"http://127.0.0.1:{port}/")
     environment = there.environment() | {"PORT": str(port), "METRICS_PORT": str(metrics_port)}
-    with subprocess.Popen([*COMMAND, "radicale"], env=environment) as server:
+    with process([*COMMAND, "radicale"], environment) as server:
+        wait_until_ready(server, metrics_port)
+        for _ in range(2):
+            subprocess.run([*COMMAND, "setup"], env=environment, check=True, timeout=60)
+        yield there
+
+
+@contextmanager
+def process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process, and end it as a supervisor would: SIGTERM, and 5 s to follow it."""
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as running:
         try:
-            _wait_until_ready(server, metrics_port)
-            for _ in range(2):
-                subprocess.run([*COMMAND, "setup"], env=environment, check=True, timeout=60)
-            yield there
+            yield running
         finally:
-            server.terminate()
-            server.wait(10)
+            running.terminate()
+            try:
+                running.wait(5)
+            except subprocess.TimeoutExpired:
+                running.kill()
+                raise
+
+
+@pytest.fixture(scope="session")
+def outside(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """The two systems that the tests of single passes share."""
+    with running_outside(postgres, tmp_path_factory.mktemp("connector state")) as there:
+        yield there
 
 
 @pytest.fixture(scope="session")
@@ -121,20 +140,22 @@ async def connector(outside: Outside, person: Person, tmp_path: Path) -> AsyncIt
         memory.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
+    """Wait until /ready says so."""
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
-        assert process.poll() is None, "the CalDAV server ended"
+        assert process.poll() is None, "the process ended"
         try:
             with urlopen(f"http://127.0.0.1:{port}/ready", timeout=1) as answer:
                 assert answer.status == 200
                 return
         except (HTTPError, URLError, ConnectionError, TimeoutError):
             time.sleep(0.05)
-    raise AssertionError("the CalDAV server did not become ready")
+    raise AssertionError("the process did not become ready")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from schemas.events import LogLevel
-from services.ingest.connectors.caldav_crm.sessionlog import attach, detach, level_of, logged_to, source_of
+from services.ingest.connectors.caldav_crm.sessionlog import level_of, listening, logged_to, source_of
 
 OURS = "services.ingest.connectors.caldav_crm"
 
@@ -23,10 +23,9 @@ class Lines:
 
 
 @pytest.fixture(autouse=True)
-def listening() -> Iterator[None]:
-    handler = attach()
-    yield
-    detach(handler)
+def ears() -> Iterator[None]:
+    with listening():
+        yield
 
 
 async def test_sessions_that_run_at_once_get_their_own_lines_only() -> None:

@@ -135,6 +135,11 @@ async def _close_form(hands: Hands, person: Person, memo: Memo) -> None:
     await hands.close_forms(person)
 
 
+async def _close_form_and_agree(hands: Hands, person: Person, memo: Memo) -> None:
+    await hands.close_forms(person)
+    await _agree(hands, person, memo)
+
+
 async def _empty_crm(hands: Hands, person: Person, rng: Random, now: datetime) -> Memo | None:
     gone = await hands.recycle_all(person)
     return {"event_ids": [str(each) for each in gone]} if gone else None
@@ -189,7 +194,7 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "switched_off": Fault(_switch_off, _switch_on, (90, 240)),
     "locked_row": Fault(_hold_row, _close_form, (30, 45)),
     "mass_delete": Fault(_empty_crm, _restore, (50, 100)),
-    "saved_meanwhile": Fault(_save_meanwhile, _close_form, (40, 50)),
+    "saved_meanwhile": Fault(_save_meanwhile, _close_form_and_agree, (40, 50)),
     "removed_meanwhile": Fault(_remove_meanwhile, _close_form, (40, 50)),
     "server_stopped": Fault(_stop_server, _start_server, (8, 20), is_wide=True),
     "crm_maintenance": Fault(_shut_crm, _open_crm, (4, 8), is_wide=True),

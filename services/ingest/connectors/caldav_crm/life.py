@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from vdirsyncer import exceptions as vdir
 
 from services.ingest.connectors.caldav_crm.faults import FAULTS, Memo, make_an_edit, person_of
 from services.ingest.connectors.caldav_crm.hands import Hands
+from services.ingest.connectors.caldav_crm.stopping import pause
 from services.ingest.connectors.caldav_crm.world import Person, everybody
 
 log = logging.getLogger(__name__)
@@ -70,10 +70,19 @@ def journal_of(state_dir: Path) -> Journal:
 
 
 class Life:
-    """Two systems' worth of people. `clock` gives seconds, `now` the date appointments are made from."""
+    """Two systems' worth of people. `clock` gives seconds, `now` the date appointments are made from.
+
+    The faults of `opening` come first, one after the other.
+    """
 
     def __init__(
-        self, hands: Hands, journal: Journal, rng: Random, now: Callable[[], datetime], clock: Callable[[], float]
+        self,
+        hands: Hands,
+        journal: Journal,
+        rng: Random,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+        opening: Iterable[str] = tuple(FAULTS),
     ) -> None:
         self._hands = hands
         self._journal = journal
@@ -81,15 +90,14 @@ class Life:
         self._now = now
         self._clock = clock
         self._mend_at: dict[str, float] = {}
-        self._first = list(FAULTS)
+        self._first = list(opening)
 
     async def live(self, period_s: float, stop: asyncio.Event) -> None:
         """Let something happen every `period_s` seconds until `stop`, then mend everything."""
         await self.mend_all()
         while not stop.is_set():
             await self.step()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), period_s)
+            await pause(stop, period_s)
         await self.mend_all()
 
     async def step(self) -> None:

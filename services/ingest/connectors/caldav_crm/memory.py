@@ -57,14 +57,21 @@ class Memory:
         """Let go of the file."""
         self._database.close()
 
+    def knows(self, user_id: UUID) -> bool:
+        """Whether there was an earlier pass of this user."""
+        return self._status_file(user_id).exists()
+
     @contextmanager
     def status_of(self, user_id: UUID) -> Iterator[SqliteStatus]:
         """Open what the engine knows of one user's earlier passes."""
-        status = SqliteStatus(str(self._folder / f"{user_id}.status"))
+        status = SqliteStatus(str(self._status_file(user_id)))
         try:
             yield status
         finally:
             status.close()
+
+    def _status_file(self, user_id: UUID) -> Path:
+        return self._folder / f"{user_id}.status"
 
     def opened(self, user_id: UUID, trouble: Trouble) -> int:
         """Remember an issue; return how many passes in a row have met it."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from services.common.health import Health
 from services.ingest.connectors.caldav_crm import accounts
+from services.ingest.connectors.caldav_crm.stopping import pause
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ async def serve(state_dir: Path, host: str, port: int, health: Health, stop: asy
             server = await _as_the_switch_says(server, switch_file(state_dir).exists(), config)
             if server is None or health.problems():
                 health.set("calendar server", await _problem(server, host, port))
-            await _pause(stop)
+            await pause(stop, LOOK_EVERY_S)
     finally:
         if server is not None:
             await _end(server)
@@ -109,13 +110,6 @@ async def _problem(server: asyncio.subprocess.Process | None, host: str, port: i
         return f"does not answer: {error}"
     writer.close()
     return None
-
-
-async def _pause(stop: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)
-    except TimeoutError:
-        return
 
 
 async def _end(server: asyncio.subprocess.Process) -> None:

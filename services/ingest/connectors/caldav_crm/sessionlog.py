@@ -59,19 +59,31 @@ def logged_to(session: TakesLines) -> Iterator[None]:
         _current.reset(token)
 
 
-def attach() -> SessionHandler:
-    """Listen to vdirsyncer and to this connector, from INFO up. Returns the handler, for `detach`."""
+@contextmanager
+def listening() -> Iterator[None]:
+    """Hear vdirsyncer and this connector from INFO up. What a session hears, the process's own log keeps quiet about,
+    errors excepted: a stack at work would fill it with every object that is copied."""
     handler = SessionHandler(logging.INFO)
-    for name in ("vdirsyncer", _OURS):
-        logging.getLogger(name).setLevel(logging.INFO)
-        logging.getLogger(name).addHandler(handler)
-    return handler
+    loggers = [logging.getLogger(name) for name in ("vdirsyncer", _OURS)]
+    levels = [logger.level for logger in loggers]
+    outlets = list(logging.getLogger().handlers)
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+    for outlet in outlets:
+        outlet.addFilter(_is_for_the_process)
+    try:
+        yield
+    finally:
+        for outlet in outlets:
+            outlet.removeFilter(_is_for_the_process)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
 
 
-def detach(handler: SessionHandler) -> None:
-    """Stop listening."""
-    for name in ("vdirsyncer", _OURS):
-        logging.getLogger(name).removeHandler(handler)
+def _is_for_the_process(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR or _current.get() is None
 
 
 def source_of(logger_name: str) -> str | None:
