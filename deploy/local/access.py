@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
 
-from deploy.local.children import World, agent_id, base_environment, query_environment, token_file
+from deploy.local.children import agent_id, base_environment, module, query_environment, token_file
 from deploy.local.oneshots import output_of
 from deploy.local.processes import Command
 from deploy.local.refusals import CannotRun
+from deploy.local.world import World
 from schemas.credentials import TOKEN_PREFIX, hash_of
 from schemas.sql import named_queries
 from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS, Organization
@@ -67,7 +67,7 @@ async def _commands(world: World, *arguments: str) -> str:
     """Run one of the operator's commands, which are audited, and return what it prints."""
     environment = base_environment() | query_environment(world) | {"DATABASE_URL": world.owner_url}
     environment["PANEL_URL"] = world.panel_url
-    argv = [sys.executable, "-P", "-m", "services.query.commands", *arguments]
+    argv = module("services.query.commands", *arguments)
     return await output_of(Command(name=f"syncwatch {' '.join(arguments[:2])}", argv=argv, environment=environment))
 
 

@@ -13,9 +13,9 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local import children
-from deploy.local.children import World
 from deploy.local.processes import last_lines
 from deploy.local.supervisor import Say, Supervisor
+from deploy.local.world import World
 from schemas.sql import named_queries
 from services.common.kafka import client_options
 from services.common.patience import through_outages
@@ -51,8 +51,7 @@ async def run(world: World, supervisor: Supervisor, sessions: int, say: Say) -> 
 
 async def _run_connector(world: World, sessions: int, say: Say) -> dict[str, Any] | None:
     """Run the connector's sessions, its progress in its log, and return what it says that it published."""
-    environment = children.connector_environment(world)
-    command = children.connector_command("once", "once", "--sessions", str(sessions), environment=environment)
+    command = children.connector_command(world, "once", "once", "--sessions", str(sessions))
     log = world.folder.logs / "once.log"
     say(f"{sessions} sessions start; their log is {log}")
     with log.open("ab") as errors:
