@@ -13,7 +13,7 @@ RETENTION: Final = "35d"
 
 
 def lay_out_prometheus(folder: Path, *, alertmanager: str | None) -> None:
-    """Write what Prometheus reads into `folder`, but for the targets. `alertmanager`: its "host:port", if there is one."""
+    """Write what Prometheus reads into `folder`, but for the targets. `alertmanager` is "host:port", or None."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         (folder / name).write_bytes((HERE / name).read_bytes())
