@@ -68,7 +68,7 @@ async def _commands(world: World, *arguments: str) -> str:
     environment = base_environment() | query_environment(world) | {"DATABASE_URL": world.owner_url}
     environment["PANEL_URL"] = world.panel_url
     argv = module("services.query.commands", *arguments)
-    return await output_of(Command(name=f"syncwatch {' '.join(arguments[:2])}", argv=argv, environment=environment))
+    return await output_of(Command(name="commands", argv=argv, environment=environment), world.folder.logs)
 
 
 def _found(pattern: str, text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,7 +12,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local import children
-from deploy.local.processes import last_lines
+from deploy.local.oneshots import output_of
 from deploy.local.supervisor import Say, Supervisor
 from deploy.local.world import World
 from schemas.sql import named_queries
@@ -36,8 +35,6 @@ async def run(world: World, supervisor: Supervisor, sessions: int, say: Say) -> 
     await _wait_for(world, await _end_offsets(world), say)  # what an earlier run may have left in Kafka
     before = await _stored(world)
     published = await _run_connector(world, sessions, say)
-    if published is None:
-        return False
     await supervisor.stop_one("gateway")  # its ticks would move the end of the log for ever
     ends = await _end_offsets(world)
     say(f"{published['sessions']} sessions ran; waiting until every event is applied")
@@ -49,26 +46,13 @@ async def run(world: World, supervisor: Supervisor, sessions: int, say: Say) -> 
     return _tell(rows, rejected=after["rejected"] - before["rejected"], by_status=published.get("by_status", {}))
 
 
-async def _run_connector(world: World, sessions: int, say: Say) -> dict[str, Any] | None:
+async def _run_connector(world: World, sessions: int, say: Say) -> dict[str, Any]:
     """Run the connector's sessions, its progress in its log, and return what it says that it published."""
     command = children.connector_command(world, "once", "once", "--sessions", str(sessions))
-    log = world.folder.logs / "once.log"
-    say(f"{sessions} sessions start; their log is {log}")
-    with log.open("ab") as errors:
-        process = await asyncio.create_subprocess_exec(
-            *map(str, command.argv), env=dict(command.environment), stdout=asyncio.subprocess.PIPE, stderr=errors
-        )
-        try:
-            output, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.terminate()
-                await process.wait()
-    if process.returncode != 0:
-        print(f"The connector failed with code {process.returncode}:", *last_lines(log), sep="\n  ", file=sys.stderr)
-        return None
-    found: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return found
+    say(f"{sessions} sessions start; their log is {world.folder.logs / 'once.log'}")
+    output = await output_of(command, world.folder.logs)
+    published: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return published
 
 
 async def _stored(world: World) -> dict[str, int]:

@@ -77,7 +77,7 @@ async def _make_topics(world: World, say: Say) -> None:
 
 
 async def _set_up_both_sides(world: World, say: Say) -> None:
-    await output_of(children.connector_command(world, "connector set-up", "setup"))
+    await output_of(children.connector_command(world, "setup", "setup"), world.folder.logs)
     say("the calendars and the CRM are set up")
 
 
