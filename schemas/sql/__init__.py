@@ -1,4 +1,4 @@
-"""Named queries: `schemas/sql/<area>.sql` holds statements under `-- name: xyz`; comments below the name explain them."""
+"""Named queries: `schemas/sql/<area>.sql` holds statements under `-- name: xyz`; the comments below a name explain."""
 
 import re
 from collections.abc import Mapping

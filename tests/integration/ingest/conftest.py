@@ -66,7 +66,8 @@ async def add_token(
     text, token_hash = new_token()
     async with database.connect() as connection:
         await connection.execute(
-            "INSERT INTO agent_token (token_hash, token_id, agent_id, organization_id, created_at, expires_at, revoked_at)"
+            "INSERT INTO agent_token"
+            " (token_hash, token_id, agent_id, organization_id, created_at, expires_at, revoked_at)"
             " VALUES ($1, $2, $3, $4, now(), $5, $6)",
             token_hash, uuid4(), agent_id, organization_id, times.get("expires_at"), times.get("revoked_at"),
         )  # fmt: skip
@@ -115,7 +116,7 @@ async def url(rig: Rig) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def records(topics: Any) -> AsyncIterator[Callable[..., Any]]:
+async def records(topics: Any) -> Callable[..., Any]:
     """Reads what is on a topic: `await records("syncwatch.events", count=3)`, or all there is within a moment."""
 
     async def read(short: str, count: int | None = None) -> list[Any]:
@@ -138,7 +139,7 @@ async def records(topics: Any) -> AsyncIterator[Callable[..., Any]]:
         finally:
             await consumer.stop()
 
-    yield read
+    return read
 
 
 def counter(name: str, **labels: str) -> float:
