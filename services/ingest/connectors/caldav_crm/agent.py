@@ -198,6 +198,7 @@ class Agent:
             return accounts.read_known(self._state_dir)[person.login]
         except KeyError:
             missing = NoCredentials(f"No password is known for the calendar account {person.login}.")
+            log.error("Given up: %s", missing)
             raise PassFailed(explain(missing, Side.ENGINE)) from missing
 
 

@@ -15,6 +15,8 @@ TOWARDS: Final = {Side.MAIL: Direction.CRM_TO_MAIL, Side.CRM: Direction.MAIL_TO_
 AWAY_FROM: Final = {Side.MAIL: Direction.MAIL_TO_CRM, Side.CRM: Direction.CRM_TO_MAIL}
 """The direction an object is read for, by the side it is read from."""
 
+WORDS: Final = {Direction.MAIL_TO_CRM: "calendar to CRM", Direction.CRM_TO_MAIL: "CRM to calendar"}
+
 DONE: Final = {Operation.CREATE: "created", Operation.UPDATE: "updated", Operation.DELETE: "deleted"}
 
 
@@ -27,6 +29,9 @@ class Change:
     operation: Operation
     name: str = ""
     counterpart_id: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.operation.value} {self.name or self.ident!r} ({WORDS[self.direction]})"
 
 
 @dataclass(frozen=True, slots=True)

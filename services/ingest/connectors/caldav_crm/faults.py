@@ -19,7 +19,10 @@ from services.ingest.connectors.caldav_crm.hands import Entry, Hands
 from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS, Person
 
 Memo = dict[str, Any]
-SUBJECT_LIMIT: Final = 100
+TOO_MUCH: Final = (
+    "agenda, minutes of the last three meetings, and every document that came with them, in the order of receipt"
+)
+"""Longer by itself than the CRM's limit for a subject."""
 FAR_SLOTS: Final = range(200, 2000)
 
 
@@ -61,9 +64,7 @@ async def _write_too_much(hands: Hands, person: Person, rng: Random, now: dateti
     entry = await _any_entry(hands, person, rng)
     if entry is None:
         return None
-    subject = f"{entry.appointment.subject}: agenda, minutes and every document that came with them".ljust(
-        SUBJECT_LIMIT + 20, "."
-    )
+    subject = f"{entry.appointment.subject}: {TOO_MUCH}"
     await hands.edit(person, entry, subject=subject)
     return {"uid": entry.appointment.uid, "subject": entry.appointment.subject}
 

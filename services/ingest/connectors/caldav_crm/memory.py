@@ -58,8 +58,9 @@ class Memory:
         self._database.close()
 
     def knows(self, user_id: UUID) -> bool:
-        """Whether there was an earlier pass of this user."""
-        return self._status_file(user_id).exists()
+        """Whether an earlier pass has brought anything of this user together."""
+        with self.status_of(user_id) as status:
+            return next(status.iter_old(), None) is not None
 
     @contextmanager
     def status_of(self, user_id: UUID) -> Iterator[SqliteStatus]:

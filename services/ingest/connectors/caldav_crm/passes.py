@@ -12,7 +12,7 @@ from vdirsyncer.sync.status import SqliteStatus
 
 from schemas.events import MAX_NAME_CHARACTERS, Direction, Failure, Operation
 from services.ingest.connectors.caldav_crm.appointments import OBJECT_TYPE
-from services.ingest.connectors.caldav_crm.books import Books, Change
+from services.ingest.connectors.caldav_crm.books import WORDS, Books, Change
 from services.ingest.connectors.caldav_crm.failures import PassFailed, Side
 from services.ingest.connectors.caldav_crm.memory import Memory
 from services.ingest.connectors.caldav_crm.watch import Clock, Watch, Watched, identity_of, settle, take_note
@@ -96,7 +96,7 @@ async def sync_person(
     finally:
         _tell(watch.books, clock() - begun, person, memory, session)
     for closed in memory.over(person.user_id, watch.books.troubles, watch.books.skipped, both):
-        log.info("Issue over (%s): %s", closed.resolution, _called(closed.change))
+        log.info("Issue over (%s): %s", closed.resolution, closed.change)
         session.resolved(**_identity(closed.change), resolution=closed.resolution)
         memory.forget(person.user_id, closed.change)
     return watch.books
@@ -122,16 +122,9 @@ def _tell(books: Books, seconds: float, person: Person, memory: Memory, session:
     for direction in Direction:
         if counts := books.of_direction(direction):
             session.count(OBJECT_TYPE, direction, **counts)
-            log.info("%s: %s", direction.value, ", ".join(f"{number} {name}" for name, number in counts.items()))
+            log.info("%s: %s", WORDS[direction], ", ".join(f"{name} {number}" for name, number in counts.items()))
     for trouble in books.troubles:
         attempts = memory.opened(person.user_id, trouble)
-        log.warning(
-            "Not done (code %d, %s): %s: %s",
-            trouble.error_code,
-            trouble.failure.category,
-            _called(trouble.change),
-            trouble.failure.message,
-        )
         session.issue(
             **_identity(trouble.change),
             error_code=trouble.error_code,
@@ -154,7 +147,3 @@ def _identity(change: Change) -> Identity:
         direction=change.direction,
         operation=change.operation,
     )
-
-
-def _called(change: Change) -> str:
-    return f"{change.operation.value} {change.name or change.ident} ({change.direction.value})"

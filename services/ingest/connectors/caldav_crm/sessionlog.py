@@ -61,8 +61,10 @@ def logged_to(session: TakesLines) -> Iterator[None]:
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Hear vdirsyncer and this connector from INFO up. What a session hears, the process's own log keeps quiet about,
-    errors excepted: a stack at work would fill it with every object that is copied."""
+    """Hear vdirsyncer and this connector from INFO up.
+
+    What a session hears the process's own log keeps quiet about: it would fill with every object that is copied.
+    """
     handler = SessionHandler(logging.INFO)
     loggers = [logging.getLogger(name) for name in ("vdirsyncer", _OURS)]
     levels = [logger.level for logger in loggers]
@@ -83,7 +85,7 @@ def listening() -> Iterator[None]:
 
 
 def _is_for_the_process(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.ERROR or _current.get() is None
+    return _current.get() is None
 
 
 def source_of(logger_name: str) -> str | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from vdirsyncer.storage.base import Storage
 from vdirsyncer.sync.exceptions import SyncConflict
@@ -25,6 +26,13 @@ from services.ingest.connectors.caldav_crm.failures import (
 )
 
 Clock = Callable[[], float]
+
+# Lines about a side come from that side's logger, so that a log can be read side by side.
+_LOGS: Final = {
+    Side.MAIL: logging.getLogger(f"{__package__}.calendar"),
+    Side.CRM: logging.getLogger(f"{__package__}.crm"),
+    Side.ENGINE: logging.getLogger(f"{__package__}.passes"),
+}
 
 
 class Skipped(Exception):
@@ -59,7 +67,19 @@ class Watch:
             failure = explain(error, side)
             self.given_up = PassFailed(of_whole_mailbox(failure))
             self.given_up.__cause__ = error
+            _LOGS[side].error("Given up: %s", failure.message, exc_info=error)
         return self.given_up
+
+    def refuse(self, trouble: Trouble, side: Side) -> None:
+        """Note that one change did not go through."""
+        self.books.refused(trouble)
+        _LOGS[side].warning(
+            "Not done (code %d, %s): %s: %s",
+            trouble.error_code,
+            trouble.failure.category,
+            trouble.change,
+            trouble.failure.message,
+        )
 
 
 class Watched(Storage):  # type: ignore[misc]  # vdirsyncer is untyped
@@ -78,6 +98,7 @@ class Watched(Storage):  # type: ignore[misc]  # vdirsyncer is untyped
     async def list(self) -> AsyncIterator[tuple[str, str]]:
         with self._reading():
             found = [entry async for entry in self._inner.list()]
+        _LOGS[self._side].info("%r: %d objects", self, len(found))
         self._watch.books.listed(self._side, len(found))
         for href, etag in found:
             yield href, etag
@@ -90,6 +111,7 @@ class Watched(Storage):  # type: ignore[misc]  # vdirsyncer is untyped
     async def get_multi(self, hrefs: Iterable[str]) -> AsyncIterator[tuple[str, Item, str]]:
         with self._reading():
             found = [entry async for entry in self._inner.get_multi(hrefs)]
+        _LOGS[self._side].info("%r: new or changed: %d", self, len(found))
         for href, item, etag in found:
             self._watch.texts[item.ident] = item.raw
             yield href, item, etag
@@ -149,12 +171,13 @@ class Watched(Storage):  # type: ignore[misc]  # vdirsyncer is untyped
                 yield
             except Skipped:
                 watch.books.left_out(change)
+                _LOGS[self._side].info("Left out, it is private: %s", change)
                 raise
             except Exception as error:
                 failure = explain(error, self._side)
                 if not is_of_one_object(failure):
                     raise watch.give_up(error, self._side) from error
-                watch.books.refused(Trouble(change, error_code(error), failure))
+                watch.refuse(Trouble(change, error_code(error), failure), self._side)
                 raise Refused from error
         watch.books.done(change)
 
@@ -179,7 +202,7 @@ def take_note(watch: Watch) -> Callable[[Exception], None]:
             text = watch.texts.get(str(error.ident), "")
             change = Change(str(error.ident), Direction.MAIL_TO_CRM, Operation.UPDATE, name_of(text))
             failure = explain(error, Side.ENGINE)
-            watch.books.refused(Trouble(change, error_code(error), failure, is_conflict=True))
+            watch.refuse(Trouble(change, error_code(error), failure, is_conflict=True), Side.ENGINE)
         else:
             watch.give_up(error, Side.ENGINE)
 
