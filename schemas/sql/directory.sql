@@ -27,12 +27,6 @@ WHERE (kept.revision, kept.digest) < (excluded.revision, excluded.digest)
 RETURNING (old.sync_enabled, old.disabled_reason, old.interval_s, old.state)
   IS DISTINCT FROM (new.sync_enabled, new.disabled_reason, new.interval_s, new.state) AS judge_again;
 
--- name: queue_recompute
--- The owner of each partition judges its users of the organization again.
-INSERT INTO recompute_queue AS kept (organization_id, partition, requested_at, after_user_id)
-SELECT $1, partition, $2, NULL FROM kafka_position WHERE topic = $3 ORDER BY partition
-ON CONFLICT (organization_id, partition) DO UPDATE SET requested_at = excluded.requested_at, after_user_id = NULL;
-
 -- name: merge_user
 -- The greater (revision, digest) wins. Enabled since: the last change from off to on, or the first announcement.
 INSERT INTO sync_user AS kept (organization_id, user_id, email, display_name, email_key, name_key, external_id, mail_system,

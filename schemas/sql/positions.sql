@@ -2,17 +2,19 @@
 
 -- name: move_positions
 -- The fence. Compare-and-set in key order; a row that is not returned was halted, or moved on without us: roll back, apply nothing.
--- Arrays, one element a partition: topic, partition, epoch, from, to, hash of the last record, its append time, halt reason or NULL.
+-- Arrays, one element a partition: topic, partition, epoch, from, to, hash of the last record, its append time, append time of
+-- the last record after more than a minute without any or NULL, halt reason or NULL.
 WITH span AS (
-  SELECT * FROM unnest($1::text[], $2::smallint[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[], $8::text[])
-    AS s (topic, partition, epoch, low, high, last_hash, applied_to, halted)
+  SELECT * FROM unnest($1::text[], $2::smallint[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[],
+                       $8::timestamptz[], $9::text[])
+    AS s (topic, partition, epoch, low, high, last_hash, applied_to, resumed_at, halted)
 ), mine AS MATERIALIZED (
   SELECT p.topic, p.partition FROM kafka_position p JOIN span s USING (topic, partition)
    WHERE p.epoch = s.epoch AND p.next_offset = s.low AND p.halted IS NULL
    ORDER BY p.topic, p.partition FOR UPDATE OF p
 )
 UPDATE kafka_position AS p
-   SET next_offset = s.high, last_hash = s.last_hash, applied_to = greatest(p.applied_to, s.applied_to), heard_at = clock_timestamp(),
+   SET next_offset = s.high, last_hash = s.last_hash, applied_to = greatest(p.applied_to, s.applied_to), heard_at = clock_timestamp(), resumed_at = coalesce(s.resumed_at, p.resumed_at),
        halted = s.halted, halted_at = CASE WHEN s.halted IS NOT NULL THEN clock_timestamp() END,
        halted_expected = CASE WHEN s.halted IS NOT NULL THEN s.high END, halted_found = NULL
   FROM span s JOIN mine USING (topic, partition)

@@ -131,6 +131,13 @@ SELECT b.started_at, b.session_id, b.user_id,
  WHERE (s.attempt, s.seq, s.digest) <> (b.attempt, b.seq, b.digest)
     OR (s.organization_id, s.user_id) <> (b.organization_id, b.user_id);
 
+-- name: find_known
+-- Sessions new to us whose id their user has had lately: a bytes search in the packed column, then Python looks closely.
+SELECT n.user_id, n.session_id, n.started_at, u.recent
+  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[]) AS n (organization_id, user_id, session_id, started_at)
+  JOIN user_status u USING (organization_id, user_id)
+ WHERE position(uuid_send(n.session_id) IN u.recent) > 0;
+
 -- name: merge_late_counts
 -- The end of an earlier attempt came after the start of a greater one: its counts are shown while that one runs.
 WITH late AS (
@@ -164,7 +171,7 @@ WITH seen AS (
      AND (kept.issues, kept.issues_arrived) IS DISTINCT FROM (seen.issues, seen.issues_arrived)
   RETURNING new.started_at, new.session_id, new.organization_id, new.user_id, new.partition,
     old.status AS was, old.error_source AS was_source, old.error_category AS was_category, old.mail_system AS was_mail,
-    new.status AS became, new.error_source, new.error_category, new.mail_system,
+    new.status AS became, new.status, new.error_source, new.error_category, new.mail_system,
     new.attempt, new.seq, new.digest, new.began, new.first_appended_at, new.appended_at, new.ended_at, new.deadline_at,
     new.interval_s, new.timed_out_at, new.objects, new.changes, new.failures, new.conflicts, new.total_changes,
     new.issues, new.issues_arrived, new.issues_sent, new.error_code, new.error_retryable, new.agent_id

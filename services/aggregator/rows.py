@@ -79,7 +79,7 @@ def _failure(error: Failure | None) -> tuple[Any, ...]:
 
 
 def session_row(session: Session, arrived: Mapping[tuple[Key, int], tuple[int, int]]) -> tuple[Any, ...]:
-    """Return the row for `batch_session`. `arrived`: (key, attempt) -> (issues, issues_arrived) where sightings came."""
+    """Return the row for `batch_session`; `arrived`: (key, attempt) -> (issues, issues_arrived), where any came."""
     event, data, counts = session.event, session.event.data, session.counts.data
     issues, issues_arrived = (
         arrived.get(((data.started_at, data.session_id), data.attempt), (0, 0)) if arrived else (0, 0)
@@ -155,9 +155,9 @@ def organization_row(announced: Announced) -> tuple[Any, ...]:
     """Return the arguments of `merge_organization`."""
     data = announced.event.data
     return (
-        data.organization_id, data.name, fold_text(data.name or ""), data.external_id, data.mail_system, data.crm_system,
-        data.sync_enabled, _disabled_reason(announced), _actor(announced), data.interval_s, data.revision,
-        announced.newest.digest, moment(announced.appended_ms), data.state.value,
+        data.organization_id, data.name, fold_text(data.name or ""), data.external_id, data.mail_system,
+        data.crm_system, data.sync_enabled, _disabled_reason(announced), _actor(announced), data.interval_s,
+        data.revision, announced.newest.digest, moment(announced.appended_ms), data.state.value,
     )  # fmt: skip
 
 

@@ -365,6 +365,7 @@ CREATE TABLE kafka_position (
   last_hash        bigint,                                -- of the record at next_offset - 1; NULL: none read yet
   applied_to       timestamptz,                           -- append time up to which this partition is applied
   heard_at         timestamptz,                           -- wall clock at which applied_to last moved: tells deaf from idle
+  resumed_at       timestamptz,                           -- append time of the first record after more than 60 s without any
   halted           text,                                  -- reason; only `syncwatch positions accept` lifts it
   halted_at        timestamptz,
   halted_expected  bigint,

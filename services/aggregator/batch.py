@@ -1,0 +1,219 @@
+"""A batch: records in the order of their partitions, what they came to, and the positions they move. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from schemas.events import Event, IssueEvent, LogEvent, SessionEvent
+from services.aggregator.brake import Brake
+from services.aggregator.fold import Fold
+from services.aggregator.rows import Key, moment
+from services.aggregator.sift import Bounds, Decode, Record, Reject, sift
+
+REFUSED_BY_DATABASE: Final = "refused_by_database"
+TOO_MANY_REJECTS: Final = "too_many_rejects"
+DEAF_MS: Final = 60_000
+"""Ticks come every 2 s: after so long without a record nobody could write, and we heard nothing."""
+
+Partition = tuple[str, int]
+Place = tuple[str, int, int]
+"""A record's place in the log: topic, partition, offset."""
+
+
+class Held(NamedTuple):
+    """What a worker knows of a partition it owns, at the point up to which it has read."""
+
+    epoch: int
+    next_offset: int
+    last_hash: int | None = None
+    applied_ms: int | None = None
+    brake: Brake = Brake()  # it never changes
+
+
+class Span(NamedTuple):
+    """How a batch moves one position."""
+
+    topic: str
+    partition: int
+    epoch: int
+    low: int
+    high: int
+    last_hash: int
+    applied_to: datetime
+    resumed_at: datetime | None
+    halted: str | None
+
+
+def hash_of(record: Record) -> int:
+    """Return the signed 64-bit number by which a record is known again, should its log be cut or made anew."""
+    state = blake2b(digest_size=8)
+    state.update(record.timestamp.to_bytes(8, "big", signed=True))
+    state.update(record.key or b"")
+    state.update(b"\0")
+    state.update(record.value or b"")
+    return int.from_bytes(state.digest(), "big", signed=True)
+
+
+@dataclass(slots=True)
+class Part:
+    """The records of one partition, gapless, and what each came to."""
+
+    topic: str
+    partition: int
+    held: Held
+    """Before the first of these records."""
+    keeps_position: bool
+    records: list[Record] = field(default_factory=list)
+    sifted: list[Event | Reject] = field(default_factory=list)
+
+    def take(self, records: Sequence[Record], decode: Decode, bounds: Bounds) -> None:
+        """Take further records in, decoded."""
+        self.records.extend(records)
+        self.sifted.extend([sift(record, decode, bounds) for record in records])
+
+    def slice(self, start: int, stop: int) -> "Part":
+        """Return the same partition with some of the records."""
+        part = Part(self.topic, self.partition, self.held, self.keeps_position)
+        part.records, part.sifted = self.records[start:stop], self.sifted[start:stop]
+        return part
+
+
+@dataclass(slots=True)
+class Work:
+    """What one transaction does: a fold, rejects, and positions. `Batch.work` makes it."""
+
+    parts: Sequence[Part]
+    fold: Fold
+    rejects: list[tuple[Reject, int]]
+    """With the epoch of the log each is from."""
+    brakes: dict[Partition, Brake]
+    spans: list[Span]
+
+    def places_of(self, keys: Iterable[tuple[Key, UUID]], *kinds: type) -> list[Place]:
+        """Return where the events of a user's sessions are, each named by its key and the user."""
+        wanted = {(started_at, session_id, user_id) for (started_at, session_id), user_id in keys}
+        return [
+            (record.topic, record.partition, record.offset)
+            for part in self.parts
+            for record, event in zip(part.records, part.sifted, strict=True)
+            if isinstance(event, kinds)
+            and isinstance(event, SessionEvent | IssueEvent | LogEvent)
+            and (event.data.started_at, event.data.session_id, event.data.user_id) in wanted
+        ]
+
+    @property
+    def records(self) -> int:
+        return sum(len(part.records) for part in self.parts)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Whole fetches, gathered until they are worth a transaction."""
+
+    parts: dict[Partition, Part] = field(default_factory=dict)
+    events: int = 0
+
+    def part(self, topic: str, partition: int, held: Held, *, keeps_position: bool) -> Part:
+        """Return the part of a partition, made where this batch has none yet."""
+        part = self.parts.get((topic, partition))
+        if part is None:
+            part = self.parts[topic, partition] = Part(topic, partition, held, keeps_position)
+        return part
+
+    def work(self) -> Work:
+        """Return all of it as one transaction."""
+        return work_of([part for part in self.parts.values() if part.records], {})
+
+
+def work_of(parts: Sequence[Part], refused: Mapping[Place, tuple[str, str]]) -> Work:
+    """Fold parts; `refused` names records that turned out not to go in, with reason and detail.
+
+    Where the brake is pulled, a partition ends with the record that pulled it, and is halted.
+    """
+    while True:
+        fold = Fold()
+        rejects: list[tuple[Reject, int]] = []
+        brakes: dict[Partition, Brake] = {}
+        spans: list[Span] = []
+        shortened: list[Part] = []
+        for part in parts:
+            of_part = list(_fold_part(part, fold, refused))
+            brake, pulled = part.held.brake.after(
+                len(part.records), [(index, reject.organization_id) for index, reject in of_part]
+            )
+            halted = part.keeps_position and pulled is not None
+            shortened.append(part.slice(0, pulled + 1) if halted and pulled is not None else part)
+            rejects += [(reject, part.held.epoch) for _, reject in of_part]
+            brakes[part.topic, part.partition] = brake
+            if part.keeps_position:
+                spans.append(_span(shortened[-1], TOO_MANY_REJECTS if halted else None))
+        if all(len(new.records) == len(old.records) for new, old in zip(shortened, parts, strict=True)):
+            spans.sort(key=lambda span: (span.topic, span.partition))
+            return Work(parts, fold, rejects, brakes, spans)
+        parts = shortened
+
+
+def _fold_part(part: Part, fold: Fold, refused: Mapping[Place, tuple[str, str]]) -> Iterable[tuple[int, Reject]]:
+    partition = part.partition
+    for index, event in enumerate(part.sifted):
+        if isinstance(event, Reject):
+            yield index, event
+            continue
+        record = part.records[index]
+        if refused and (why := refused.get((part.topic, partition, record.offset))):
+            yield index, _reject(record, event, *why)
+        elif reason := fold.add(event, record.timestamp, partition):
+            yield index, _reject(record, event, reason, "")
+
+
+def _reject(record: Record, event: Event, reason: str, detail: str) -> Reject:
+    return Reject(record, reason, detail, getattr(event.data, "organization_id", None))
+
+
+def _span(part: Part, halted: str | None) -> Span:
+    last = part.records[-1]
+    newest_ms = max(record.timestamp for record in (part.records[0], last))
+    return Span(
+        part.topic, part.partition, part.held.epoch, part.records[0].offset, last.offset + 1, hash_of(last),
+        moment(newest_ms), _resumed_at(part), halted,
+    )  # fmt: skip
+
+
+def _resumed_at(part: Part) -> datetime | None:
+    """Return the append time of the last record that came after more than a minute without any."""
+    before, resumed = part.held.applied_ms, None
+    for record in part.records:
+        if before is not None and record.timestamp - before > DEAF_MS:
+            resumed = record.timestamp
+        before = record.timestamp
+    return None if resumed is None else moment(resumed)
+
+
+def halves(parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
+    """Split what the database refuses: the first half of the records and the rest, each gapless."""
+    left = sum(len(part.records) for part in parts) // 2
+    first: list[Part] = []
+    rest: list[Part] = []
+    for part in parts:
+        count = min(left, len(part.records))
+        left -= count
+        if count:
+            first.append(part.slice(0, count))
+        if count < len(part.records):
+            rest.append(part.slice(count, len(part.records)))
+    return first, rest
+
+
+def kinds_of(work: Work) -> Counter[str]:
+    """Count the events of a transaction that were applied, by type."""
+    rejected = {id(reject.record) for reject, _ in work.rejects}
+    return Counter(
+        event.type
+        for part in work.parts
+        for record, event in zip(part.records, part.sifted, strict=True)
+        if not isinstance(event, Reject) and (not rejected or id(record) not in rejected)
+    )

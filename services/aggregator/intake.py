@@ -1,0 +1,425 @@
+"""The intake: whole fetches come in, are judged by their offsets, and go out as transactions, in order.
+
+What is read is compared with the positions in Postgres, never with what Kafka remembers of the group. Whatever does not
+fit - a repeat, a hole, a log that was cut - makes the partition be looked at again; what still does not fit the third
+time is a gap, and the topic says what to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+from schemas.topics import OnGap
+from services.aggregator.apply import Store, apply
+from services.aggregator.batch import Batch, Held, Part, Partition, Work, hash_of
+from services.aggregator.brake import Brake
+from services.aggregator.positions import GAP, LOG_MADE_ANEW, Position, Positions, Start, Trouble, where_to_read
+from services.aggregator.sift import Bounds, Decode, Record
+from services.aggregator.store import Fenced, Saved
+
+LOG: Final = logging.getLogger(__name__)
+
+SLICE: Final = 500
+"""Records decoded at a stretch; then the loop may see to Postgres' answers."""
+ODD_AT_MOST: Final = 3
+LATEST: Final = 500
+"""Heartbeats read again after an assignment: more than come while a worker restarts."""
+
+
+class Consumer(Protocol):
+    """What reads the log."""
+
+    def assigned(self) -> Collection[Partition]: ...
+    async def seek_to(self, offsets: Mapping[Partition, int]) -> None: ...
+    async def ends(self, partitions: Collection[Partition]) -> Mapping[Partition, tuple[int, int]]: ...
+    def pause(self, partition: Partition) -> None: ...
+    def resume(self, partition: Partition) -> None: ...
+
+
+class Watcher(Protocol):
+    """Who is told what happens; the metrics."""
+
+    def saved(self, work: Work, saved: Saved, seconds: float) -> None: ...
+    def fenced(self) -> None: ...
+    def halted(self, partition: Partition, *, is_halted: bool) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When a batch is worth a transaction."""
+
+    rows: int = 4_000
+    events: int = 20_000
+    seconds: float = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How long rows are kept; what started before has no day to go to."""
+
+    sessions: timedelta = timedelta(days=30)
+    logs: timedelta = timedelta(days=14)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One partition as it is read; ahead of what is stored."""
+
+    held: Held
+    on_gap: OnGap
+    verify: bool
+    """The next record must be the last one applied, or the log is not the one we know."""
+    odd: int = 0
+
+
+class Intake:
+    """Takes fetches and applies them. `reassigned`, `take` and `run` are called from one loop."""
+
+    def __init__(
+        self, store: Store[Saved], positions: Positions, *, on_gap: Mapping[str, OnGap], decode: Decode,
+        watcher: Watcher, limits: Limits, kept: Kept, patient: Callable[..., Any], wall: Callable[[], datetime],
+    ) -> None:  # fmt: skip
+        self.lock: Final = asyncio.Lock()
+        """Held around each transaction and what it moves in memory."""
+        self.consumer: Consumer | None = None
+        self._store = store
+        self._positions = positions
+        self._on_gap = on_gap
+        self._decode = decode
+        self._watcher = watcher
+        self._limits = limits
+        self._kept = kept
+        self._patient = patient
+        self._wall = wall
+        self._readings: dict[Partition, _Reading] = {}
+        self._stored: dict[Partition, Held] = {}
+        self._brakes: dict[Partition, Brake] = {}
+        self._halted: set[Partition] = set()
+        self._tries: dict[tuple[Partition, int], tuple[int, int]] = {}
+        """Of a place in the log: how often something else came, and what."""
+        self._wanted: set[Partition] = set()
+        self._look = asyncio.Event()
+        self._looked = asyncio.Event()
+        self._batch = Batch()
+        self._batch_began = 0.0
+        self._worth = limits.rows
+        """Events that make a transaction of the rows wanted, by how the last one folded."""
+        self._filled = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._closely: set[asyncio.Task[None]] = set()
+
+    # --- what others see ------------------------------------------------------------------------------------------
+
+    def stored(self) -> Mapping[Partition, Held]:
+        """Return the partitions this worker owns and reads, each as far as it is stored."""
+        return self._stored
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the positions of everything assigned are known."""
+        return not self._wanted
+
+    # --- assignment -----------------------------------------------------------------------------------------------
+
+    def forget(self) -> None:
+        """Forget everything read and not stored. Whoever owns the partitions now has their positions from Postgres."""
+        self._readings.clear()
+        self._stored.clear()
+        self._brakes.clear()
+        self._batch = Batch()
+        self._taken.set()
+
+    def revoked(self) -> None:
+        """A rebalance begins: nothing is ours until positions are read again."""
+        self.forget()
+        self._wanted.clear()
+
+    async def reassigned(self, wait_s: float = 3.0) -> None:
+        """Read the positions of what is assigned now; comes back at once where Postgres does not answer in time."""
+        self.forget()
+        self._halted.clear()
+        self._request(self._consumer.assigned())
+        try:
+            await asyncio.wait_for(self._looked.wait(), wait_s)
+        except TimeoutError:
+            LOG.warning("positions are not read yet", extra={"action": "positions_awaited"})
+
+    def _request(self, partitions: Collection[Partition]) -> None:
+        self._wanted.update(partitions)
+        for partition in partitions:
+            self._readings.pop(partition, None)
+            self._stored.pop(partition, None)
+        self._looked.clear()
+        self._look.set()
+
+    async def look(self) -> None:
+        """Read positions whenever asked for, for ever."""
+        while True:
+            await self._look.wait()
+            self._look.clear()
+            wanted = set(self._wanted)
+            if wanted:
+                await self._examine(wanted)
+            if not self._wanted:
+                self._looked.set()
+
+    async def _examine(self, wanted: set[Partition]) -> None:
+        assigned = wanted & set(self._consumer.assigned())
+        ends = await self._patient(lambda: self._consumer.ends(sorted(assigned)))
+        with_position = sorted(partition for partition in assigned if self._on_gap[partition[0]] != "latest")
+        async with self.lock:  # whatever is being stored of them is stored, or not, before we look
+            found = await self._patient(lambda: self._positions.read(with_position))
+            for partition in sorted(self._wanted & assigned & set(ends)):
+                await self._begin(partition, found.get(partition), ends[partition])
+                self._wanted.discard(partition)
+        self._wanted -= wanted - set(self._consumer.assigned())
+        if self._wanted:
+            await asyncio.sleep(0.2)
+            self._look.set()
+
+    async def _begin(self, partition: Partition, position: Position | None, ends: tuple[int, int]) -> None:
+        beginning, end = ends
+        if self._on_gap[partition[0]] == "latest":
+            offset = max(beginning, end - LATEST)
+            await self._read_from(partition, Position(0, offset, None, None, None), Start(offset, verify=False))
+        elif position is None:
+            LOG.error("no position row: %s-%d is not read", *partition, extra={"action": "position_missing"})
+            self._consumer.pause(partition)
+        elif position.halted is not None:
+            self._set_halted(partition, position.halted)
+        else:
+            tries, found = self._tries.get((partition, position.next_offset), (0, 0))
+            start = where_to_read(position, beginning, end) if tries < ODD_AT_MOST else Trouble(GAP, found)
+            if isinstance(start, Trouble):
+                await self._trouble(partition, position, start, beginning)
+            else:
+                await self._read_from(partition, position, start)
+
+    async def _read_from(self, partition: Partition, position: Position, start: Start) -> None:
+        applied_ms = None if position.applied_to is None else int(position.applied_to.timestamp() * 1000)
+        held = Held(position.epoch, position.next_offset, position.last_hash, applied_ms, Brake())
+        await self._consumer.seek_to({partition: start.offset})
+        self._readings[partition] = _Reading(held, self._on_gap[partition[0]], start.verify)
+        self._stored[partition] = held
+        self._brakes[partition] = held.brake
+        self._halted.discard(partition)
+        self._watcher.halted(partition, is_halted=False)
+        self._consumer.resume(partition)
+
+    # --- trouble --------------------------------------------------------------------------------------------------
+
+    def _set_halted(self, partition: Partition, reason: str) -> None:
+        if partition not in self._halted:
+            LOG.error(
+                "partition %s-%d is halted: %s", *partition, reason,
+                extra={"action": "partition_halted", "reason": reason},
+            )  # fmt: skip
+        self._halted.add(partition)
+        self._readings.pop(partition, None)
+        self._stored.pop(partition, None)
+        self._drop(partition)
+        self._watcher.halted(partition, is_halted=True)
+        self._consumer.pause(partition)
+
+    async def _trouble(self, partition: Partition, position: Position, trouble: Trouble, beginning: int) -> None:
+        """Halt the partition, or note what is lost and go on, as its topic says."""
+        if self._on_gap[partition[0]] == "halt":
+            if await self._patient(lambda: self._positions.halt(partition, position, trouble)):
+                LOG.error(
+                    "%s-%d: expected %d, found %d", *partition, position.next_offset, trouble.found,
+                    extra={"action": "gap_found", "reason": trouble.reason},
+                )  # fmt: skip
+        else:
+            LOG.warning(
+                "%s-%d: lost from %d to %d", *partition, position.next_offset, beginning,
+                extra={"action": "gap_noted", "reason": trouble.reason},
+            )  # fmt: skip
+            await self._patient(lambda: self._positions.skip(partition, position, trouble, beginning))
+        self._tries.pop((partition, position.next_offset), None)
+        again = (await self._patient(lambda: self._positions.read([partition]))).get(partition)
+        if again is not None and again.halted is None:
+            await self._read_from(partition, again, Start(again.next_offset, verify=False))
+        elif again is not None:
+            self._set_halted(partition, again.halted or "")
+
+    async def watch_halted(self, every_s: float = 2.0) -> None:
+        """Go on with what an operator has accepted, for ever."""
+        while True:
+            await asyncio.sleep(every_s)
+            if not self._halted:
+                continue
+            halted = sorted(self._halted)
+            found = await self._patient(lambda halted=halted: self._positions.look(halted))
+            lifted = [partition for partition in halted if partition in found and found[partition].halted is None]
+            if lifted:
+                self._request(lifted)
+
+    # --- records in -----------------------------------------------------------------------------------------------
+
+    async def take(self, fetch: Mapping[Partition, Sequence[Record]]) -> None:
+        """Take whole fetches in; waits while more is in hand than one transaction takes."""
+        for partition, records in fetch.items():
+            while self._batch.events >= self._worth:
+                self._taken.clear()
+                await self._taken.wait()
+            await self._take(partition, records)
+
+    async def _take(self, partition: Partition, records: Sequence[Record]) -> None:
+        reading = self._readings.get(partition)
+        fitting = self._fit(partition, reading, records) if reading is not None else ()
+        for start in range(0, len(fitting), SLICE):
+            if self._readings.get(partition) is not reading or reading is None:
+                return  # forgotten meanwhile
+            some = fitting[start : start + SLICE]
+            if not self._batch.events:
+                self._batch_began = time.monotonic()
+            self._part(partition, reading).take(some, self._decode, self._bounds())
+            self._batch.events += len(some)
+            last = some[-1]
+            reading.held = reading.held._replace(
+                next_offset=last.offset + 1, last_hash=hash_of(last), applied_ms=last.timestamp
+            )
+            self._filled.set()
+            await asyncio.sleep(0)
+
+    def _part(self, partition: Partition, reading: _Reading) -> Part:
+        held = reading.held._replace(brake=self._brakes.get(partition, reading.held.brake))
+        return self._batch.part(*partition, held, keeps_position=reading.on_gap != "latest")
+
+    def _bounds(self) -> Bounds:
+        return Bounds(self._wall(), self._kept.sessions, self._kept.logs)
+
+    def _fit(self, partition: Partition, reading: _Reading, records: Sequence[Record]) -> Sequence[Record]:
+        """Return the records that follow what is read, without a hole; ask to look again where they do not."""
+        if reading.on_gap == "latest":
+            return records
+        if reading.verify:
+            return self._fit_verified(partition, reading, records)
+        wanted = reading.held.next_offset
+        if records[0].offset < wanted <= records[-1].offset:
+            return self._fit_repeat(partition, reading, records)
+        if records[0].offset != wanted:
+            self._odd(partition, records[0].offset)
+            return ()
+        if records[-1].offset - wanted == len(records) - 1:
+            return records
+        whole = next(index for index, record in enumerate(records) if record.offset != wanted + index)
+        return records[:whole]  # the rest comes again, and is judged then
+
+    def _fit_verified(self, partition: Partition, reading: _Reading, records: Sequence[Record]) -> Sequence[Record]:
+        first = records[0]
+        if first.offset != reading.held.next_offset - 1:
+            self._odd(partition, first.offset)
+            return ()
+        if hash_of(first) != reading.held.last_hash:
+            self._suspect(partition, first.offset)
+            return ()
+        reading.verify = False
+        return self._fit(partition, reading, records[1:]) if len(records) > 1 else ()
+
+    def _fit_repeat(self, partition: Partition, reading: _Reading, records: Sequence[Record]) -> Sequence[Record]:
+        """Cut what was read before, if it ends with the very record that was read last."""
+        last_known = next(
+            (index for index, record in enumerate(records) if record.offset == reading.held.next_offset - 1), None
+        )
+        if last_known is None or hash_of(records[last_known]) != reading.held.last_hash:
+            self._odd(partition, records[0].offset)
+            return ()
+        return self._fit(partition, reading, records[last_known + 1 :])
+
+    def _odd(self, partition: Partition, found: int) -> None:
+        """Something else came than what follows: read the position again, and from there."""
+        place = partition, self._stored[partition].next_offset
+        self._tries[place] = self._tries.get(place, (0, 0))[0] + 1, found
+        self._drop(partition)
+        self._request([partition])
+
+    def _suspect(self, partition: Partition, found: int) -> None:
+        self._readings.pop(partition)
+        self._stored.pop(partition, None)
+        task = asyncio.get_running_loop().create_task(self._look_closely(partition, found))
+        self._closely.add(task)  # a task that nobody holds may be collected
+        task.add_done_callback(self._closely.discard)
+
+    async def _look_closely(self, partition: Partition, found: int) -> None:
+        """The record before the position is another than the one we applied: the log is not the one we know."""
+        ends = (await self._patient(lambda: self._consumer.ends([partition]))).get(partition)
+        async with self.lock:
+            position = (await self._patient(lambda: self._positions.read([partition]))).get(partition)
+            if position is not None and position.halted is None and ends is not None:
+                await self._trouble(partition, position, Trouble(LOG_MADE_ANEW, found), ends[0])
+
+    def _drop(self, partition: Partition) -> None:
+        """Leave out of the batch in hand what was read of a partition that is looked at again."""
+        part = self._batch.parts.pop(partition, None)
+        if part is not None:
+            self._batch.events -= len(part.records)
+
+    # --- transactions out -----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Apply what comes in, for ever. Whatever is no outage and no fence escapes: it is a bug."""
+        while True:
+            await self._filled.wait()
+            await self._wait_for_more()
+            batch, self._batch = self._batch, Batch()
+            self._filled.clear()
+            self._taken.set()
+            if not batch.events:
+                continue
+            work = batch.work()
+            self._brakes.update(work.brakes)
+            self._worth = self._worth_of(work)
+            try:
+                await self._apply(work)
+            except Fenced as fenced:
+                LOG.warning("fenced at %s", fenced, extra={"action": "fenced"})
+                self._watcher.fenced()
+                self.forget()
+                await asyncio.sleep(1)
+                self._request(self._consumer.assigned())
+
+    async def _wait_for_more(self) -> None:
+        deadline = self._batch_began + self._limits.seconds
+        while 0 < self._batch.events < self._worth and (left := deadline - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, 0.02))
+
+    def _worth_of(self, work: Work) -> int:
+        if not work.fold.rows:
+            return self._worth
+        of_a_row = work.records / work.fold.rows
+        return int(min(max(self._limits.rows * of_a_row, self._limits.rows), self._limits.events))
+
+    async def _apply(self, work: Work) -> None:
+        async with self.lock:
+            started = time.monotonic()
+
+            def done(part: Work, saved: Saved) -> None:
+                nonlocal started
+                now = time.monotonic()
+                self._watcher.saved(part, saved, now - started)
+                started = now
+                self._move(part)
+
+            await apply(work, self._store, done)
+
+    def _move(self, work: Work) -> None:
+        for span in work.spans:
+            partition = span.topic, span.partition
+            held = self._stored.get(partition)
+            if span.halted is not None:
+                self._set_halted(partition, span.halted)
+            elif held is not None and held.epoch == span.epoch:
+                self._stored[partition] = held._replace(next_offset=span.high, last_hash=span.last_hash)
+            self._tries.pop((partition, span.low), None)
+
+    @property
+    def _consumer(self) -> Consumer:
+        assert self.consumer is not None, "the transport hands its consumer over before anything is assigned"
+        return self.consumer

@@ -1,0 +1,106 @@
+"""Sifting: each record becomes an event, or is set aside with a reason. Pure: `decode` and times are arguments."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+from uuid import UUID
+
+import msgspec
+
+from schemas.events import Event, IssueEvent, LogEvent, Refused, SessionEvent
+from services.aggregator.rows import moment
+
+TOO_OLD: Final = "too_old"
+IN_FUTURE: Final = "in_future"
+AHEAD: Final = timedelta(days=1)
+
+
+class Record(Protocol):
+    """A record as the consumer hands it over."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+Decode = Callable[[bytes | None], Event]
+
+
+class Reject(NamedTuple):
+    """A record that can never be applied. `detail` holds no text of the payload."""
+
+    record: Record
+    reason: str
+    detail: str
+    organization_id: UUID | None
+
+
+class Bounds(NamedTuple):
+    """Which days there are rows for: what started earlier would bring back a day that is already gone."""
+
+    now: datetime
+    sessions: timedelta
+    logs: timedelta
+
+
+def sift(record: Record, decode: Decode, bounds: Bounds) -> Event | Reject:
+    """Return the event in a record, or the record set aside."""
+    try:
+        event = decode(record.value)
+    except Refused as refused:
+        return Reject(record, refused.reason, f"{refused.pointer} {refused.detail}".strip(), peek(record.value))
+    kind = type(event)
+    if kind is SessionEvent or kind is IssueEvent or kind is LogEvent:
+        return _within_days(event, record, bounds)  # type: ignore[arg-type]  # what `kind` says, mypy does not see
+    return event
+
+
+def _within_days(
+    event: SessionEvent | IssueEvent | LogEvent, record: Record, bounds: Bounds
+) -> SessionEvent | IssueEvent | LogEvent | Reject:
+    started_at = event.data.started_at
+    appended = moment(record.timestamp)
+    if started_at > appended + AHEAD:
+        detail = "/data/started_at more than a day after the record was appended"
+        return Reject(record, IN_FUTURE, detail, event.data.organization_id)
+    kept = bounds.logs if type(event) is LogEvent else bounds.sessions
+    if started_at < max(appended, bounds.now) - kept:
+        return Reject(record, TOO_OLD, f"/data/started_at more than {kept.days} days ago", event.data.organization_id)
+    return event
+
+
+class _PeekData(msgspec.Struct):
+    organization_id: UUID | None = None
+
+
+class _Peek(msgspec.Struct):
+    data: _PeekData | None = None
+
+
+_PEEK: Final = msgspec.json.Decoder(_Peek)
+
+
+def peek(value: bytes | None) -> UUID | None:
+    """Return whose a refused record claims to be, where that much can be read."""
+    try:
+        read = _PEEK.decode(value or b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if read.data is None else read.data.organization_id
+
+
+def packed_headers(headers: Sequence[tuple[str, bytes]] | Mapping[str, bytes]) -> bytes:
+    """Return the headers of a record as they are kept: msgpack, a list of (name, value)."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return msgspec.msgpack.encode([(name, value) for name, value in pairs])
