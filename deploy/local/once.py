@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
@@ -40,10 +41,11 @@ async def run(world: World, supervisor: Supervisor, sessions: int, say: Say) -> 
     say(f"{published['sessions']} sessions ran; waiting until every event is applied")
     positions = await _wait_for(world, ends, say)
     after = await _stored(world)
-    applied = {kind: after[kind] - before[kind] for kind in KINDS}
-    rows = [(kind, int(published[kind]), applied[kind]) for kind in KINDS]
-    rows.append(("records", sum(ends.values()), sum(positions.get(key, 0) for key in ends)))
-    return _tell(rows, rejected=after["rejected"] - before["rejected"], by_status=published.get("by_status", {}))
+    counts = [Count(kind, int(published[kind]), after[kind] - before[kind]) for kind in KINDS]
+    counts.append(Count("records", sum(ends.values()), sum(positions.get(key, 0) for key in ends)))
+    rejected = after["rejected"] - before["rejected"]
+    print("", *report(counts, rejected=rejected, by_status=published.get("by_status", {})), sep="\n", flush=True)
+    return all(count.equal for count in counts)
 
 
 async def _run_connector(world: World, sessions: int, say: Say) -> dict[str, Any]:
@@ -103,14 +105,29 @@ async def _wait_for(world: World, ends: Positions, say: Say) -> Positions:
     return positions
 
 
-def _tell(rows: list[tuple[str, int, int]], *, rejected: int, by_status: Mapping[str, int]) -> bool:
-    equal = all(published == applied for _, published, applied in rows)
-    print()
-    for kind, published, applied in rows:
-        print(f"{kind:<12} published {published:>8} {'=' if published == applied else '≠'} applied {applied:>8}")
-    if by_status:
-        print(f"{'outcomes':<12} {', '.join(f'{count} {status}' for status, count in sorted(by_status.items()))}")
-    if rejected:
-        print(f"{'rejected':<12} {rejected} (see: syncwatch rejects list)")
-    print("published = applied" if equal else "published ≠ applied", flush=True)
-    return equal
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often something was published, and how often it stands applied."""
+
+    kind: str
+    published: int
+    applied: int
+
+    @property
+    def equal(self) -> bool:
+        return self.published == self.applied
+
+    def __str__(self) -> str:
+        sign = "=" if self.equal else "≠"
+        return f"{self.kind:<12} published {self.published:>8} {sign} applied {self.applied:>8}"
+
+
+def report(counts: Sequence[Count], *, rejected: int, by_status: Mapping[str, int]) -> list[str]:
+    """Return the lines that tell how the run went; the last one is the verdict."""
+    outcomes = ", ".join(f"{count} {status}" for status, count in sorted(by_status.items()))
+    return [
+        *map(str, counts),
+        *([f"{'outcomes':<12} {outcomes}"] if outcomes else []),
+        *([f"{'rejected':<12} {rejected} (see: syncwatch rejects list)"] if rejected else []),
+        f"published {'=' if all(count.equal for count in counts) else '≠'} applied",
+    ]
