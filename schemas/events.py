@@ -90,7 +90,7 @@ class Refused(Exception):
     def __init__(self, reason: str, pointer: str, detail: str) -> None:
         super().__init__(reason, pointer, detail)
         self.reason = reason
-        self.pointer = pointer
+        self.pointer = pointer[:256]  # names of members may be of any length
         self.detail = detail
 
 
@@ -298,6 +298,7 @@ _SIGNS: Final = (
     ("RFC3339", "bad_time"),
     ("timezone", "bad_time"),
     ("of length", "too_long"),
+    ("out of range", "out_of_range"),
     ("<=", "out_of_range"),
     (">=", "out_of_range"),
     ("Invalid", "bad_value"),
