@@ -1,0 +1,63 @@
+"""What runs beside the batches: lag for the tools, readiness, and patience around the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import asyncpg
+
+from services.aggregator import metrics
+from services.aggregator.apply import Store
+from services.aggregator.batch import Work
+from services.aggregator.intake import Intake
+from services.aggregator.store import Saved
+from services.aggregator.transport import Consumer
+from services.common.health import Health
+
+BOOKS_S: Final = 1.0
+COURTESY_EVERY: Final = 5
+
+
+class PatientStore:
+    """A store that waits out outages with the work in hand."""
+
+    def __init__(self, store: Store[Saved], patient: Callable[..., Awaitable[Any]]) -> None:
+        self._store = store
+        self._patient = patient
+
+    async def save(self, work: Work) -> Saved:
+        """Save as the store does, but only what is no outage escapes."""
+        saved: Saved = await self._patient(lambda: self._store.save(work))
+        return saved
+
+
+async def keep_books(intake: Intake, group: str, health: Health) -> None:
+    """Show lag and readiness every second, and tell Kafka how far we are every five, for ever."""
+    health.set("postgres", None)
+    told: dict[Any, int] = {}
+    rounds = 0
+    while True:
+        await asyncio.sleep(BOOKS_S)
+        consumer = intake.consumer
+        if not isinstance(consumer, Consumer):
+            continue
+        health.set("kafka", None if intake.is_settled else "the positions of the assigned partitions are not read yet")
+        stored = {partition: held.next_offset for partition, held in intake.stored().items()}
+        for partition, next_offset in stored.items():
+            end = consumer.end_of(partition)
+            if end is not None:
+                metrics.LAG.labels(group, partition[0], str(partition[1])).set(max(0, end - next_offset))
+        rounds += 1
+        moved = {partition: offset for partition, offset in stored.items() if told.get(partition) != offset}
+        if rounds % COURTESY_EVERY == 0 and moved:
+            await consumer.commit_for_courtesy(moved)
+            told.update(moved)
+
+
+async def watch_pool(pool: asyncpg.Pool) -> None:
+    """Show how many connections are in use, for ever."""
+    while True:
+        metrics.POOL_IN_USE.set(pool.get_size() - pool.get_idle_size())
+        await asyncio.sleep(BOOKS_S)
