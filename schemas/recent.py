@@ -9,7 +9,7 @@ of the sessions that fell out of the window how many failed in a row before it.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from struct import Struct as Layout
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -75,6 +75,9 @@ class Streak(NamedTuple):
 
     in_a_row: int
     since: datetime | None
+
+
+_NO_STREAK: Final = Streak(0, None)
 
 
 def limit_of(
@@ -165,12 +168,13 @@ _STATES: Final = {
     "timed_out": b"t",
 }
 _WORDS: Final = {letter[0]: word for word, letter in _STATES.items()}
-_RECORD: Final = Layout(">s16sqqIQqqII")  # state, id, started, began, attempt, seq, at, limit, interval, missing
+_RECORD: Final = Layout(">s16sqqIQqqII")  # state, id, began, started, attempt, seq, at, limit, interval, missing
 _SIZE: Final = _RECORD.size
-_HEADER: Final = Layout(">BIqq16s")  # format, failed before the window, since, and the newest that fell out of it
+_HEADER: Final = Layout(">BIq16sq")  # format, failed before the window, since when, and the newest that fell out of it
 _HEAD: Final = _HEADER.size
 _FORMAT: Final = 1
-_EMPTY: Final = _HEADER.pack(_FORMAT, 0, 0, 0, bytes(16))
+_EMPTY: Final = _HEADER.pack(_FORMAT, 0, 0, bytes(16), 0)
+_PLACE: Final = slice(1, 25)  # of a record: id and began, as they end the header
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _NONE: Final = 0xFFFFFFFF
@@ -188,15 +192,15 @@ def _packed(session: RecentSession) -> bytes:
     started = _count(session.started_at)
     limit, interval = session.limit_at, session.interval_s
     return _RECORD.pack(
-        _STATES[session.status], session.session_id.bytes, started,
-        started if session.began == session.started_at else _count(session.began), session.attempt, session.seq,
-        _count(session.at), 0 if limit is None else _count(limit), _NONE if interval is None else interval,
-        min(session.issues_missing, _NONE),
+        _STATES[session.status], session.session_id.bytes,
+        started if session.began is session.started_at else _count(session.began), started, session.attempt,
+        session.seq, _count(session.at), 0 if limit is None else _count(limit),
+        _NONE if interval is None else interval, min(session.issues_missing, _NONE),
     )  # fmt: skip
 
 
 def _unpacked(raw: bytes, at: int) -> RecentSession:
-    state, identity, started, began, attempt, seq, appended, limit, interval, missing = _RECORD.unpack_from(raw, at)
+    state, identity, began, started, attempt, seq, appended, limit, interval, missing = _RECORD.unpack_from(raw, at)
     started_at = _time(started)
     return RecentSession(
         UUID(bytes=identity), started_at, started_at if began == started else _time(began), attempt, seq,
@@ -218,11 +222,12 @@ def unpack(raw: bytes | None) -> list[RecentSession]:
 class Recent:
     """The recent sessions of one user, unpacked only where somebody looks. Never changes: `seeing` makes another."""
 
-    __slots__ = ("_known", "raw")
+    __slots__ = ("_known", "_last", "raw")
 
     def __init__(self, raw: bytes | None, known: dict[int, RecentSession] | None = None) -> None:
         self.raw: Final = raw or _EMPTY
         self._known: Final = {} if known is None else known
+        self._last: int | None = None  # index of the last ended session; -1: there is none
         if self.raw[0] != _FORMAT:
             raise ValueError(f"recent sessions in format {self.raw[0]}: written by a newer version")
 
@@ -253,9 +258,11 @@ class Recent:
     @property
     def last_ended(self) -> RecentSession | None:
         """The newest session that ended and was not cancelled."""
-        states = self.states
-        rest = states.lstrip(b"rc")
-        return self[len(states) - len(rest)] if rest else None
+        if self._last is None:
+            states = self.states
+            rest = states.lstrip(b"rc")
+            self._last = len(states) - len(rest) if rest else -1
+        return self[self._last] if self._last >= 0 else None
 
     @property
     def running(self) -> tuple[RecentSession, ...]:
@@ -269,11 +276,12 @@ class Recent:
         states = self.states
         ended = states.translate(None, b"rc")
         count = len(ended) - len(ended.lstrip(b"et"))
-        before, before_since = _HEADER.unpack_from(self.raw)[1:3] if count == len(ended) else (0, 0)
-        if before:
-            return Streak(count + before, _time(before_since))
+        if count == len(ended):
+            _, before, since, *_ = _HEADER.unpack_from(self.raw)
+            if before:
+                return Streak(count + before, _time(since))
         if not count:
-            return Streak(0, None)
+            return _NO_STREAK
         failed = [index for index, state in enumerate(states) if state in b"et"]
         return Streak(count, self[failed[count - 1]].at)
 
@@ -304,7 +312,7 @@ class Recent:
                     return self
                 if kept.began == session.began:
                     return self._replacing(index, session)
-        elif not len(self) or _place(session) > _place(self[0]):
+        elif self._is_older_than(session):
             return self._in_front(session)
         return self._merged_with(session)
 
@@ -313,51 +321,39 @@ class Recent:
         raw = b"".join((self.raw[:at], _packed(session), self.raw[at + _SIZE :]))
         return Recent(raw, {**self._known, index: session})
 
+    def _is_older_than(self, session: RecentSession) -> bool:
+        if len(self.raw) == _HEAD:
+            return True
+        began = int.from_bytes(self.raw[_HEAD + 17 : _HEAD + 25], "big", signed=True)
+        return (_count(session.began), session.session_id.bytes) > (began, self.raw[_HEAD + 1 : _HEAD + 17])
+
     def _in_front(self, session: RecentSession) -> "Recent":
-        full = len(self) == WINDOW
-        head = self._before.after(self[WINDOW - 1]).packed() if full else self.raw[:_HEAD]
+        raw, full = self.raw, len(self) == WINDOW
+        head = _head_after(raw, raw[-_SIZE:]) if full else raw[:_HEAD]
         known = {index + 1: each for index, each in self._known.items() if index < WINDOW - 1}
-        kept = self.raw[_HEAD : -_SIZE if full else None]
-        return Recent(b"".join((head, _packed(session), kept)), {0: session, **known})
+        known[0] = session
+        return Recent(b"".join((head, _packed(session), raw[_HEAD : -_SIZE if full else None])), known)
 
     def _merged_with(self, session: RecentSession) -> "Recent":
-        kept, before = self.sessions(), self._before
+        kept, raw = self.sessions(), self.raw
         identity = (session.started_at, session.session_id)
         is_new = identity not in {(each.started_at, each.session_id) for each in kept}
-        if is_new and before.is_past(session):
-            return self
-        head = self.raw[:_HEAD]
-        if is_new and len(kept) == WINDOW:
-            head = before.after(min((*kept, session), key=_place)).packed()
+        *_, horizon_id, horizon = _HEADER.unpack_from(raw)
+        if is_new and (_count(session.began), session.session_id.bytes) <= (horizon, horizon_id):
+            return self  # older than one that has fallen out: told too late to count
+        overflows = is_new and len(kept) == WINDOW
+        head = _head_after(raw, _packed(min((*kept, session), key=_place))) if overflows else raw[:_HEAD]
         window = merged(kept, [session])
         return Recent(head + b"".join(map(_packed, window)), dict(enumerate(window)))
 
-    @property
-    def _before(self) -> "_Before":
-        return _Before(*_HEADER.unpack_from(self.raw)[1:])
 
-
-class _Before(NamedTuple):
-    """What is remembered of the sessions that fell out of the window."""
-
-    failed: int
-    since: int
-    horizon: int
-    horizon_id: bytes
-
-    def is_past(self, session: RecentSession) -> bool:
-        """Whether it is older than one that has fallen out: told too late to count."""
-        return (_count(session.began), session.session_id.bytes) <= (self.horizon, self.horizon_id)
-
-    def after(self, fallen: RecentSession) -> Self:
-        failed, since = self.failed, self.since
-        if fallen.status in FAILED:
-            failed, since = failed + 1, since if failed else _count(fallen.at)
-        elif fallen.status in ENDED:
-            failed, since = 0, 0
-        return self._replace(
-            failed=failed, since=since, horizon=_count(fallen.began), horizon_id=fallen.session_id.bytes
-        )
-
-    def packed(self) -> bytes:
-        return _HEADER.pack(_FORMAT, *self)
+def _head_after(raw: bytes, fallen: bytes) -> bytes:
+    """Return the header once the session in the record `fallen` has left the window."""
+    state = fallen[0]
+    if state in b"et":
+        _, failed, since, *_ = _HEADER.unpack_from(raw)
+        if not failed:
+            since = _RECORD.unpack(fallen)[6]
+        return _HEADER.pack(_FORMAT, failed + 1, since, b"", 0)[:-24] + fallen[_PLACE]
+    kept = raw[:13] if state in b"rc" else _EMPTY[:13]
+    return kept + fallen[_PLACE]
