@@ -20,6 +20,10 @@ class HastyProtocol(HttpToolsProtocol):
 
     _head_due: asyncio.TimerHandle | None = None
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.access_log = False  # uvicorn's shows query values; ours is in `watching`
+
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._await_head()
