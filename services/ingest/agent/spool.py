@@ -183,7 +183,7 @@ class Spool:
         excess = self.bytes + size - self._max_bytes
         while excess > 0:
             gone = db.execute(
-                "DELETE FROM outbox WHERE row IN (SELECT row FROM outbox ORDER BY rank, row LIMIT 16)"
+                "DELETE FROM outbox WHERE row = (SELECT row FROM outbox ORDER BY rank, row LIMIT 1)"
                 " RETURNING kind, value"
             ).fetchall()
             if not gone:

@@ -1,0 +1,297 @@
+"""The spool keeps what it accepted through kills, torn logs, damage and a full disk; bounded, logs first to go."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from services.ingest.agent.outbox import Outbox
+from services.ingest.agent.spool import Item, Rank, Spool, WrongOwner
+from services.ingest.agent.transport import Fate, Outcome
+
+BIG = 100 * 1024 * 1024
+
+
+def item(value: bytes, rank: Rank = Rank.END, kind: str = "session") -> Item:
+    return Item(kind, rank, value, time.time())
+
+
+def values(spool: Spool, **limits: Any) -> list[bytes]:
+    found = spool.oldest(limits.get("events", 10_000), limits.get("size", BIG))
+    return [each.value for each in found]
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Any:
+    spool = Spool(tmp_path / "spool.db", "agent-1", BIG)
+    spool.open()
+    yield spool
+    spool.close()
+
+
+def test_a8_sessions_and_issues_go_before_logs_each_in_order(spool: Spool) -> None:
+    spool.add([item(b"l1", Rank.LOG, "log"), item(b"s1"), item(b"l2", Rank.LOG, "log"), item(b"s2", Rank.PROGRESS)])
+    assert values(spool) == [b"s1", b"s2", b"l1", b"l2"]
+    assert values(spool, events=2) == [b"s1", b"s2"]
+    assert values(spool, size=1) == [b"s1"]
+
+
+def test_a4_logs_are_dropped_first_and_ends_last(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "small.db", "agent-1", 4000)
+    spool.open()
+    kinds = ((Rank.LOG, "log"), (Rank.PROGRESS, "session"), (Rank.ISSUE, "issue"), (Rank.END, "session"))
+    dropped: Counter[str] = Counter()
+    for number in range(10):
+        for rank, kind in kinds:
+            gone = spool.add([item(bytes([number]) * 100, rank, kind)])
+            dropped.update(each for each, _ in gone)
+    assert dropped == {}
+    for number in range(25):
+        dropped.update(each for each, _ in spool.add([item(b"%03d" % number + b"x" * 97)]))
+    assert spool.bytes <= 4000
+    kept = Counter((each.kind, each.rank) for each in spool.oldest(1000, BIG))
+    assert kept == {("issue", Rank.ISSUE): 5, ("session", Rank.END): 35}
+    assert dropped == {"log": 10, "session": 10, "issue": 5}
+    assert spool.events == sum(kept.values()) == 40
+    spool.close()
+
+
+def test_a_spool_belongs_to_one_sender(tmp_path: Path, spool: Spool) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        Spool(tmp_path / "spool.db", "agent-1", BIG).open()
+    spool.close()
+    with pytest.raises(WrongOwner):
+        Spool(tmp_path / "spool.db", "agent-2", BIG).open()
+
+
+def test_a2_a_torn_log_loses_whole_commits_cleanly(tmp_path: Path) -> None:
+    """The write-ahead log cut at every 97th byte of its last commits, and at each of its last 200 bytes."""
+    path = tmp_path / "spool.db"
+    spool = Spool(path, "agent-1", BIG)
+    spool.open()
+    for number in range(6):
+        spool.add([item(b"%d-%d" % (number, part)) for part in range(3)])
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("spool.db", "spool.db-wal"):
+        shutil.copy(tmp_path / name, copy / name)
+    spool.close()
+    size = (copy / "spool.db-wal").stat().st_size
+    for cut in sorted({*range(max(0, size - 15_000), size, 97), *range(size - 200, size)}):
+        torn = tmp_path / "torn"
+        shutil.copytree(copy, torn)
+        with (torn / "spool.db-wal").open("r+b") as file:
+            file.truncate(cut)
+        reopened = Spool(torn / "spool.db", "agent-1", BIG)
+        reopened.open()
+        found = values(reopened)
+        assert len(found) % 3 == 0
+        assert found == [b"%d-%d" % (number, part) for number in range(len(found) // 3) for part in range(3)]
+        reopened.close()
+        shutil.rmtree(torn)
+
+
+def test_a2_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    spool = Spool(path, "agent-1", BIG)
+    spool.open()
+    spool.add([item(b"x" * 1000) for _ in range(200)])
+    spool.close()
+    with path.open("r+b") as file:
+        for page in range(2, path.stat().st_size // 4096):
+            file.seek(page * 4096)
+            file.write(b"\xff" * 64)
+    fresh = Spool(path, "agent-1", BIG)
+    fresh.open()
+    assert values(fresh) == []
+    fresh.add([item(b"new")])
+    assert values(fresh) == [b"new"]
+    fresh.close()
+    assert len(list(tmp_path.glob("spool.db.damaged-*"))) == 1
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from services.ingest.agent.spool import Item, Rank, Spool
+spool = Spool(Path(sys.argv[1]), "agent-1", 10**9)
+spool.open()
+sent = 0
+while True:
+    spool.add([Item("session", Rank.END, b"%d" % (sent + part), time.time()) for part in range(3)])
+    sent += 3
+    print(sent, flush=True)
+    if sent % 9 == 0:
+        gone = spool.oldest(3, 10**9)
+        spool.forget([item.row for item in gone])
+        print("forgot", int(gone[-1].value) + 1, flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a2_a_kill_loses_nothing_that_was_accepted(tmp_path: Path, number: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path / "spool.db")], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(5 + 13 * number)]
+    process.send_signal(signal.SIGKILL)
+    lines += process.stdout.readlines()
+    process.wait()
+    process.stdout.close()
+    accepted = max((int(line) for line in lines if line.strip().isdigit()), default=0)
+    forgotten = max((int(line.split()[1]) for line in lines if line.startswith("forgot ")), default=0)
+    spool = Spool(tmp_path / "spool.db", "agent-1", BIG)
+    spool.open()
+    found = [int(value) for value in values(spool)]
+    spool.close()
+    assert found == list(range(found[0], found[-1] + 1))
+    assert forgotten <= found[0] <= forgotten + 3
+    assert accepted - 1 <= found[-1] <= accepted + 2
+
+
+class SpoolMachine(RuleBasedStateMachine):
+    """A3: the spool equals its model, over reopening and forgetting."""
+
+    @initialize()
+    def start(self) -> None:
+        import tempfile
+
+        self.folder = Path(tempfile.mkdtemp())
+        self.spool = Spool(self.folder / "spool.db", "agent-1", BIG)
+        self.spool.open()
+        self.model: list[tuple[int, bytes]] = []
+        self.number = 0
+
+    @rule(ranks=st.lists(st.sampled_from(list(Rank)), max_size=5))
+    def add(self, ranks: list[Rank]) -> None:
+        items = []
+        for rank in ranks:
+            self.number += 1
+            items.append(item(b"%d" % self.number, rank, "log" if rank is Rank.LOG else "session"))
+        self.spool.add(items)
+        self.model += [(each.lane, each.value) for each in items]
+
+    @rule(count=st.integers(1, 4))
+    def forget(self, count: int) -> None:
+        gone = self.spool.oldest(count, BIG)
+        self.spool.forget([each.row for each in gone if each.row is not None])
+        values = {each.value for each in gone}
+        self.model = [each for each in self.model if each[1] not in values]
+
+    @rule()
+    def reopen(self) -> None:
+        self.spool.close()
+        self.spool = Spool(self.folder / "spool.db", "agent-1", BIG)
+        self.spool.open()
+
+    @invariant()
+    def equal(self) -> None:
+        if hasattr(self, "spool"):
+            assert values(self.spool) == [value for _, value in sorted(self.model, key=lambda each: each[0])]
+            assert self.spool.events == len(self.model)
+            assert self.spool.bytes == sum(len(value) for _, value in self.model)
+
+    def teardown(self) -> None:
+        if hasattr(self, "spool"):
+            self.spool.close()
+            shutil.rmtree(self.folder)
+
+
+TestSpoolMachine = SpoolMachine.TestCase
+TestSpoolMachine.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+
+
+async def test_a4_a_disk_that_refuses_costs_nothing_but_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = Outbox(tmp_path / "spool.db", "agent-1", BIG, lambda kind, value: None)
+    await outbox.open()
+    writing = asyncio.create_task(outbox.keep_writing())
+
+    def full(items: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox._spool, "add", full)
+        outbox.put(item(b"1"))
+        outbox.put(item(b"2"))
+        async with asyncio.timeout(5):
+            while outbox.trouble is None:
+                await asyncio.sleep(0.01)
+            found = await outbox.oldest(10, BIG)
+        assert [each.value for each in found] == [b"1", b"2"]
+        await outbox.forget(found[:1])
+        assert outbox.pending == 1
+    async with asyncio.timeout(5):
+        await outbox.put(item(b"3"))
+        while outbox.trouble is not None:
+            await asyncio.sleep(0.01)
+    assert [each.value for each in await outbox.oldest(10, BIG)] == [b"2", b"3"]
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await outbox.close()
+
+
+async def test_a4_a_disk_that_hangs_never_blocks_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox = Outbox(tmp_path / "spool.db", "agent-1", BIG, lambda kind, value: None)
+    await outbox.open()
+    writing = asyncio.create_task(outbox.keep_writing())
+    add = outbox._spool.add
+
+    def slow(items: Any) -> Any:
+        time.sleep(0.5)
+        return add(items)
+
+    monkeypatch.setattr(outbox._spool, "add", slow)
+    longest = 0.0
+    done = outbox.put(item(b"1"))
+    while not done.done():
+        began = time.perf_counter()
+        await asyncio.sleep(0)
+        longest = max(longest, time.perf_counter() - began)
+    assert longest < 0.25
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await outbox.close()
+
+
+async def test_a4_memory_is_bounded_and_what_is_lost_is_counted(tmp_path: Path) -> None:
+    lost: list[str] = []
+    outbox = Outbox(tmp_path / "spool.db", "agent-1", BIG, lambda kind, value: lost.append(kind))
+    for _ in range(20):  # nobody writes
+        outbox.put(item(b"x" * 1_000_000, Rank.LOG, "log"))
+        outbox.put(item(b"end"))
+    assert outbox.dropped == {"log": lost.count("log")}
+    assert set(lost) == {"log"}
+    assert outbox.pending == 40 - len(lost)
+    await outbox.open()
+    await outbox.close()
+
+
+async def test_a7_the_reject_file_says_why(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "spool.db", "agent-1", BIG, lambda kind, value: None)
+    await outbox.open()
+    writing = asyncio.create_task(outbox.keep_writing())
+    await outbox.put(item(b'{"id": "1"}'))
+    [found] = await outbox.oldest(10, BIG)
+    await outbox.refuse(found, Outcome(Fate.REFUSED, 422, "bad_value", "/data/status", "one of running"))
+    assert await outbox.oldest(10, BIG) == []
+    line = (tmp_path / "spool.db.rejects.jsonl").read_text()
+    for part in ("422", "bad_value", "/data/status", "one of running", r"{\"id\": \"1\"}"):
+        assert part in line
+    assert outbox.set_aside == {"bad_value": 1}
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await outbox.close()

@@ -1,0 +1,48 @@
+"""Whatever a connector says comes out fit to be sent: whole characters, within bytes, without NUL and secrets."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.events import Failure
+from services.ingest.agent import texts
+
+ANY = st.text(alphabet=st.characters(exclude_categories=[]))
+
+
+@given(ANY, st.integers(64, 300))
+def test_c05_cutting_keeps_within_bytes_and_whole_characters(text: str, limit: int) -> None:
+    cut = texts.cut_bytes(text * 5, limit)
+    assert len(cut.encode()) <= limit
+    assert "\0" not in cut
+
+
+def test_c05_an_emoji_on_the_border_is_kept_whole_or_left_out() -> None:
+    for room in range(90, 100):
+        cut = texts.cut_bytes("😀" * 200, room)
+        assert set(cut.split("…")[0]) <= {"😀"}
+        assert cut.endswith("bytes cut]")
+    assert texts.name("s" * 511 + "😀") == "s" * 511 + "😀"
+    assert len(texts.name("s" * 511 + "😀😀")) <= 512
+
+
+def test_c07_the_mark_says_how_much_is_missing() -> None:
+    cut = texts.message("x" * 10_000)
+    kept, _, rest = cut.partition("…")
+    assert rest == f" [{10_000 - len(kept)} bytes cut]"
+    assert texts.message("語" * 2730 + "ab") == "語" * 2730 + "ab"
+
+
+def test_control_characters_cannot_blow_an_event_up() -> None:
+    assert len(texts.exception("\x01" * 65_536).encode()) <= 65_536
+    import json
+
+    assert len(json.dumps(texts.exception("\x01" * 65_536))) <= 2 * 65_536 + 64
+
+
+def test_c33_secrets_do_not_leave_the_agent() -> None:
+    failure = texts.failure(Failure(message="client_secret=AAA", exception="Bearer eyJBBB"))
+    assert "AAA" not in failure.message
+    assert failure.exception is not None
+    assert "BBB" not in failure.exception
