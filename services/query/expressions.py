@@ -43,11 +43,11 @@ def said(value: str, words: Words, other: str) -> str:
     return f"CASE {value} {arms} ELSE {other} END"
 
 
-def _direction(alias: str) -> str:
+def direction(alias: str, slug: str) -> str:
+    """Return the SQL of a direction in the names of the systems that stand beside it: "Exchange to Salesforce"."""
     mail = f"coalesce({said(f'{alias}.mail_system', MAIL_SYSTEM, f'{alias}.mail_system')}, 'mail')"
     crm = f"coalesce({said(f'{alias}.crm_system', CRM_SYSTEM, f'{alias}.crm_system')}, 'CRM')"
-    to_crm = f"{alias}.direction = 'mail_to_crm'"
-    return f"CASE WHEN {to_crm} THEN {mail} || ' to ' || {crm} ELSE {crm} || ' to ' || {mail} END"
+    return f"CASE WHEN {slug} = 'mail_to_crm' THEN {mail} || ' to ' || {crm} ELSE {crm} || ' to ' || {mail} END"
 
 
 def masked(value: str) -> str:
@@ -209,7 +209,7 @@ ISSUES: Final[Mapping[str, Sql]] = MappingProxyType(
         "organization": _organization("i", _of_organization("i")),
         "type": Sql("i.object_type", nullable=False),
         "name": Sql("i.object_name"),
-        "direction": Sql("i.direction", words=_direction("i"), nullable=False),
+        "direction": Sql("i.direction", words=direction("i", "i.direction"), nullable=False),
         "session": Sql("i.session_started_at", nullable=False),
         "first_seen": Sql("i.first_seen_at", nullable=False),
         "last_seen": Sql("i.last_seen_at", nullable=False),

@@ -317,4 +317,3 @@ def _shown(view: View, name: str) -> str:
     if column is not None and column.personal and view.masked:
         return masked(value)
     return f"left({value}, {EXCEPTION_SHOWN})" if name == "exception" else value
-

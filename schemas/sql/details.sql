@@ -1,0 +1,137 @@
+-- What stands on the pages of one session, user or organization, on the overview and in the search.
+
+-- name: organization_exists
+SELECT EXISTS (SELECT FROM organization WHERE organization_id = $1);
+
+-- name: user_exists
+SELECT EXISTS (SELECT FROM sync_user WHERE organization_id = $1 AND user_id = $2);
+
+-- name: session
+SELECT s.*, t.message, t.exception, u.display_name, u.email, u.sync_enabled AS user_enabled,
+       o.name AS organization_name, o.sync_enabled AS organization_enabled
+  FROM sync_session s
+  LEFT JOIN session_text t ON t.started_at = s.started_at AND t.session_id = s.session_id
+  LEFT JOIN sync_user u ON u.organization_id = s.organization_id AND u.user_id = s.user_id
+  LEFT JOIN organization o ON o.organization_id = s.organization_id
+ WHERE s.started_at = $1 AND s.session_id = $2;
+
+-- name: previous_session
+SELECT started_at, session_id FROM sync_session
+ WHERE organization_id = $1 AND user_id = $2 AND started_at <= $3 AND (started_at, session_id) < ($3, $4)
+ ORDER BY started_at DESC, session_id DESC LIMIT 1;
+
+-- name: next_session
+SELECT started_at, session_id FROM sync_session
+ WHERE organization_id = $1 AND user_id = $2 AND started_at >= $3 AND (started_at, session_id) > ($3, $4)
+ ORDER BY started_at, session_id LIMIT 1;
+
+-- name: session_log_parts
+-- Which attempts reported parts of a log, and how much of it arrived.
+SELECT attempt, count(*)::integer AS chunks, max(chunk_no) AS last_chunk, bool_or(final) AS final,
+       sum(line_count)::bigint AS lines, sum(dropped_lines)::bigint AS dropped_lines, sum(redactions)::bigint AS redactions,
+       min(appended_at) AS first_at, max(appended_at) AS last_at
+  FROM log_chunk WHERE started_at = $1 AND session_id = $2 GROUP BY attempt ORDER BY attempt;
+
+-- name: session_of_log
+-- Whose session it is, seen through row-level security, and how many chunks its newest attempt says it sent.
+SELECT organization_id, user_id, attempt, log_chunks_sent, log_chunks_dropped, status
+  FROM sync_session WHERE started_at = $1 AND session_id = $2;
+
+-- name: log_chunks
+SELECT attempt, chunk_no, first_line, line_count, dropped_lines, redactions, final, body
+  FROM log_chunk WHERE started_at = $1 AND session_id = $2 ORDER BY attempt, chunk_no;
+
+-- name: same_cause
+-- Users of the organization that fail for the same reason now, and since when the first of them does.
+SELECT count(*) AS users, min(failing_since) AS since
+  FROM user_status
+ WHERE organization_id = $1 AND status_rank = 0
+   AND error_source IS NOT DISTINCT FROM $2 AND error_category IS NOT DISTINCT FROM $3 AND error_code IS NOT DISTINCT FROM $4;
+
+-- name: session_issues
+SELECT g.issue_id, g.state, g.object_type, g.object_name, g.object_id, g.counterpart_id, g.direction, g.operation, g.error_code,
+       g.error_text, g.error_source, g.error_category, g.error_retryable, g.attempts, g.resolution, i.times, i.first_seen_at
+  FROM issue_sighting g
+  LEFT JOIN sync_issue i ON i.organization_id = g.organization_id AND i.issue_id = g.issue_id
+ WHERE g.started_at = $1 AND g.session_id = $2
+ ORDER BY g.error_code = 0, g.object_type, g.object_name, g.issue_id LIMIT 1000;
+
+-- name: user
+SELECT u.*, us.status, us.reason, us.since, us.failing_since, us.in_a_row, us.due_at, us.limit_at, us.recent, us.agent_id,
+       us.last_started_at, us.last_session_id, us.last_ended_at, us.last_status, us.objects, us.changes, us.failures,
+       us.total_changes, us.conflicts, us.issues, us.error_source, us.error_category, us.error_code, us.error_retryable,
+       o.name AS organization_name, o.sync_enabled AS organization_enabled, o.flag_since AS organization_flag_since,
+       o.flag_actor AS organization_flag_actor, o.disabled_reason AS organization_disabled_reason,
+       o.interval_s AS organization_interval_s, a.version AS agent_version, a.heard_at AS agent_heard_at,
+       (SELECT count(*) FROM sync_issue i
+         WHERE i.organization_id = u.organization_id AND i.user_id = u.user_id AND i.state <> 'resolved' AND i.error_code <> 0) AS open_issues
+  FROM sync_user u
+  LEFT JOIN user_status us ON us.organization_id = u.organization_id AND us.user_id = u.user_id
+  LEFT JOIN organization o ON o.organization_id = u.organization_id
+  LEFT JOIN agent a ON a.agent_id = us.agent_id
+ WHERE u.organization_id = $1 AND u.user_id = $2;
+
+-- name: recent_details
+-- Status detail of a user's newest sessions, for the cells of its heat strip.
+SELECT started_at, session_id, status_detail FROM sync_session
+ WHERE organization_id = $1 AND user_id = $2 ORDER BY started_at DESC, session_id DESC LIMIT 20;
+
+-- name: organization
+SELECT o.*, (SELECT count(*) FROM sync_issue i WHERE i.organization_id = o.organization_id AND i.state <> 'resolved'
+              AND i.error_code <> 0) AS open_issues
+  FROM organization o WHERE o.organization_id = $1;
+
+-- name: organization_agents
+SELECT agent_id, version, heard_at, clock_error_s, sessions_running, queued, oldest_queued_s
+  FROM agent WHERE organization_id = $1 ORDER BY heard_at DESC LIMIT 20;
+
+-- name: failing_since
+SELECT min(failing_since) FROM user_status WHERE organization_id = $1 AND status_rank = 0;
+
+-- name: organizations_by_health
+SELECT health, count(*) AS organizations FROM organization WHERE state = 'present' GROUP BY health;
+
+-- name: users_by_status
+-- Kept by the leader on each organization; users of a switched-off organization count under disabled.
+SELECT coalesce(sum(failing), 0)::bigint AS failing, coalesce(sum(stuck), 0)::bigint AS stuck, coalesce(sum(late), 0)::bigint AS late,
+       coalesce(sum(partial), 0)::bigint AS partial, coalesce(sum(new), 0)::bigint AS new,
+       coalesce(sum(healthy), 0)::bigint AS healthy, coalesce(sum(disabled), 0)::bigint AS disabled,
+       coalesce(sum(disabled_by_error), 0)::bigint AS disabled_by_error
+  FROM organization WHERE state = 'present';
+
+-- name: hours_all
+SELECT hour, status, sum(sessions)::bigint AS sessions FROM session_hour_all
+ WHERE hour >= $1 GROUP BY hour, status ORDER BY hour;
+
+-- name: hours_of_organization
+SELECT hour, status, sum(sessions)::bigint AS sessions FROM session_hour
+ WHERE organization_id = $2 AND hour >= $1 GROUP BY hour, status ORDER BY hour;
+
+-- name: kinds_all
+-- Errors by source, category and hour.
+SELECT error_source, error_category, hour, sum(sessions)::bigint AS errors FROM session_hour_all
+ WHERE hour >= $1 AND status IN ('errors', 'timed_out') GROUP BY error_source, error_category, hour;
+
+-- name: kinds_of_organization
+SELECT error_source, error_category, hour, sum(sessions)::bigint AS errors FROM session_hour
+ WHERE organization_id = $2 AND hour >= $1 AND status IN ('errors', 'timed_out') GROUP BY error_source, error_category, hour;
+
+-- name: failing_by_kind
+-- Users failing now by kind of error, of one organization or (NULL) of all, with the organizations they belong to.
+SELECT coalesce(error_source, '') AS error_source, coalesce(error_category, '') AS error_category, count(*) AS users,
+       count(DISTINCT organization_id) AS organizations, bool_and(coalesce(error_retryable, false)) AS retryable
+  FROM user_status WHERE status_rank = 0 AND ($1::uuid IS NULL OR organization_id = $1) GROUP BY 1, 2;
+
+-- name: find_organizations
+SELECT organization_id, coalesce(name, organization_id::text) AS name, sync_enabled, health FROM organization
+ WHERE state = 'present' AND (name_key LIKE $1 OR external_id = $2 OR organization_id = $3) ORDER BY name_key LIMIT 6;
+
+-- name: find_users
+SELECT u.organization_id, u.user_id, coalesce(u.display_name, u.email, u.user_id::text) AS name, u.email, u.sync_enabled,
+       us.status, coalesce(o.name, o.organization_id::text) AS organization
+  FROM (SELECT * FROM sync_user
+         WHERE state = 'present' AND (name_key LIKE $1 OR email_key LIKE $1 OR external_id = $2 OR user_id = $3)
+         LIMIT 200) u
+  LEFT JOIN user_status us ON us.organization_id = u.organization_id AND us.user_id = u.user_id
+  LEFT JOIN organization o ON o.organization_id = u.organization_id
+ ORDER BY u.name_key, u.user_id LIMIT 11;

@@ -1,0 +1,102 @@
+"""Signing in and out, revealing names, keeping preferences: the few requests that change something."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from services.query.principal import (
+    LONGEST,
+    Principal,
+    cookie_name,
+    reveal,
+    save_preferences,
+    sign_in,
+    sign_out,
+)
+from services.query.problems import Refusal
+from services.query.services import Services
+
+_PREFERENCES: Final = frozenset({"theme", "zone", "density", "columns", "keys"})
+_LARGEST: Final = 16_384
+
+
+class BadBody(Refusal):
+    """A body that cannot be used."""
+
+    status, slug, title = 400, "bad_body", "The body was not understood"
+
+
+def form_routes(services: Services) -> list[Route]:
+    """Return the routes that forms of the panel post to; they stand outside /api/v1."""
+
+    async def use_link(request: Request) -> Response:
+        cookie = await sign_in(services, request.path_params["token"])
+        if cookie is None:
+            return RedirectResponse("/sign-in?problem=expired", 303)
+        answer = RedirectResponse("/", 303)
+        secure = services.settings.secure
+        answer.set_cookie(
+            cookie_name(secure), cookie, max_age=int(LONGEST.total_seconds()), path="/", secure=secure, httponly=True,
+            samesite="lax",
+        )  # fmt: skip
+        return answer
+
+    async def leave(request: Request) -> Response:
+        principal: Principal | None = request.state.principal
+        if principal is not None and principal.cookie_hash is not None:
+            await sign_out(services, principal)
+        answer = RedirectResponse("/sign-in", 303)
+        answer.delete_cookie(cookie_name(services.settings.secure), path="/", secure=services.settings.secure)
+        return answer
+
+    async def show_names(request: Request) -> Response:
+        principal: Principal = request.state.principal
+        principal.may("support")
+        await reveal(services, principal, principal.organization_id)
+        return RedirectResponse(_own_path((await request.form()).get("next")), 303)
+
+    async def preferences(request: Request) -> Response:
+        principal: Principal = request.state.principal
+        await save_preferences(services, principal, await _changes(request))
+        if _is_json(request):
+            return Response(status_code=204)
+        return RedirectResponse(_own_path((await request.form()).get("next")), 303)
+
+    return [
+        Route("/sign-in/{token}", use_link, methods=["POST"]),
+        Route("/sign-out", leave, methods=["POST"]),
+        Route("/reveal", show_names, methods=["POST"]),
+        Route("/preferences", preferences, methods=["POST"]),
+    ]
+
+
+def _own_path(value: Any) -> str:
+    """Return a path of ours to go back to; never another site's address."""
+    own = (
+        isinstance(value, str) and value.startswith("/") and not value.startswith(("//", "/\\")) and value.isprintable()
+    )
+    return value if own else "/"
+
+
+def _is_json(request: Request) -> bool:
+    return request.headers.get("content-type", "").partition(";")[0].strip().casefold() == "application/json"
+
+
+async def _changes(request: Request) -> dict[str, Any]:
+    """Return the preferences that a body sets: known names, small values."""
+    if _is_json(request):
+        body = await request.body()
+        try:
+            given: Any = orjson.loads(body) if len(body) <= _LARGEST else None
+        except orjson.JSONDecodeError:
+            given = None
+    else:
+        given = {name: value for name, value in (await request.form()).items() if name not in ("csrf", "next")}
+    if not isinstance(given, dict) or given.keys() - _PREFERENCES:
+        raise BadBody(f"Expected an object of at most 16 KiB with members out of {', '.join(sorted(_PREFERENCES))}.")
+    return given

@@ -1,0 +1,139 @@
+"""Puts the query service together: routes of API, exports and panel, and how failures are told."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any, Final
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from services.query.api.routes import routes as api_routes
+from services.query.api.sign_in import form_routes
+from services.query.exports.routes import routes as export_routes
+from services.query.filters import Problem
+from services.query.guard import Guard, admit
+from services.query.metrics import present_at_zero
+from services.query.panel import routes as panel
+from services.query.problems import NotFound, Refusal, Unauthorized
+from services.query.services import Services
+from services.query.view import BadQuery
+
+LOG: Final = logging.getLogger(__name__)
+API: Final = "/api/v1"
+
+
+def build(services: Services) -> Starlette:
+    """Return the application; `services` is open already and is closed with it."""
+    routes = [
+        *(_guarded(services, route, API) for route in (*api_routes(services), *export_routes(services))),
+        *(_guarded(services, route, "") for route in (*form_routes(services), *panel.routes(services))),
+    ]
+    present_at_zero(sorted({_template(route) for route in routes}))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        for task in list(services.running_exports.values()):
+            task.cancel()
+        await services.pools.close()
+
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, services=services)],
+        exception_handlers={
+            Refusal: _refused,
+            BadQuery: _bad_query,
+            HTTPException: _http,
+        },
+        lifespan=lifespan,
+    )
+    app.state.services = services
+    return app
+
+
+def _template(route: BaseRoute) -> str:
+    return getattr(route, "path", "mount")
+
+
+def _guarded(services: Services, route: BaseRoute, prefix: str) -> BaseRoute:
+    """Return the route with its prefix, answering only whom `admit` lets in."""
+    if not isinstance(route, Route):
+        assert isinstance(route, Mount)
+        return route
+    path = prefix + route.path
+    endpoint: Callable[[Request], Awaitable[Response]] = route.endpoint
+
+    async def answer(request: Request) -> Response:
+        request.state.route = path
+        try:
+            request.state.principal = await admit(services, request)
+            return await endpoint(request)
+        except (Refusal, BadQuery, HTTPException):
+            raise
+        except Exception as error:  # told here and not in the outermost layer, so that this answer has our headers too
+            return _failed(request, error)
+
+    methods = [method for method in route.methods or ("GET",) if method != "HEAD"]
+    return Route(path, answer, methods=methods, name=f"{prefix}{route.name}" if prefix else route.name)
+
+
+def is_api(request: Request) -> bool:
+    """Whether a program asks: it gets a problem document, not a page."""
+    return request.url.path.startswith(API)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    if isinstance(error, Unauthorized) and not is_api(request) and request.method == "GET":
+        return RedirectResponse("/sign-in", 303)
+    answer = _problem(request, error.status, error.slug, error.title, error.detail)
+    if error.retry_after_s is not None:
+        answer.headers["retry-after"] = str(error.retry_after_s)
+    if isinstance(error, Unauthorized):
+        answer.headers["www-authenticate"] = "Bearer"
+    return answer
+
+
+async def _bad_query(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BadQuery)
+    title = "A parameter was not understood"
+    return _problem(request, 400, "bad_query", title, str(error), error.problems)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return await _refused(request, NotFound())
+    answer = _problem(request, error.status_code, "http", error.detail, error.detail)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    identity = secrets.token_hex(8)
+    LOG.error("request failed", exc_info=error, extra={"action": "request_failed", "request_id": identity})
+    detail = f"Nothing was changed. The request's id is {identity}; our log says more under it."
+    return _problem(request, 500, "internal", "This failed on our side", detail)
+
+
+def _problem(
+    request: Request, status: int, slug: str, title: str, detail: str, problems: Iterable[Problem] = ()
+) -> Response:
+    if not is_api(request):
+        return panel.error_page(request, status, title, detail, tuple(problems))
+    body: dict[str, Any] = {"type": f"urn:syncwatch:problem:{slug}", "title": title, "status": status, "detail": detail}
+    if problems:
+        body["errors"] = [
+            {"parameter": each.parameter, "value": each.value, "detail": each.detail, "allowed": list(each.allowed)}
+            for each in problems
+        ]
+    return Response(orjson.dumps(body), status, media_type="application/problem+json")

@@ -1,0 +1,294 @@
+"""What is known of one session, one user, one organization, and of everything: plain dicts, the same for API and panel.
+
+Everything raises NotFound for what does not exist or is somebody else's. Times are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from schemas.folding import fold
+from schemas.keys import session_key, session_of
+from schemas.remediation import advice
+from schemas.sql import named_queries
+from services.query import chain
+from services.query.figures import error_kinds, overview, session_hours
+from services.query.lists import Freshness, freshness_of, report_words, scope_of, strip
+from services.query.principal import Principal
+from services.query.problems import NotFound
+from services.query.services import Services
+from services.query.view import All, One, OneUser, Scope
+
+_SQL: Final = named_queries("details")
+
+
+def home_scope(principal: Principal) -> Scope:
+    """Return everything that this principal may see."""
+    return scope_of(principal)
+
+
+def me(services: Services, principal: Principal) -> dict[str, Any]:
+    """Return who asks: actor, name, role, organization_id, user_id, names_masked, reveal_until, preferences."""
+    return {
+        "actor": principal.actor,
+        "name": principal.name,
+        "role": principal.role,
+        "organization_id": principal.organization_id,
+        "user_id": principal.user_id,
+        "names_masked": principal.masks_names(services.now()),
+        "reveal_until": principal.reveal_until,
+        "preferences": principal.preferences,
+    }
+
+
+async def session(services: Services, principal: Principal, key: str) -> dict[str, Any]:
+    """Return one session: every field of the job details, its neighbours, the state of its log, and what to do.
+
+    Members: key, organization, user, run, ended_at, duration_s, status …, report (rows) and report_text, the six
+    figures, error (or None), exception, advice (or None), issues_sent, issues_arrived, report_complete, log, attempts,
+    durations, previous_key, next_key, same_cause, as_of.
+    """
+    started_at, session_id = _address(key)
+    async with services.reading(home_scope(principal)) as connection:
+        row = await connection.fetchrow(_SQL["session"], started_at, session_id)
+        _check(principal, row)
+        place = (row["organization_id"], row["user_id"], started_at, session_id)
+        before = await connection.fetchrow(_SQL["previous_session"], *place)
+        after = await connection.fetchrow(_SQL["next_session"], *place)
+        parts = await connection.fetch(_SQL["session_log_parts"], started_at, session_id)
+        error = error_of(row)
+        cause = None
+        if error is not None:
+            codes = (row["error_source"], row["error_category"], row["error_code"])
+            cause = dict(await connection.fetchrow(_SQL["same_cause"], row["organization_id"], *codes))
+        fresh = await freshness_of(connection, services.now())
+    return {
+        **_session_facts(row, key),
+        "error": error,
+        "exception": row["exception"] or row["message"] or row["error_message"],
+        "advice": asdict(advice(row["error_source"], row["error_category"], row["error_code"])) if error else None,
+        "same_cause": cause,
+        "log": log_state(row, parts),
+        "attempts": [dict(part) for part in parts],
+        "previous_key": None if before is None else session_key(*before),
+        "next_key": None if after is None else session_key(*after),
+        "as_of": fresh.as_of,
+        "lag_s": fresh.lag_s,
+    }
+
+
+def _address(key: str) -> tuple[datetime, UUID]:
+    found = session_of(key)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _check(principal: Principal, row: Mapping[str, Any] | None) -> None:
+    """Raise NotFound unless the row is there and this principal's to see; a second look after row-level security."""
+    if row is None:
+        raise NotFound
+    if principal.organization_id is not None and row["organization_id"] != principal.organization_id:
+        raise NotFound
+    if principal.user_id is not None and row["user_id"] != principal.user_id:
+        raise NotFound
+
+
+_PLAIN: Final = (
+    "session_id", "status", "status_sent", "status_detail", "objects", "changes", "failures", "total_changes", "issues",
+    "conflicts", "issues_sent", "issues_arrived", "trigger", "mode", "mail_system", "crm_system", "attempt", "seq",
+    "agent_id", "agent_version", "deadline_at", "next_run_at", "interval_s", "timed_out_at", "first_appended_at",
+    "appended_at",
+)  # fmt: skip
+
+
+def _session_facts(row: Mapping[str, Any], key: str) -> dict[str, Any]:
+    ended_at = row["ended_at"] or row["timed_out_at"]
+    report = row["report"] or []
+    return {
+        "key": key,
+        "organization": {
+            "organization_id": row["organization_id"],
+            "name": row["organization_name"] or str(row["organization_id"]),
+            "sync_enabled": row["organization_enabled"] is not False,
+        },
+        "user": {
+            "user_id": row["user_id"],
+            "name": row["display_name"] or row["email"] or str(row["user_id"]),
+            "email": row["email"],
+            "synchronization_disabled": row["user_enabled"] is False,
+        },
+        "run": row["started_at"],
+        "ended_at": ended_at,
+        "duration_s": None if ended_at is None else (ended_at - row["started_at"]).total_seconds(),
+        "durations": {name: row[name] for name in ("mail_s", "crm_s", "engine_s")},
+        "report": report,
+        "report_text": report_words(report, row["mail_system"], row["crm_system"]),
+        "report_complete": row["status"] == "running" or row["issues_arrived"] >= row["issues_sent"],
+        **{name: row[name] for name in _PLAIN},
+    }
+
+
+def error_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a session's error; an error without a source is of the source unknown; None where it has none."""
+    failed = row["status"] in ("errors", "timed_out")
+    if not failed and row["error_source"] is None and row["error_category"] is None and row["error_code"] is None:
+        return None
+    return {
+        "source": row["error_source"] or "unknown",
+        "category": row["error_category"],
+        "code": row["error_code"],
+        "scope": row["error_scope"],
+        "retryable": row["error_retryable"],
+        "message": row["message"] or row["error_message"],
+    }
+
+
+def log_state(row: Mapping[str, Any], parts: list[Any]) -> dict[str, Any]:
+    """Return how much of a session's log is here: chunks sent, arrived, missing, dropped by the agent; its lines."""
+    own = next((part for part in parts if part["attempt"] == row["attempt"]), None)
+    arrived = 0 if own is None else own["chunks"]
+    missing = max(0, row["log_chunks_sent"] - arrived)
+    dropped_lines = sum(part["dropped_lines"] for part in parts)
+    return {
+        "chunks_sent": row["log_chunks_sent"],
+        "chunks_arrived": arrived,
+        "chunks_missing": missing,
+        "chunks_dropped": row["log_chunks_dropped"],
+        "lines": sum(part["lines"] for part in parts),
+        "dropped_lines": dropped_lines,
+        "redactions": sum(part["redactions"] for part in parts),
+        "complete": not missing and not row["log_chunks_dropped"] and not dropped_lines,
+    }
+
+
+async def session_issues(services: Services, principal: Principal, key: str) -> dict[str, Any]:
+    """Return the issues seen in one session: {"rows": […]}, at most 1,000, code 0 last."""
+    started_at, session_id = _address(key)
+    async with services.reading(home_scope(principal)) as connection:
+        _check(principal, await connection.fetchrow(_SQL["session_of_log"], started_at, session_id))
+        rows = [dict(row) for row in await connection.fetch(_SQL["session_issues"], started_at, session_id)]
+    if principal.masks_names(services.now()):
+        for row in rows:
+            row["object_name"] = mask(row["object_name"])
+    return {"rows": rows}
+
+
+def mask(name: str | None) -> str | None:
+    """Return a name with only the first letter of each word: R••••••• d••••."""
+    if name is None:
+        return None
+    return "".join(
+        letter if letter.isspace() or at == 0 or name[at - 1].isspace() else "•" for at, letter in enumerate(name)
+    )
+
+
+async def user(services: Services, principal: Principal, organization_id: UUID, user_id: UUID) -> dict[str, Any]:
+    """Return one user: its facts, status, the chain of why, the last 20 sessions with detail, counts, agent, advice."""
+    scope = scope_of(principal, organization_id, user_id)
+    async with services.reading(scope) as connection:
+        row = await connection.fetchrow(_SQL["user"], organization_id, user_id)
+        if row is None:
+            raise NotFound
+        details = await connection.fetch(_SQL["recent_details"], organization_id, user_id)
+        fresh = await freshness_of(connection, services.now())
+    detail_of = {session_key(each["started_at"], each["session_id"]): each["status_detail"] for each in details}
+    recent = [each | {"status_detail": detail_of.get(each["key"])} for each in strip(row["recent"])]
+    failing = row["status"] == "failing"
+    hidden = ("recent", "email_key", "name_key", "digest", "revision", "last_session_id")
+    return {
+        **{name: value for name, value in row.items() if name not in hidden},
+        "name": row["display_name"] or row["email"] or str(user_id),
+        "organization": row["organization_name"] or str(organization_id),
+        "status": row["status"] or "new",
+        "synchronization_disabled": not row["sync_enabled"],
+        "last_session_key": _last_key(row),
+        "chain": [asdict(link) for link in chain.of_user(row)],
+        "recent": recent,
+        "advice": asdict(advice(row["error_source"], row["error_category"], row["error_code"])) if failing else None,
+        "as_of": fresh.as_of,
+        "lag_s": fresh.lag_s,
+    }
+
+
+def _last_key(row: Mapping[str, Any]) -> str | None:
+    if row["last_session_id"] is None:
+        return None
+    return session_key(row["last_started_at"], row["last_session_id"])
+
+
+async def organization(services: Services, principal: Principal, organization_id: UUID) -> dict[str, Any]:
+    """Return one organization: facts, health, counts of its users, its agents, the chain."""
+    async with services.reading(scope_of(principal, organization_id)) as connection:
+        row = await connection.fetchrow(_SQL["organization"], organization_id)
+        if row is None:
+            raise NotFound
+        agents = [dict(each) for each in await connection.fetch(_SQL["organization_agents"], organization_id)]
+        since = await connection.fetchval(_SQL["failing_since"], organization_id)
+        fresh = await freshness_of(connection, services.now())
+    now = services.now()
+    hidden = ("name_key", "health_rank", "digest", "revision")
+    return {
+        **{name: value for name, value in row.items() if name not in hidden},
+        "name": row["name"] or str(organization_id),
+        "synchronization_status": "enabled" if row["sync_enabled"] else "disabled",
+        "agents": [each | {"silent": now - each["heard_at"] > chain.SILENT_AFTER} for each in agents],
+        "chain": [asdict(link) for link in chain.of_organization(row, agents[0] if agents else None, since, now)],
+        "as_of": fresh.as_of,
+        "lag_s": fresh.lag_s,
+    }
+
+
+async def search(services: Services, principal: Principal, text: str) -> dict[str, Any]:
+    """Return what a word finds: {"organizations": […5], "users": […10], "more": bool}; ids and session keys too."""
+    found: dict[str, Any] = {"organizations": [], "users": [], "session_key": None, "more": False}
+    folded = fold(text.strip())
+    if not folded:
+        return found
+    escaped = folded.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    bound = (f"%{escaped}%", text.strip(), _uuid(text.strip()))
+    async with services.reading(home_scope(principal)) as connection:
+        organizations = await connection.fetch(_SQL["find_organizations"], *bound)
+        users = await connection.fetch(_SQL["find_users"], *bound)
+        if (address := session_of(text.strip())) and await connection.fetchrow(_SQL["session_of_log"], *address):
+            found["session_key"] = text.strip()
+    found["organizations"] = [dict(row) for row in organizations[:5]]
+    found["users"] = [dict(row) for row in users[:10]]
+    found["more"] = len(organizations) > 5 or len(users) > 10
+    return found
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+async def ensure(connection: Any, scope: Scope) -> None:
+    """Raise NotFound unless the organization or user of a scope exists."""
+    match scope:
+        case All():
+            return
+        case One(organization_id):
+            exists = await connection.fetchval(_SQL["organization_exists"], organization_id)
+        case OneUser(organization_id, user_id):
+            exists = await connection.fetchval(_SQL["user_exists"], organization_id, user_id)
+    if not exists:
+        raise NotFound
+
+
+async def freshness(services: Services) -> Freshness:
+    """Return how old the data is."""
+    async with services.reading(All()) as connection:
+        return await freshness_of(connection, services.now())
+
+
+__all__ = [
+    "Freshness", "ensure", "error_kinds", "freshness", "me", "organization", "overview", "search", "session",
+    "session_hours", "session_issues", "user",
+]  # fmt: skip

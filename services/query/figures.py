@@ -1,0 +1,135 @@
+"""The figures of the overview: health, statuses, sessions per hour, kinds of errors, the newest failures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from schemas.sql import named_queries
+from schemas.vocabulary import ORGANIZATION_HEALTH, SESSION_STATUS, USER_STATUS
+from services.query.lists import fetch_page, freshness_of, scope_of
+from services.query.principal import Principal
+from services.query.services import Services
+from services.query.view import One, Scope, View, parse
+
+_SQL: Final = named_queries("details")
+_USUAL: Final = timedelta(days=7)
+_NEWEST: Final = 10
+
+
+async def overview(services: Services, principal: Principal) -> dict[str, Any]:
+    """Return everything of the overview:
+
+    organizations {health: n}, users {status: n} and disabled_by_error, hours (as `session_hours`), kinds (as
+    `error_kinds`), failures: the newest 10 sessions that failed, rows as in the list of sessions; as_of, lag_s, halted.
+    """
+    scope = scope_of(principal)
+    async with services.reading(scope) as connection:
+        healths = {
+            row["health"]: row["organizations"] for row in await connection.fetch(_SQL["organizations_by_health"])
+        }
+        users = dict(await connection.fetchrow(_SQL["users_by_status"]))
+        fresh = await freshness_of(connection, services.now())
+    newest = await fetch_page(services, principal, _failures(services, scope))
+    return {
+        "organizations": {health: healths.get(health, 0) for health in ORGANIZATION_HEALTH},
+        "users": {status: users[status] for status in USER_STATUS},
+        "disabled_by_error": users["disabled_by_error"],
+        "hours": await session_hours(services, principal),
+        "kinds": (await error_kinds(services, principal))["kinds"],
+        "failures": newest.rows,
+        "as_of": fresh.as_of,
+        "lag_s": fresh.lag_s,
+        "halted": fresh.halted,
+        "deaf_s": fresh.deaf_s,
+    }
+
+
+def _failures(services: Services, scope: Scope) -> View:
+    shown = [("status", "errors,timed_out"), ("limit", str(_NEWEST))]
+    return parse("sessions", shown, scope=scope, now=services.now(), secret=services.secret)
+
+
+async def session_hours(
+    services: Services, principal: Principal, organization_id: UUID | None = None, *, hours: int = 24
+) -> dict[str, Any]:
+    """Return sessions by the hour of their start: {"hours": [{"hour", "sessions": {status: n}}], "totals": {…}}.
+
+    Every hour of the span is there, the last one still in progress.
+    """
+    scope = scope_of(principal, organization_id)
+    last = _hour(services.now())
+    first = last - timedelta(hours=hours - 1)
+    async with services.reading(scope) as connection:
+        rows = await _by_scope(connection, scope, "hours", first)
+    counts: dict[datetime, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        counts[row["hour"]][row["status"]] = row["sessions"]
+    listed = [
+        {"hour": hour, "sessions": {status: counts.get(hour, {}).get(status, 0) for status in SESSION_STATUS}}
+        for hour in (first + timedelta(hours=each) for each in range(hours))
+    ]
+    totals = {status: sum(each["sessions"][status] for each in listed) for status in SESSION_STATUS}  # type: ignore[index]
+    return {"hours": listed, "totals": totals}
+
+
+def _hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+async def _by_scope(connection: Any, scope: Scope, name: str, *bound: Any) -> list[Any]:
+    if isinstance(scope, One):
+        return list(await connection.fetch(_SQL[f"{name}_of_organization"], *bound, scope.organization_id))
+    return list(await connection.fetch(_SQL[f"{name}_all"], *bound))
+
+
+async def error_kinds(
+    services: Services, principal: Principal, organization_id: UUID | None = None, *, hours: int = 24
+) -> dict[str, Any]:
+    """Return errors by source and category, those growing most first: {"kinds": [{source, category, errors, users,
+    organizations, retryable, bars (errors per hour, oldest first), usual (errors in such a span), times_usual}]}.
+
+    `times_usual` compares with the seven days before; None where there were none to compare with.
+    """
+    scope = scope_of(principal, organization_id)
+    last = _hour(services.now())
+    first = last - timedelta(hours=hours - 1)
+    async with services.reading(scope) as connection:
+        rows = await _by_scope(connection, scope, "kinds", first - _USUAL)
+        touched = await connection.fetch(
+            _SQL["failing_by_kind"], scope.organization_id if isinstance(scope, One) else None
+        )
+    kinds: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        kind = kinds.setdefault((row["error_source"], row["error_category"]), {"bars": [0] * hours, "before": 0})
+        if row["hour"] >= first:
+            kind["bars"][min(hours - 1, int((row["hour"] - first) / timedelta(hours=1)))] += row["errors"]
+        else:
+            kind["before"] += row["errors"]
+    failing = {(row["error_source"], row["error_category"]): row for row in touched}
+    listed = [
+        _kind(key, kinds.get(key, {"bars": [0] * hours, "before": 0}), failing.get(key), hours)
+        for key in kinds.keys() | failing.keys()
+    ]
+    shown = [each for each in listed if each["errors"] or each["users"]]
+    shown.sort(key=lambda each: (-(each["times_usual"] or 0), -each["users"], -each["errors"], each["source"]))
+    return {"kinds": shown}
+
+
+def _kind(key: tuple[str, str], counted: dict[str, Any], touched: Any, hours: int) -> dict[str, Any]:
+    source, category = key
+    errors = sum(counted["bars"])
+    usual = counted["before"] * hours / (_USUAL / timedelta(hours=1))
+    return {
+        "source": source or "unknown",
+        "category": category or None,
+        "errors": errors,
+        "users": 0 if touched is None else touched["users"],
+        "organizations": 0 if touched is None else touched["organizations"],
+        "retryable": None if touched is None else touched["retryable"],
+        "bars": counted["bars"],
+        "usual": round(usual, 1),
+        "times_usual": round(errors / usual, 1) if usual >= 1 else None,
+    }

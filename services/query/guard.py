@@ -1,0 +1,144 @@
+"""What surrounds every request: who asks, forged forms, hosts, headers, times. Plain ASGI: streams stay streams."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+import time
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.query.metrics import REQUEST_SECONDS
+from services.query.principal import Principal, principal_of
+from services.query.problems import Forbidden, Unauthorized
+from services.query.services import Services, is_loopback
+
+LOG: Final = logging.getLogger(__name__)
+CSP: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = (
+    ("content-security-policy", CSP),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("x-frame-options", "DENY"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+)
+_HSTS: Final = ("strict-transport-security", "max-age=31536000; includeSubDomains")
+_CREDENTIALS: Final = frozenset({"token", "access_token", "api_key", "apikey", "key", "password", "secret"})
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_OPEN: Final = ("/static/", "/sign-in")
+"""Paths that nobody need be signed in for."""
+
+
+class Guard:
+    """Adds headers to every answer, measures it, and finds out who asks."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self.app = app
+        self.services = services
+        self.headers = (*_HEADERS, _HSTS) if services.settings.secure else _HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status, started_answer = 500, False
+
+        async def sending(message: Message) -> None:
+            nonlocal status, started_answer
+            if message["type"] == "http.response.start":
+                status, started_answer = message["status"], True
+                self._dress(MutableHeaders(scope=message), scope["path"])
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        except Exception as error:
+            if started_answer:  # the connection must break, so that nobody takes what was sent for all of it
+                raise
+            await _failed(error)(scope, receive, sending)
+        finally:
+            route = scope.get("state", {}).get("route", "none")
+            seconds = time.perf_counter() - started
+            REQUEST_SECONDS.labels(route, str(status)).observe(seconds)
+            said = {"action": "answered", "route": route, "code": status, "seconds": round(seconds, 4)}
+            LOG.info("%s %s", scope["method"], route, extra=said)
+
+    def _dress(self, headers: MutableHeaders, path: str) -> None:
+        for name, value in self.headers:
+            headers.setdefault(name, value)
+        if not path.startswith("/static/"):
+            headers.setdefault("cache-control", "no-store")
+
+
+def _failed(error: Exception) -> Response:
+    """Return the answer to what is a fault of ours; the log says more under the id."""
+    identity = secrets.token_hex(8)
+    LOG.error("request failed", exc_info=error, extra={"action": "request_failed", "request_id": identity})
+    body = {
+        "type": "urn:syncwatch:problem:internal",
+        "title": "This failed on our side",
+        "status": 500,
+        "detail": f"Nothing was changed. The request's id is {identity}; our log says more under it.",
+    }
+    return Response(orjson.dumps(body), 500, media_type="application/problem+json")
+
+
+async def admit(services: Services, request: Request) -> Principal | None:
+    """Return who asks, or raise: a credential in the URL, nobody, a forged form. None on the open paths."""
+    _check_host(services, request)
+    names = {name.casefold() for name, _ in parse_qsl(request.url.query, keep_blank_values=True)}
+    if names & _CREDENTIALS:
+        raise Unauthorized("Credentials are never taken from a URL, which lands in logs: send a header.")
+    open_path = request.url.path.startswith(_OPEN)
+    try:
+        principal = await principal_of(services, request)
+    except Unauthorized:
+        if not open_path:
+            raise
+        principal = None
+    if request.method not in _SAFE:
+        await _check_form(services, request, principal)
+    return principal
+
+
+def _check_host(services: Services, request: HTTPConnection) -> None:
+    """Refuse foreign host names: a page elsewhere could point its own name at this machine."""
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    if not is_loopback(host) and host != urlsplit(services.settings.public_url).hostname:
+        raise Forbidden("This host name is not ours.")
+
+
+async def _check_form(services: Services, request: Request, principal: Principal | None) -> None:
+    """Refuse what another site's page can make a browser send."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("This request comes from another site.")
+    origin = request.headers.get("origin")
+    own = {services.settings.public_url, f"{request.url.scheme}://{request.headers.get('host', '')}"}
+    if origin is not None and origin not in own:
+        raise Forbidden("This request comes from another site.")
+    if principal is None or principal.cookie_hash is None:
+        return
+    token = request.headers.get("x-csrf-token") or await _form_token(request)
+    if not hmac.compare_digest(token.encode(), principal.csrf(services.secret).encode()):
+        raise Forbidden("This form is too old or not ours. Reload the page and send it again.")
+
+
+async def _form_token(request: Request) -> str:
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+    if content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        return ""
+    token: Any = (await request.form()).get("csrf", "")
+    return token if isinstance(token, str) else ""

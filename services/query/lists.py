@@ -1,0 +1,268 @@
+"""Reading lists: one page with its count, and how the values of a row read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import asyncpg
+
+from schemas.columns import Column, Type
+from schemas.keys import session_key
+from schemas.recent import unpack
+from schemas.sql import named_queries
+from schemas.vocabulary import OBJECT_TYPE, SESSION_STATUS, direction_words
+from schemas.vocabulary import words as word_of
+from services.query.filters import Among, Filter
+from services.query.principal import Principal
+from services.query.problems import NotFound, TooWide
+from services.query.services import Services
+from services.query.statements import COUNT_LIMIT, PICK_LIMIT, Picks, count, is_indexed, page, probes
+from services.query.view import All, Cursor, One, OneUser, Scope, View, seal
+
+_SQL: Final = named_queries("lists")
+_DETAILS: Final = named_queries("details")
+_COUNT_MS: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old the data is. `as_of` None: a partition was never read. `deaf_s`: seconds since anything was heard."""
+
+    as_of: datetime | None
+    lag_s: float | None
+    halted: tuple[str, ...]
+    deaf_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a view. `total` is a lower bound unless `total_is_exact`."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    total_is_exact: bool
+    next_cursor: str | None
+    previous_cursor: str | None
+    freshness: Freshness
+
+    @property
+    def as_of(self) -> datetime | None:
+        return self.freshness.as_of
+
+    @property
+    def lag_s(self) -> float | None:
+        return self.freshness.lag_s
+
+    @property
+    def halted(self) -> tuple[str, ...]:
+        return self.freshness.halted
+
+
+def scope_of(principal: Principal, organization_id: UUID | None = None, user_id: UUID | None = None) -> Scope:
+    """Return what this principal may see of what is asked for; what is foreign is not found."""
+    if principal.organization_id is not None and organization_id not in (None, principal.organization_id):
+        raise NotFound
+    if principal.user_id is not None and user_id not in (None, principal.user_id):
+        raise NotFound
+    organization = organization_id or principal.organization_id
+    user = user_id or principal.user_id
+    if organization is None:
+        return All()
+    return One(organization) if user is None else OneUser(organization, user)
+
+
+async def fetch_page(services: Services, principal: Principal, view: View) -> Page:
+    """Read one page of a view, its count and its as-of time, from one snapshot."""
+    async with services.reading(view.scope) as connection:
+        await needs_existing(connection, view)
+        picks = await pick(connection, view)
+        total: tuple[int, bool] | None = None
+        if not is_indexed(view):
+            total = await narrow_count(connection, view, picks)
+        statement = page(view, picks)
+        records = await connection.fetch(statement.sql, *statement.args)
+        if total is None and view.cursor is None and len(records) <= view.limit:
+            total = len(records), True
+        total = total or await counted(connection, view, picks)
+        fresh = await freshness_of(connection, services.now())
+    return _page(services, view, records, total, fresh)
+
+
+async def needs_existing(connection: Any, view: View) -> None:
+    """Raise NotFound where the list is of one organization or user that does not exist."""
+    match view.scope:
+        case One(organization_id) if view.list.name in ("organization_users", "statistics", "organization_issues"):
+            known = await connection.fetchval(_DETAILS["organization_exists"], organization_id)
+        case OneUser(organization_id, user_id):
+            known = await connection.fetchval(_DETAILS["user_exists"], organization_id, user_id)
+        case _:
+            return
+    if not known:
+        raise NotFound
+
+
+async def narrow_count(connection: Any, view: View, picks: Picks) -> tuple[int, bool]:
+    """Count a view whose order has no index, or raise TooWide with what to do."""
+    number, exact = await counted(connection, view, picks)
+    if not exact:
+        titles = " and ".join(key.column.title for key in view.sort)
+        raise TooWide(
+            f"Sorting by {titles} needs a view of at most {COUNT_LIMIT:,} rows. "
+            "Narrow it by organization, user, status or time."
+        )
+    return number, True
+
+
+async def counted(connection: Any, view: View, picks: Picks) -> tuple[int, bool]:
+    """Return (number of rows, whether it is exact); a count that takes too long is given up."""
+    statement = count(view, picks)
+    try:
+        async with connection.transaction():
+            await connection.execute(_SQL["shorten"], str(_COUNT_MS))
+            number = await connection.fetchval(statement.sql, *statement.args)
+    except asyncpg.QueryCanceledError:
+        return 0, False
+    return min(number, COUNT_LIMIT), number <= COUNT_LIMIT
+
+
+async def pick(connection: Any, view: View) -> Picks:
+    """Look up whom the view's text filters mean, where that is few enough to read by their own index."""
+    found: dict[str, Any] = {}
+    for probe in probes(view):
+        rows = await connection.fetch(probe.statement.sql, *probe.statement.args)
+        if len(rows) <= PICK_LIMIT:
+            found[probe.of] = tuple(tuple(row) if probe.of == "users" else row[0] for row in rows)
+    return Picks(**found)
+
+
+async def status_counts(services: Services, principal: Principal, view: View) -> dict[str, tuple[int, bool]]:
+    """Return the number of sessions per status with the view's other filters in force: slug → (count, exact)."""
+    others = tuple(each for each in view.filters if each.column.name != "status")
+    column = view.list.column("status")
+    assert column is not None
+    counts = {}
+    async with services.reading(view.scope) as connection:
+        for status in SESSION_STATUS:
+            one = replace(view, filters=(*others, Filter(column, status, False, Among((status,)))), cursor=None)
+            counts[status] = await counted(connection, one, await pick(connection, one))
+    return counts
+
+
+async def freshness_of(connection: Any, now: datetime) -> Freshness:
+    """Return how old the data is; every role may read the positions."""
+    row = await connection.fetchrow(_SQL["freshness"])
+    as_of, heard_at = row["as_of"], row["heard_at"]
+    return Freshness(
+        as_of,
+        None if as_of is None else max(0.0, round((now - as_of).total_seconds(), 3)),
+        tuple(row["halted"]),
+        None if heard_at is None else max(0.0, round((now - heard_at).total_seconds(), 3)),
+    )
+
+
+def _page(services: Services, view: View, records: Sequence[Any], total: tuple[int, bool], fresh: Freshness) -> Page:
+    backwards = view.cursor is not None and view.cursor.backwards
+    more = len(records) > view.limit
+    kept = list(records[: view.limit])
+    if backwards:
+        kept.reverse()
+
+    def place(record: Any, back: bool) -> str:
+        return seal(Cursor(back, record["_branch"], tuple(record["_keys"])), view, services.secret)
+
+    has_next = bool(kept) and (more or backwards)
+    has_previous = bool(kept) and view.cursor is not None and (more or not backwards)
+    return Page(
+        [shaped(view, record) for record in kept],
+        max(total[0], len(kept)),
+        total[1],
+        place(kept[-1], False) if has_next else None,
+        place(kept[0], True) if has_previous else None,
+        fresh,
+    )
+
+
+def shaped(view: View, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record as a row: raw values, keys of sessions, the last 20 unpacked."""
+    row = {name: value for name, value in record.items() if not name.startswith("_")}
+    match view.list.kind:
+        case "sessions":
+            row["key"] = session_key(row["run"], row.pop("session_id"))
+            if any(column.name == "session_id" for column in view.columns):
+                row["session_id"] = record["session_id"]
+        case "issues":
+            row["session_key"] = session_key(row.pop("session_started_at"), row.pop("session_id"))
+        case "users":
+            started, session = row.pop("last_started_at"), row.pop("last_session_id")
+            row["last_session_key"] = None if session is None else session_key(started, session)
+            if "last_20" in row:
+                row["last_20"] = strip(row["last_20"])
+    return row
+
+
+def strip(raw: bytes | None) -> list[dict[str, Any]]:
+    """Return the last 20 sessions, oldest first: status, started_at, ended_at (append time of the end), key."""
+    return [
+        {
+            "status": each.status,
+            "started_at": each.started_at,
+            "ended_at": None if each.status == "running" else each.at,
+            "key": session_key(each.started_at, each.session_id),
+        }
+        for each in reversed(unpack(raw))
+    ]
+
+
+# ---------------------------------------------------------------------------------------------- words
+def words(column: Column, row: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Return how a value reads, the same text as in the CSV; nothing reads as an empty text."""
+    value = row[column.name]
+    if value is None:
+        return ""
+    match column.type:
+        case Type.LIST | Type.OPEN_LIST:
+            return word_of(column.words or {}, value)
+        case Type.DIRECTION:
+            return direction_words(value, row.get("mail_system"), row.get("crm_system"))
+        case Type.CODE:
+            meaning = (column.words or {}).get(str(value), "")
+            return f"{value} {meaning}".rstrip()
+        case Type.TIME | Type.PERIOD:
+            return str(value.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"))
+        case Type.SECONDS | Type.SHARE:
+            return str(Decimal(str(value)).quantize(Decimal("0.1"), ROUND_HALF_UP))
+        case Type.REPORT:
+            return report_words(value, row.get("mail_system"), row.get("crm_system"))
+        case Type.STRIP:
+            return ", ".join(word_of(SESSION_STATUS, each["status"]) for each in value)
+        case _:
+            return str(value)
+
+
+_COUNTS: Final = ("fetched", "created", "updated", "deleted", "skipped", "failed", "conflicts")
+
+
+def report_words(report: Sequence[Mapping[str, Any]], mail_system: str | None, crm_system: str | None) -> str:
+    """Return the detailed report as one text: "E-Mail, Exchange to Salesforce: fetched 226, created 3; …"."""
+    lines = []
+    for each in report:
+        counts = ", ".join(f"{name} {each[name]}" for name in _COUNTS if each.get(name))
+        what = word_of(OBJECT_TYPE, each["type"])
+        way = direction_words(each["direction"], mail_system, crm_system)
+        lines.append(f"{what}, {way}: {counts or 'none'}")
+    return "; ".join(lines)
+
+
+def json_ready(value: object) -> object:
+    """Return what orjson does not know by itself."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, UUID):  # asyncpg's own subclass
+        return str(value)
+    raise TypeError(f"{type(value)} has no place in an answer")

@@ -1,0 +1,59 @@
+"""What can go wrong with a request, as exceptions; the app turns each into an RFC 9457 answer or an error page."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """A request that is answered with a problem: its status, a stable slug, a title and what to do."""
+
+    status = 400
+    slug = "bad_request"
+    title = "This cannot be answered"
+    retry_after_s: int | None = None
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotFound(Refusal):
+    """It does not exist, or is somebody else's: the same answer for both."""
+
+    status, slug, title = 404, "not_found", "Not found"
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing here that you may see.")
+
+
+class Unauthorized(Refusal):
+    """Nobody is signed in, or the key is unknown, expired or revoked."""
+
+    status, slug, title = 401, "unauthorized", "Sign in first"
+
+
+class Forbidden(Refusal):
+    """Who asks is known, and may not do this."""
+
+    status, slug, title = 403, "forbidden", "Not allowed"
+
+
+class TooWide(Refusal):
+    """The view is too wide to sort so, or the filter too wide to be answered in time."""
+
+    status, slug, title = 400, "too_wide_to_sort", "Too many rows for this order"
+
+
+class TooSlow(Refusal):
+    """The database did not answer in the time a page may take."""
+
+    status, slug, title = 504, "too_wide", "The filter is too wide"
+
+    def __init__(self) -> None:
+        super().__init__("The rows could not be found in time. Narrow the view by organization, user or time.")
+
+
+class Busy(Refusal):
+    """Every connection of this kind is in use, or the database is away."""
+
+    status, slug, title = 503, "busy", "Try again shortly"
+    retry_after_s = 2

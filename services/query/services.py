@@ -1,0 +1,193 @@
+"""What every route works with: settings, connections, the clock, the key that signs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import asyncpg
+import orjson
+
+from schemas.sql import named_queries
+from services.common.patience import is_outage
+from services.common.pool import create_pool
+from services.common.settings import setting
+from services.query.problems import Busy, TooSlow
+from services.query.view import All, Scope
+
+LIST_CONNECTIONS: Final = 8
+EXPORT_CONNECTIONS: Final = 2
+ADMIN_CONNECTIONS: Final = 2
+WAIT_S: Final = 1.0
+"""How long a request waits for a connection before it is told to come again."""
+
+_SQL: Final = named_queries("lists")
+_READING: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "lock_timeout": "1s",
+        "max_parallel_workers_per_gather": "0",  # a parallel append does not read its branches in order
+        "plan_cache_mode": "force_custom_plan",  # a generic plan knows no partition, pattern or organization
+        "default_transaction_read_only": "on",
+    }
+)
+_LISTS: Final = {**_READING, "statement_timeout": "3s", "idle_in_transaction_session_timeout": "10s"}
+_EXPORTS: Final = {
+    **_READING,
+    "statement_timeout": "600s",
+    "idle_in_transaction_session_timeout": "35s",
+    "tcp_user_timeout": "35000",
+}
+_ADMIN: Final = {"statement_timeout": "3s", "lock_timeout": "1s", "idle_in_transaction_session_timeout": "10s"}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name is this machine's own."""
+    return host in ("localhost", "::1", "[::1]") or host.startswith("127.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the query service is told."""
+
+    reader_database_url: str = setting("Postgres as syncwatch_reader, as a URL", secret=True)
+    reader_all_database_url: str = setting("Postgres as syncwatch_reader_all, as a URL", secret=True)
+    panel_database_url: str = setting("Postgres as syncwatch_panel, as a URL", secret=True)
+    secret_key: str = setting("any long random text, kept: signs cursors and forms", secret=True)
+    host: str = setting("address to listen on", default="127.0.0.1")
+    port: int = setting("port of panel and API", parse=int, default=8080)
+    metrics_port: int = setting("port of /metrics, /alive and /ready", parse=int, default=9104)
+    panel_url: str = setting("how people reach the panel, as https://…; empty: http on this machine", default="")
+
+    @property
+    def public_url(self) -> str:
+        """Return the panel's own address, without a slash at the end."""
+        return (self.panel_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def secure(self) -> bool:
+        """Whether people come by https."""
+        return self.public_url.startswith("https:")
+
+    def problem(self) -> str | None:
+        """Return why these settings would give passwords away, or None."""
+        if self.secure or is_loopback(urlsplit(self.public_url).hostname or ""):
+            return None
+        return f"PANEL_URL {self.public_url} is plain http beyond this machine: sign-in needs https"
+
+
+@dataclass(slots=True)
+class Pools:
+    """The connections, by what they are for; lists, exports and accounts never wait on each other."""
+
+    lists: asyncpg.Pool
+    lists_all: asyncpg.Pool
+    exports: asyncpg.Pool
+    exports_all: asyncpg.Pool
+    admin: asyncpg.Pool
+
+    def in_use(self) -> dict[str, int]:
+        """Return how many connections of each pool are lent."""
+        by_name = {
+            "list": (self.lists, self.lists_all),
+            "export": (self.exports, self.exports_all),
+            "admin": (self.admin,),
+        }
+        return {name: sum(pool.get_size() - pool.get_idle_size() for pool in pools) for name, pools in by_name.items()}
+
+    async def close(self) -> None:
+        """Close all; whoever still uses one is cut."""
+        for pool in (self.lists, self.lists_all, self.exports, self.exports_all, self.admin):
+            try:
+                await asyncio.wait_for(pool.close(), 2)
+            except TimeoutError:
+                pool.terminate()
+
+
+async def open_pools(settings: Settings) -> Pools:
+    """Open every pool; connections come when they are needed."""
+
+    async def opened(url: str, name: str, size: int, server: Mapping[str, str]) -> asyncpg.Pool:
+        return await create_pool(url, role_name=name, min_size=0, max_size=size, server_settings=server, init=_codecs)
+
+    return Pools(
+        lists=await opened(settings.reader_database_url, "query-list", LIST_CONNECTIONS, _LISTS),
+        lists_all=await opened(settings.reader_all_database_url, "query-list-all", LIST_CONNECTIONS, _LISTS),
+        exports=await opened(settings.reader_database_url, "query-export", EXPORT_CONNECTIONS, _EXPORTS),
+        exports_all=await opened(settings.reader_all_database_url, "query-export-all", EXPORT_CONNECTIONS, _EXPORTS),
+        admin=await opened(settings.panel_database_url, "query-admin", ADMIN_CONNECTIONS, _ADMIN),
+    )
+
+
+async def _codecs(connection: asyncpg.Connection) -> None:
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, schema="pg_catalog", encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads
+        )
+
+
+@dataclass(slots=True)
+class Services:
+    """One per process, handed to every route."""
+
+    settings: Settings
+    pools: Pools
+    now: Callable[[], datetime]
+    secret: bytes
+    running_exports: dict[object, asyncio.Task[Any]] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def reading(self, scope: Scope, *, exporting: bool = False) -> AsyncIterator[Any]:
+        """Lend a connection in a read-only snapshot that sees the scope's organization alone, or all of them.
+
+        Raises Busy when none is free within a second or Postgres is away, TooSlow when a statement took too long.
+        """
+        if isinstance(scope, All):
+            pool = self.pools.exports_all if exporting else self.pools.lists_all
+        else:
+            pool = self.pools.exports if exporting else self.pools.lists
+        async with lent(pool) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            if not isinstance(scope, All):
+                await connection.execute(_SQL["see_one_organization"], str(scope.organization_id))
+            yield connection
+
+    @asynccontextmanager
+    async def administering(self) -> AsyncIterator[Any]:
+        """Lend a connection for accounts, keys, exports and the audit, in a transaction."""
+        async with lent(self.pools.admin) as connection, connection.transaction():
+            yield connection
+
+
+@asynccontextmanager
+async def lent(pool: asyncpg.Pool) -> AsyncIterator[Any]:
+    """Lend a connection of a pool; what the database refuses comes out as a Refusal."""
+    try:
+        connection = await pool.acquire(timeout=WAIT_S)
+    except (TimeoutError, asyncpg.TooManyConnectionsError):
+        raise Busy("All connections are in use.") from None
+    except Exception as error:
+        if is_outage(error):
+            raise Busy("The database is away.") from error
+        raise
+    try:
+        yield connection
+    except asyncpg.QueryCanceledError:
+        raise TooSlow from None
+    except Exception as error:
+        if is_outage(error):
+            raise Busy("The database went away.") from error
+        raise
+    finally:
+        await pool.release(connection)
+
+
+def derived_key(secret_key: str) -> bytes:
+    """Return the key that signs, made of whatever text was configured."""
+    return hmac.new(b"syncwatch query", secret_key.encode(), hashlib.sha256).digest()
