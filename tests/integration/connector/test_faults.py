@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+import asyncpg
 import pytest
 
 from schemas.events import Direction
@@ -118,3 +119,15 @@ async def test_a_life_goes_on_whatever_its_people_meet(connector: Connector, tmp
         await life.edit(connector.person)
     await life.mend_all()
     assert 6 <= len(await connector.hands.entries(connector.person)) <= 18
+
+
+async def test_a_life_does_not_stand_in_its_own_way(connector: Connector, tmp_path: Path) -> None:
+    life = life_of(connector, tmp_path / "journal.json")
+    await connector.run()
+    assert await life.begin("locked_row", connector.person) is not None
+    with pytest.raises(asyncpg.LockNotAvailableError):
+        await life.begin("crm_maintenance", connector.person)
+    await life.mend_all()
+    begun = await life.begin("crm_maintenance", connector.person)
+    assert begun is not None
+    await life.mend(begun)

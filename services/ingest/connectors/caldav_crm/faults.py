@@ -190,6 +190,7 @@ async def _any_entry(hands: Hands, person: Person, rng: Random, in_both: bool = 
 FAULTS: Final[Mapping[str, Fault]] = {
     "wrong_password": Fault(_change_password, _take_password_back, (60, 150)),
     "oversized_subject": Fault(_write_too_much, _shorten, (60, 200)),
+    "crm_maintenance": Fault(_shut_crm, _open_crm, (4, 8), is_wide=True),
     "conflicting_edits": Fault(_edit_both, _agree, (60, 150)),
     "duplicate": Fault(_enter_twice, _strike_again, (60, 150)),
     "switched_off": Fault(_switch_off, _switch_on, (90, 240)),
@@ -198,7 +199,6 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "saved_meanwhile": Fault(_save_meanwhile, _close_form_and_agree, (40, 50)),
     "removed_meanwhile": Fault(_remove_meanwhile, _close_form, (40, 50)),
     "server_stopped": Fault(_stop_server, _start_server, (8, 20), is_wide=True),
-    "crm_maintenance": Fault(_shut_crm, _open_crm, (4, 8), is_wide=True),
     "organization_switched_off": Fault(_switch_all_off, _switch_all_on, (40, 60), is_wide=True),
 }
 """By name, in the order a new life meets them first."""

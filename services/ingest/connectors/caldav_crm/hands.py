@@ -29,6 +29,7 @@ from services.ingest.connectors.caldav_crm.world import Person
 
 LOOK_EVERY_S: Final = 0.05
 FOREVER_S: Final = 3600.0
+PATIENCE_MS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +219,7 @@ class Hands:
         await asyncio.wait({task, beginning}, return_when=asyncio.FIRST_COMPLETED)
         beginning.cancel()
         if task.done():
+            self._held.pop(name, None)
             task.result()
 
     async def _release(self, name: str) -> None:
@@ -229,10 +231,9 @@ class Hands:
 
 @asynccontextmanager
 async def hands(state_dir: Path, crm_database_url: str, caldav_url: str) -> AsyncIterator[Hands]:
-    """Open both systems. Unlike the connector's, these connections have the CRM's patience with locks."""
-    pool = await asyncpg.create_pool(
-        crm_database_url, min_size=0, max_size=6, server_settings={"application_name": "crm users"}, timeout=10
-    )
+    """Open both systems. People wait a moment for a row that somebody else has open, then they do something else."""
+    settings = {"application_name": "crm users", "lock_timeout": str(PATIENCE_MS)}
+    pool = await asyncpg.create_pool(crm_database_url, min_size=0, max_size=8, server_settings=settings, timeout=10)
     try:
         async with aiohttp.TCPConnector() as connector:
             opened = Hands(connector, pool, state_dir, caldav_url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 FAULT_SHARE: Final = 0.2
 WIDE_SHARE: Final = 0.15
 MOST_AT_ONCE: Final = 6
+GRACE_S: Final = 1.5
+MEND_S: Final = 3.0
 
 # What people meet when a system is away, shut or was faster: they try something else later.
 _BAD_LUCK: Final = (aiohttp.ClientError, vdir.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
@@ -93,12 +96,27 @@ class Life:
         self._first = list(opening)
 
     async def live(self, period_s: float, stop: asyncio.Event) -> None:
-        """Let something happen every `period_s` seconds until `stop`, then mend everything."""
+        """Let something happen every `period_s` seconds until `stop`, then mend what can be mended in a moment.
+
+        What cannot stays in the journal, for the next life.
+        """
         await self.mend_all()
+        living = asyncio.create_task(self._go_on(period_s, stop))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({living, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({living}, timeout=GRACE_S)
+        for task in (living, stopping):
+            task.cancel()
+        await asyncio.gather(living, stopping, return_exceptions=True)
+        if not living.cancelled() and (bug := living.exception()) is not None:
+            raise bug
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.mend_all(), MEND_S)
+
+    async def _go_on(self, period_s: float, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await self.step()
             await pause(stop, period_s)
-        await self.mend_all()
 
     async def step(self) -> None:
         """Mend what has lasted long enough, then let one thing happen."""
@@ -147,11 +165,18 @@ class Life:
         afflicted = {begun.user_id for begun in self._journal.begun}
         person = self._rng.choice([each for each in everybody() if str(each.user_id) not in afflicted])
         name = self._next_fault()
-        if name is None:
+        if name is None or await self._begin_or_put_off(name, person) is None:
             await self.edit(person)
-        elif await self.begin(name, person) is None:
-            self._first.append(name)  # nobody is synchronized yet, so there is nothing to disturb
-            await self.edit(person)
+
+    async def _begin_or_put_off(self, name: str, person: Person) -> Begun | None:
+        """Begin a fault; one that does not work yet, such as a disturbance of a first pass, comes again later."""
+        begun = None
+        try:
+            begun = await self.begin(name, person)
+        finally:
+            if begun is None:
+                self._first.append(name)
+        return begun
 
     def _next_fault(self) -> str | None:
         """Each kind once at first, so that a new stack soon shows them all; then by chance, wide ones rarely."""

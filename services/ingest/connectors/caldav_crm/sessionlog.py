@@ -23,10 +23,6 @@ _SOURCES: Final = (
     (_OURS, "agent"),
 )
 
-# vdirsyncer 0.21 says this of every item it deletes *with* an etag; a log that says the opposite of the truth helps
-# nobody.
-_UNTRUE: Final = "Deleting an item with no etag."
-
 
 class TakesLines(Protocol):
     """The part of a session that takes log lines."""
@@ -43,7 +39,7 @@ class SessionHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         session = _current.get()
         source = source_of(record.name)
-        if session is None or source is None or record.msg == _UNTRUE:
+        if session is None or source is None:
             return
         exception = logging.Formatter().formatException(record.exc_info) if record.exc_info else None
         session.log(level_of(record.levelno), source, record.getMessage(), exception)
