@@ -6,10 +6,10 @@ the order of events nor their repetition matters. `Recent` does the same as `mer
 of the sessions that fell out of the window how many failed in a row before it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from struct import Struct as Layout
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
 from msgspec import Struct
@@ -45,29 +45,8 @@ class RecentSession(Struct, frozen=True, array_like=True, gc=False):
     """The next one is due so long after this one; 0: push only; None: not said."""
     issues_missing: int = 0
     """How many issues fewer have arrived than the agent says it sent."""
-
-
-class Figures(NamedTuple):
-    """What the list of users shows of the last ended session."""
-
-    ended_at: datetime | None = None
-    objects: int = 0
-    changes: int = 0
-    failures: int = 0
-    total_changes: int = 0
-    conflicts: int = 0
-    issues: int = 0
-    error_source: str | None = None
-    error_category: str | None = None
-    error_code: str | None = None
-    error_retryable: bool | None = None
-
-
-class Seen(NamedTuple):
-    """A session as it now stands in `sync_session`."""
-
-    session: RecentSession
-    figures: Figures
+    retryable: bool = False
+    """It ended in errors that may be gone at the next try."""
 
 
 class Streak(NamedTuple):
@@ -96,10 +75,23 @@ def limit_of(
     return first_appended_at + min(max(deadline_at - started_at, timedelta()), LONGEST)
 
 
-def seen_of(row: Mapping[str, Any]) -> Seen:
-    """Return what `judge` needs of a row of `sync_session`."""
+SESSION_COLUMNS: Final = (
+    "session_id", "started_at", "began", "attempt", "seq", "status", "appended_at", "first_appended_at", "timed_out_at",
+    "deadline_at", "interval_s", "issues_sent", "issues_arrived", "error_retryable",
+)  # fmt: skip
+"""The columns of `sync_session` that `session_of` reads."""
+
+
+class Row(Protocol):
+    """A row of the database, by column."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
+
+
+def session_of(row: Row) -> RecentSession:
+    """Return what the rules need of a row of `sync_session`."""
     status = row["status"]
-    session = RecentSession(
+    return RecentSession(
         row["session_id"], row["started_at"], row["began"], row["attempt"], row["seq"], status,
         row["timed_out_at"] if status == "timed_out" else row["appended_at"],
         limit_of(
@@ -107,15 +99,8 @@ def seen_of(row: Mapping[str, Any]) -> Seen:
             appended_at=row["appended_at"], deadline_at=row["deadline_at"],
         ),
         row["interval_s"], max(0, row["issues_sent"] - row["issues_arrived"]),
+        status == "errors" and bool(row["error_retryable"]),
     )  # fmt: skip
-    return Seen(session, Figures(*(row[name] for name in Figures._fields)))
-
-
-SESSION_COLUMNS: Final = (
-    "session_id", "started_at", "began", "attempt", "seq", "status", "appended_at", "first_appended_at", "timed_out_at",
-    "deadline_at", "interval_s", "issues_sent", "issues_arrived", *Figures._fields,
-)  # fmt: skip
-"""The columns of `sync_session` that `seen_of` reads."""
 
 
 def is_mere_progress(kept: RecentSession, seen: RecentSession) -> bool:
@@ -167,13 +152,15 @@ _STATES: Final = {
     "cancelled": b"c",
     "timed_out": b"t",
 }
-_WORDS: Final = {letter[0]: word for word, letter in _STATES.items()}
+_RETRYABLE: Final = b"E"
+_WORDS: Final = {letter[0]: word for word, letter in _STATES.items()} | {_RETRYABLE[0]: "errors"}
 _RECORD: Final = Layout(">s16sqqIQqqII")  # state, id, began, started, attempt, seq, at, limit, interval, missing
 _SIZE: Final = _RECORD.size
 _HEADER: Final = Layout(">BIq16sq")  # format, failed before the window, since when, and the newest that fell out of it
 _HEAD: Final = _HEADER.size
 _FORMAT: Final = 1
 _EMPTY: Final = _HEADER.pack(_FORMAT, 0, 0, bytes(16), 0)
+_BEGAN: Final = Layout(">q")
 _PLACE: Final = slice(1, 25)  # of a record: id and began, as they end the header
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -192,7 +179,7 @@ def _packed(session: RecentSession) -> bytes:
     started = _count(session.started_at)
     limit, interval = session.limit_at, session.interval_s
     return _RECORD.pack(
-        _STATES[session.status], session.session_id.bytes,
+        _RETRYABLE if session.retryable else _STATES[session.status], session.session_id.bytes,
         started if session.began is session.started_at else _count(session.began), started, session.attempt,
         session.seq, _count(session.at), 0 if limit is None else _count(limit),
         _NONE if interval is None else interval, min(session.issues_missing, _NONE),
@@ -205,7 +192,7 @@ def _unpacked(raw: bytes, at: int) -> RecentSession:
     return RecentSession(
         UUID(bytes=identity), started_at, started_at if began == started else _time(began), attempt, seq,
         _WORDS[state[0]], _time(appended), _time(limit) if limit else None, None if interval == _NONE else interval,
-        missing,
+        missing, state == _RETRYABLE,
     )  # fmt: skip
 
 
@@ -247,7 +234,7 @@ class Recent:
 
     @property
     def states(self) -> bytes:
-        """One letter a session, newest first: r f i e c t."""
+        """One letter a session, newest first: r f i e c t, and E for errors that may be gone at the next try."""
         return self.raw[_HEAD::_SIZE]
 
     @property
@@ -275,14 +262,14 @@ class Recent:
         """How many of the newest ended sessions failed in a row; it goes on before the window."""
         states = self.states
         ended = states.translate(None, b"rc")
-        count = len(ended) - len(ended.lstrip(b"et"))
+        count = len(ended) - len(ended.lstrip(b"eEt"))
         if count == len(ended):
             _, before, since, *_ = _HEADER.unpack_from(self.raw)
             if before:
                 return Streak(count + before, _time(since))
         if not count:
             return _NO_STREAK
-        failed = [index for index, state in enumerate(states) if state in b"et"]
+        failed = [index for index, state in enumerate(states) if state in b"eEt"]
         return Streak(count, self[failed[count - 1]].at)
 
     def started_at_of(self, session_id: UUID) -> datetime | None:
@@ -296,14 +283,8 @@ class Recent:
             at = self.raw.find(identity, at + 1)
         return -1 if at < 0 else (at - _HEAD) // _SIZE
 
-    def seeing(self, seen: Sequence[RecentSession]) -> "Recent":
-        """Return the union with `seen` as `merged` does, or the very same where that changes nothing."""
-        recent = self
-        for session in seen:
-            recent = recent._with(session)
-        return recent
-
-    def _with(self, session: RecentSession) -> "Recent":
+    def seeing(self, session: RecentSession) -> "Recent":
+        """Return the union with `session` as `merged` does, or the very same where that changes nothing."""
         index = self._find(session.session_id.bytes)
         if index >= 0:
             kept = self[index]
@@ -324,15 +305,13 @@ class Recent:
     def _is_older_than(self, session: RecentSession) -> bool:
         if len(self.raw) == _HEAD:
             return True
-        began = int.from_bytes(self.raw[_HEAD + 17 : _HEAD + 25], "big", signed=True)
-        return (_count(session.began), session.session_id.bytes) > (began, self.raw[_HEAD + 1 : _HEAD + 17])
+        began, newest = _count(session.began), _BEGAN.unpack_from(self.raw, _HEAD + 17)[0]
+        return began > newest or (began == newest and session.session_id.bytes > self.raw[_HEAD + 1 : _HEAD + 17])
 
     def _in_front(self, session: RecentSession) -> "Recent":
         raw, full = self.raw, len(self) == WINDOW
         head = _head_after(raw, raw[-_SIZE:]) if full else raw[:_HEAD]
-        known = {index + 1: each for index, each in self._known.items() if index < WINDOW - 1}
-        known[0] = session
-        return Recent(b"".join((head, _packed(session), raw[_HEAD : -_SIZE if full else None])), known)
+        return Recent(b"".join((head, _packed(session), raw[_HEAD : -_SIZE if full else None])), {0: session})
 
     def _merged_with(self, session: RecentSession) -> "Recent":
         kept, raw = self.sessions(), self.raw
@@ -350,7 +329,7 @@ class Recent:
 def _head_after(raw: bytes, fallen: bytes) -> bytes:
     """Return the header once the session in the record `fallen` has left the window."""
     state = fallen[0]
-    if state in b"et":
+    if state in b"eEt":
         _, failed, since, *_ = _HEADER.unpack_from(raw)
         if not failed:
             since = _RECORD.unpack(fallen)[6]

@@ -4,13 +4,14 @@
 a status by the first rule of `RULES` that holds; `check_at` says when time alone may change it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
-from schemas.recent import FAILED, UNHEARD, Recent, RecentSession
+from schemas.recent import FAILED, UNHEARD, Recent, RecentSession, Row
 
 DEFAULT_INTERVAL_S: Final = 1800
 LEAST_GRACE_S: Final = 300
@@ -37,8 +38,6 @@ class Facts(Struct, frozen=True, gc=False):
     """When the next run is due; None: never, as it is push only or switched off."""
     late_from: datetime | None
     """The end of the grace: later than that is late."""
-    retryable: bool | None = None
-    """What the last ended session says of its error."""
     agent_id: str | None = None
     agent_silent: bool = False
     late_held_until: datetime | None = None
@@ -52,7 +51,6 @@ def facts(
     interval_s: int = DEFAULT_INTERVAL_S,
     off: str | None = None,
     off_since: datetime | None = None,
-    retryable: bool | None = None,
     agent_id: str | None = None,
     agent_silent: bool = False,
     late_held_until: datetime | None = None,
@@ -65,20 +63,27 @@ def facts(
             interval_s = last.interval_s
         if interval_s:
             start = last.at if last is not None and last.at > counted_from else counted_from
-            due = start + timedelta(seconds=interval_s)
-            late = due + timedelta(seconds=min(max(interval_s, LEAST_GRACE_S), MOST_GRACE_S))
+            interval, grace = _spans(interval_s)
+            due = start + interval
+            late = due + grace
     return Facts(
-        recent, recent.newest, last, recent.running, off, off_since, counted_from, due, late, retryable, agent_id,
-        agent_silent, late_held_until,
+        recent, recent.newest, last, recent.running, off, off_since, counted_from, due, late, agent_id, agent_silent,
+        late_held_until,
     )  # fmt: skip
 
 
-def facts_of(row: Mapping[str, Any]) -> Facts:
+@functools.lru_cache(maxsize=1024)
+def _spans(interval_s: int) -> tuple[timedelta, timedelta]:
+    """Return interval and grace: one interval, at least five minutes, at most six hours."""
+    return timedelta(seconds=interval_s), timedelta(seconds=min(max(interval_s, LEAST_GRACE_S), MOST_GRACE_S))
+
+
+def facts_of(row: Row) -> Facts:
     """Return the facts in a row of query `facts_of_user` (schemas/sql/status.sql), with lateness as it was judged."""
     was_late = row["status"] == "late"
     return facts(
         Recent(row["recent"]), counted_from=row["counted_from"], interval_s=row["interval_s"], off=row["off"],
-        off_since=row["off_since"], retryable=row["error_retryable"], agent_id=row["agent_id"],
+        off_since=row["off_since"], agent_id=row["agent_id"],
         agent_silent=was_late and row["reason"] == "agent_silent",
         late_held_until=None if was_late else row["check_at"] or row["counted_from"],
     )  # fmt: skip

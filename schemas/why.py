@@ -1,12 +1,12 @@
 """Why a user has its status: the chain of facts, each with its time, who did it, and what to open."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
 from msgspec import Struct
 
-from schemas.recent import FAILED, RecentSession
+from schemas.recent import FAILED, RecentSession, Row
 from schemas.status import REASON_BY_END, Facts, is_partial, is_stuck, reason_of
 
 State = Literal["passed", "deciding", "later"]
@@ -33,7 +33,7 @@ class Link(Struct, frozen=True, kw_only=True):
     """The agent it tells of, for a link."""
 
 
-def flags_of(row: Mapping[str, Any]) -> tuple[Flag, Flag]:
+def flags_of(row: Row) -> tuple[Flag, Flag]:
     """Return the flags of the organization and of the user, from a row of query `facts_of_user`."""
     return (
         Flag(row["organization_since"], row["organization_actor"]),

@@ -1,24 +1,27 @@
 """Judging users: facts are merged, status is computed from them and stored, within the caller's transaction."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 
-from schemas.recent import ENDED, Figures, Recent, RecentSession, Seen, is_mere_progress
+from schemas.recent import Recent, RecentSession, is_mere_progress
 from schemas.sql import named_queries
-from schemas.status import DEFAULT_INTERVAL_S, Facts, facts
+from schemas.status import DEFAULT_INTERVAL_S, facts
 from services.aggregator.status import Stored, Verdict, judged
 
 _SQL: Final = named_queries("status")
-_NOTHING: Final = Figures(*[None] * len(Figures._fields))  # type: ignore[arg-type]
 _COLUMNS: Final = (
-    "organization_id", "user_id", "partition", "recent", "agent_id", "changed_at", *Verdict._fields,
-    "has_figures", "last_started_at", "last_session_id", "last_status", "last_ended_at", *Figures._fields[1:],
+    "row_id", "user_id", "partition", "recent", "agent_id", *Verdict._fields,
+    "last_started_at", "last_session_id", "last_status",
 )  # fmt: skip
+
+
+class Overtaken(asyncpg.SerializationError):
+    """Somebody else wrote a user's row between our reading and our writing it: do the transaction again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Touched:
     """Of syncwatch.events: the one that brought the event."""
     agent_id: str | None
     """Who reported; None where it is not known or does not matter."""
-    sessions: Sequence[Seen] = ()
+    sessions: Sequence[RecentSession] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,133 +67,76 @@ async def judge(
     """
     if not touched:
         return
-    cases = await _locked(connection, touched, default_interval_s)
-    if len(cases) < len(touched):
-        await connection.execute(
-            _SQL["add_users"],
-            [each.organization_id for each in touched],
-            [each.user_id for each in touched],
-            [each.partition for each in touched],
-        )
-        cases = await _locked(connection, touched, default_interval_s)
-    await _look_up_figures(connection, cases)
-    rows = [row for case in cases if (row := _row(case, nows[case.touched.partition], lateness)) is not None]
-    if rows:
-        await connection.copy_records_to_table("judged_user", records=rows, columns=_COLUMNS, schema_name="pg_temp")
-        await connection.execute(_SQL["store_verdicts"])
+    ids = [each.organization_id for each in touched], [each.user_id for each in touched]
+    rows = await connection.fetch(_SQL["read_users"], *ids, default_interval_s)
+    if len(rows) < len(touched):
+        await connection.execute(_SQL["add_users"], *ids, [each.partition for each in touched])
+        rows = await connection.fetch(_SQL["read_users"], *ids, default_interval_s)
+    changed = []
+    for row in rows:
+        each = touched[row["n"] - 1]
+        record = _record(each, row, nows[each.partition], lateness)
+        if record is not None:
+            changed.append(record)
+    if changed:
+        await _store(connection, changed, nows)
 
 
-class _Shown(NamedTuple):
-    """The session whose figures the row shows: the last ended one, else the newest."""
-
-    session: RecentSession | None
-    figures: Figures | None
-    """None: those in the row stand."""
-
-
-@dataclass(slots=True)
-class _Case:
-    """A user with what is stored of it, and what is now known."""
-
-    touched: Touched
-    row: asyncpg.Record
-    recent: Recent
-    shown: _Shown
+async def _store(connection: Any, records: list[tuple[object, ...]], nows: Mapping[int, datetime]) -> None:
+    await connection.copy_records_to_table("judged_user", records=records, columns=_COLUMNS, schema_name="pg_temp")
+    await connection.execute(_SQL["by_loops"])
+    stored = await connection.fetchval(_SQL["store_verdicts"], [nows.get(at) for at in range(max(nows) + 1)])
+    if stored < len(records):
+        raise Overtaken(f"{len(records) - stored} users were written by somebody else meanwhile")
 
 
-async def _locked(connection: Any, touched: Sequence[Touched], default_interval_s: int) -> list[_Case]:
-    records = await connection.fetch(
-        _SQL["lock_users"],
-        [each.organization_id for each in touched],
-        [each.user_id for each in touched],
-        default_interval_s,
-    )
-    return [_case(touched[record["n"] - 1], record) for record in records]
-
-
-def _case(touched: Touched, row: asyncpg.Record) -> _Case:
-    stored = Recent(row["recent"])
-    recent = stored.seeing([seen.session for seen in touched.sessions if not _is_known(stored, seen.session)])
-    return _Case(touched, row, recent, _shown(recent, row, touched.sessions))
-
-
-def _is_known(stored: Recent, session: RecentSession) -> bool:
-    if session.status != "running":
-        return False
-    kept = next((each for each in stored.running if each.session_id == session.session_id), None)
-    return kept is not None and is_mere_progress(kept, session)
-
-
-def _shown(recent: Recent, row: asyncpg.Record, seen: Sequence[Seen]) -> _Shown:
-    last = recent.last_ended
-    if last is not None:
-        for session, figures in seen:
-            if session is last or session == last:
-                return _Shown(last, figures)
-    shown = last or recent.newest
-    if shown is not None and row["last_session_id"] == shown.session_id and row["last_status"] == shown.status:
-        return _Shown(shown, None)
-    return _Shown(shown, _NOTHING)
-
-
-async def _look_up_figures(connection: Any, cases: Sequence[_Case]) -> None:
-    """Read the figures of sessions that come to be shown without having been seen now: rare, by key."""
-    wanted = list(_without_figures(cases))
-    if not wanted:
-        return
-    found = await connection.fetch(
-        _SQL["figures"],
-        [session.started_at for _, session in wanted],
-        [session.session_id for _, session in wanted],
-    )
-    for record in found:
-        case, session = wanted[record["n"] - 1]
-        case.shown = _Shown(session, Figures(*(record[name] for name in Figures._fields)))
-
-
-def _without_figures(cases: Sequence[_Case]) -> Iterator[tuple[_Case, RecentSession]]:
-    for case in cases:
-        session, figures = case.shown
-        if figures is _NOTHING and session is not None and session.status in ENDED:
-            yield case, session
-
-
-def _row(case: _Case, now: datetime, lateness: Lateness | None) -> tuple[object, ...] | None:
+def _record(
+    touched: Touched, row: asyncpg.Record, now: datetime, lateness: Lateness | None
+) -> tuple[object, ...] | None:
     """Return the row to store; None where nothing changes."""
-    touched, row, recent = case.touched, case.row, case.recent
-    session, figures = case.shown
-    _, partition, status, reason, since, bucket, revision, check_at, due_at, raw, reporter, *_ = row
+    (
+        _, row_id, partition, status, reason, since, bucket, revision, check_at, due_at, raw, reporter,
+        last_session_id, last_status, off, off_since, counted_from, interval_s,
+    ) = row  # fmt: skip
+    recent = _seeing(Recent(raw), touched.sessions)
     agent_id = touched.agent_id or reporter
-    verdict = judged(
-        _facts(case, agent_id, now, lateness), now, Stored(status, reason, since, bucket, revision, check_at)
-    )
+    silent, held_until = _lateness(status, reason, agent_id, now, lateness)
+    known = facts(
+        recent, counted_from=counted_from, interval_s=interval_s, off=off, off_since=off_since, agent_id=agent_id,
+        agent_silent=silent, late_held_until=held_until,
+    )  # fmt: skip
+    verdict = judged(known, now, Stored(status, reason, since, bucket, revision, check_at))
+    shown = known.last or known.newest
+    last = (None, None, None) if shown is None else (shown.started_at, shown.session_id, shown.status)
     if (
-        figures is None
-        and recent.raw == raw
+        recent.raw == raw
         and (verdict.revision, verdict.reason, verdict.bucket, verdict.check_at, verdict.due_at)
         == (revision, reason, bucket, check_at, due_at)
-        and (agent_id, touched.partition) == (reporter, partition)
+        and (agent_id, touched.partition, *last[1:]) == (reporter, partition, last_session_id, last_status)
+        and all(session.status == "running" for session in touched.sessions)  # an end may bring other figures
     ):
         return None
-    ended_at, *rest = figures or _NOTHING
-    last = (None, None, None) if session is None else (session.started_at, session.session_id, session.status)
-    return (
-        touched.organization_id, touched.user_id, touched.partition, recent.raw, agent_id, now, *verdict,
-        figures is not None, *last, ended_at, *rest,
-    )  # fmt: skip
+    return (row_id, touched.user_id, touched.partition, recent.raw, agent_id, *verdict, *last)
 
 
-def _facts(case: _Case, agent_id: str | None, now: datetime, lateness: Lateness | None) -> Facts:
-    row, figures = case.row, case.shown.figures
-    was_late = row["status"] == "late"
-    if was_late:
-        silent, held_until = row["reason"] == "agent_silent", None
-    elif lateness is None:
-        silent, held_until = False, now
-    else:
-        silent, held_until = agent_id in lateness.silent, lateness.held_until
-    return facts(
-        case.recent, counted_from=row["counted_from"], interval_s=row["interval_s"], off=row["off"],
-        off_since=row["off_since"], retryable=row["error_retryable"] if figures is None else figures.error_retryable,
-        agent_id=agent_id, agent_silent=silent, late_held_until=held_until,
-    )  # fmt: skip
+def _seeing(recent: Recent, sessions: Sequence[RecentSession]) -> Recent:
+    for session in sessions:
+        if session.status != "running" or not _is_known(recent, session):
+            recent = recent.seeing(session)
+    return recent
+
+
+def _is_known(recent: Recent, session: RecentSession) -> bool:
+    """Whether this is but a further word of a session that is known to run."""
+    return any(is_mere_progress(kept, session) for kept in recent.running if kept.session_id == session.session_id)
+
+
+def _lateness(
+    status: str, reason: str, agent_id: str | None, now: datetime, lateness: Lateness | None
+) -> tuple[bool, datetime | None]:
+    """Return whether the agent is the reason, and until when lateness is not judged; one who is late stays late."""
+    if status == "late":
+        return reason == "agent_silent", None
+    if lateness is None:
+        return False, now
+    return agent_id in lateness.silent, lateness.held_until

@@ -49,7 +49,7 @@ def judged(facts: Facts, now: datetime, stored: Stored) -> Verdict:
     streak = facts.recent.streak
     newest = facts.newest
     return Verdict(
-        status, USER_RANK[status], bucket_of(status, reason, streak.in_a_row, facts.retryable), reason, since,
+        status, USER_RANK[status], bucket_of(facts, status, reason, streak.in_a_row), reason, since,
         streak.since, streak.in_a_row, _next_check(check_at(facts, now), stored.check_at, now), facts.due_at,
         newest.limit_at if newest is not None else None, stored.revision + changed,
     )  # fmt: skip
@@ -73,11 +73,11 @@ def _next_check(wanted: datetime | None, stored: datetime | None, now: datetime)
     return wanted
 
 
-def bucket_of(status: str, reason: str, in_a_row: int, retryable: bool | None) -> str:
+def bucket_of(facts: Facts, status: str, reason: str, in_a_row: int) -> str:
     """Return what `organization_status` counts a user under."""
     if status == "disabled":
         return _OFF_BUCKETS.get(reason, "disabled_manual")
-    if status == "failing" and in_a_row == 1 and retryable:
+    if status == "failing" and in_a_row == 1 and facts.last is not None and facts.last.retryable:
         return "failing_once"
     return status
 

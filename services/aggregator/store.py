@@ -15,7 +15,7 @@ import asyncpg.pool
 import zstandard
 
 from schemas.events import IssueEvent, LogEvent, SessionEvent
-from schemas.recent import Figures, Recent, RecentSession, Seen, limit_of, seen_of
+from schemas.recent import Recent, RecentSession, limit_of, session_of
 from schemas.sql import named_queries
 from services.aggregator import rows
 from services.aggregator.apply import CannotGoIn, DatabaseRefuses
@@ -151,7 +151,7 @@ class _Transaction:
         self._known = known
         self._compressor = compressor
         self._nows: dict[int, datetime] = {}
-        self._seen: defaultdict[tuple[UUID, UUID], list[Seen]] = defaultdict(list)
+        self._seen: defaultdict[tuple[UUID, UUID], list[RecentSession]] = defaultdict(list)
         self._of_user: dict[tuple[UUID, UUID], tuple[int, str | None]] = {}
         """Partition and agent."""
 
@@ -308,7 +308,7 @@ class _Transaction:
         )
         for row in adjusted:
             user = row["organization_id"], row["user_id"]
-            self._see(user, row["partition"], None, seen_of(dict(row)))
+            self._see(user, row["partition"], None, session_of(row))
             self._count_ended(row["was"], row["became"], row["error_source"], row["error_category"], row["mail_system"])
 
     async def _merge_issues(self, sightings: Sequence[asyncpg.Record]) -> None:
@@ -363,7 +363,9 @@ class _Transaction:
         await self.connection.execute(_DIRECTORY["add_users"], *_columns(users, 3))
         self.met.update(organization_id.int ^ user_id.int for organization_id, user_id in first)
 
-    def _see(self, user: tuple[UUID, UUID], partition: int, agent_id: str | None, seen: Seen | None = None) -> None:
+    def _see(
+        self, user: tuple[UUID, UUID], partition: int, agent_id: str | None, seen: RecentSession | None = None
+    ) -> None:
         if seen is not None:
             self._seen[user].append(seen)
         known = self._of_user.get(user)
@@ -406,14 +408,14 @@ def _is_counted(merged: Mapping[Key, int], key: Key, attempt: int) -> bool:
     return merged.get(key) == attempt
 
 
-def _last_of_each(seen: Sequence[Seen]) -> Sequence[Seen]:
+def _last_of_each(seen: Sequence[RecentSession]) -> Sequence[RecentSession]:
     """Return each session once, as it was seen last: after the merge its issues may have been counted anew."""
     if len(seen) < 2:
         return seen
-    return list({(each.session.started_at, each.session.session_id): each for each in seen}.values())
+    return list({(each.started_at, each.session_id): each for each in seen}.values())
 
 
-def _seen(session: Session, row: asyncpg.Record) -> Seen:
+def _seen(session: Session, row: asyncpg.Record) -> RecentSession:
     """Return a merged session as `judge` takes it: the row as stored, which may keep what the batch did not bring."""
     data, status, appended_at = session.event.data, row["became"], moment(session.appended_ms)
     first_appended_at = row["first_appended_at"]
@@ -421,15 +423,16 @@ def _seen(session: Session, row: asyncpg.Record) -> Seen:
         status, started_at=data.started_at, first_appended_at=first_appended_at, appended_at=appended_at,
         deadline_at=data.deadline_at,
     )  # fmt: skip
-    error = data.error
-    of_error = (None,) * 4 if error is None else (error.source, error.category, error.code, error.retryable)
-    return Seen(
-        RecentSession(
-            data.session_id, data.started_at, min(data.started_at, first_appended_at), data.attempt, data.seq, status,
-            appended_at, limit_at, data.interval_s, max(0, data.issues_sent - row["issues_arrived"]),
-        ),
-        Figures(
-            data.ended_at, row["objects"], row["changes"], row["failures"], row["total_changes"], row["conflicts"],
-            row["issues"], *of_error,
-        ),
-    )  # fmt: skip
+    return RecentSession(
+        data.session_id,
+        data.started_at,
+        min(data.started_at, first_appended_at),
+        data.attempt,
+        data.seq,
+        status,
+        appended_at,
+        limit_at,
+        data.interval_s,
+        max(0, data.issues_sent - row["issues_arrived"]),
+        status == "errors" and data.error is not None and bool(data.error.retryable),
+    )

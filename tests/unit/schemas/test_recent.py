@@ -34,6 +34,10 @@ def session(number: int, status: str = "finished", *, attempt: int = 1, seq: int
     return RecentSession(UUID(int=number + 1), started, attempt=attempt, seq=seq, status=status, **values)  # type: ignore[arg-type]
 
 
+def seeing(*sessions: RecentSession) -> Recent:
+    return reduce(Recent.seeing, sessions, Recent(None))
+
+
 @st.composite
 def versions(draw: st.DrawFn, most: int = 30) -> RecentSession:
     """Few sessions, attempts and seqs, so that versions meet and tie; content follows from the version."""
@@ -73,7 +77,7 @@ def test_the_packed_merge_is_the_plain_one(events: list[RecentSession]) -> None:
     recent = Recent(None)
     plain: list[RecentSession] = []
     for event in events:
-        recent, plain = recent.seeing([event]), merged(plain, [event])
+        recent, plain = recent.seeing(event), merged(plain, [event])
         assert unpack(recent.raw) == recent.sessions()
         assert [each for each in recent.sessions() if each in plain] == [
             each for each in plain if each in recent.sessions()
@@ -85,7 +89,7 @@ def test_the_packed_merge_is_the_plain_one(events: list[RecentSession]) -> None:
 
 @given(st.lists(versions(most=18), max_size=60))
 def test_what_the_packed_form_tells_is_what_the_sessions_say(events: list[RecentSession]) -> None:
-    recent = Recent(Recent(None).seeing(events).raw)
+    recent = Recent(seeing(*events).raw)
     plain = merged([], events)
     ended = [each for each in plain if each.status in ENDED]
     failed = []
@@ -109,39 +113,39 @@ def test_pack_and_unpack_are_each_others_inverse(events: list[RecentSession]) ->
 def test_a_row_of_failures_goes_on_before_the_window() -> None:
     recent = Recent(None)
     for number in range(336):
-        recent = recent.seeing([session(number, "finished" if number == 2 else "errors")])
+        recent = recent.seeing(session(number, "finished" if number == 2 else "errors"))
     assert recent.streak == (333, session(3).at)
     assert len(recent) == WINDOW
     assert len(recent.raw) < 70 * WINDOW + 40
-    again = recent.seeing([session(number, "errors") for number in range(3, 336)])
+    again = reduce(Recent.seeing, [session(number, "errors") for number in range(3, 336)], recent)
     assert again.raw == recent.raw, "a repeat counts nothing twice"
-    mended = recent.seeing([session(336)])
+    mended = recent.seeing(session(336))
     assert mended.streak == (0, None)
 
 
 def test_a_session_older_than_all_that_fell_out_is_told_too_late() -> None:
-    recent = Recent(None).seeing([session(number) for number in range(10, 40)])
-    assert recent.seeing([session(5, "errors")]).raw == recent.raw
+    recent = seeing(*(session(number) for number in range(10, 40)))
+    assert recent.seeing(session(5, "errors")).raw == recent.raw
 
 
 def test_p14_a_clock_that_runs_ahead_does_not_make_a_session_the_newest() -> None:
     ahead = session(30, began=START)
-    assert Recent(None).seeing([ahead, session(1)]).newest == session(1)
+    assert seeing(ahead, session(1)).newest == session(1)
 
 
 def test_c13_the_same_id_with_another_start_is_found() -> None:
-    recent = Recent(None).seeing([session(number) for number in range(25)])
+    recent = seeing(*map(session, range(25)))
     assert recent.started_at_of(session(20).session_id) == session(20).started_at
     assert recent.started_at_of(UUID(int=999)) is None
 
 
 def test_c14_the_services_closing_never_outranks_what_comes_later() -> None:
     running, closed = session(1, "running", seq=11), session(1, "timed_out", seq=11)
-    recent = Recent(None).seeing([running, closed])
+    recent = seeing(running, closed)
     assert recent.newest == closed
-    assert recent.seeing([session(1, "running", seq=13)]).newest == session(1, "running", seq=13)
-    assert recent.seeing([session(1, "running", seq=10)]).newest == closed
-    assert recent.seeing([session(1, "finished", seq=12)]).last_ended == session(1, "finished", seq=12)
+    assert recent.seeing(session(1, "running", seq=13)).newest == session(1, "running", seq=13)
+    assert recent.seeing(session(1, "running", seq=10)).newest == closed
+    assert recent.seeing(session(1, "finished", seq=12)).last_ended == session(1, "finished", seq=12)
 
 
 def test_further_words_of_a_running_session_are_no_news() -> None:
