@@ -105,16 +105,16 @@ def process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
                 raise
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def outside(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
-    """The two systems that the tests of single passes share."""
+    """The two systems that the tests of one module share."""
     with running_outside(postgres, tmp_path_factory.mktemp("connector state")) as there:
         yield there
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def strangers() -> Iterator[Person]:
-    """People nobody has touched yet."""
+    """People no test of this module has touched yet."""
     return iter(everybody())
 
 

@@ -29,7 +29,6 @@ from tests.integration.connector.conftest import (
     Outside,
     free_port,
     process,
-    running_outside,
     wait_until_ready,
 )
 from tests.rig.databases import Database
@@ -42,13 +41,6 @@ class Gateway:
     url: str
     token_dir: Path
     topics: Topics
-
-
-@pytest.fixture(scope="module")
-def busy_outside(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
-    """Two systems of these tests alone: the commands work with everybody in them."""
-    with running_outside(postgres, tmp_path_factory.mktemp("busy connector state")) as there:
-        yield there
 
 
 @pytest.fixture
@@ -123,9 +115,9 @@ def run_once(outside: Outside, gateway: Gateway, sessions: int) -> dict[str, Any
 
 
 async def test_a_counted_run_makes_exactly_so_many_sessions_and_counts_what_kafka_holds(
-    busy_outside: Outside, gateway: Gateway
+    outside: Outside, gateway: Gateway
 ) -> None:
-    report = run_once(busy_outside, gateway, 20)
+    report = run_once(outside, gateway, 20)
     events = await events_of(gateway.topics, lambda found: len(found) >= report["events"])
     assert len(events) == report["events"]
     assert Counter(event.type for event in events) == report["by_type"]
@@ -167,11 +159,11 @@ async def test_a_counted_run_makes_exactly_so_many_sessions_and_counts_what_kafk
 
 
 async def test_an_agent_announces_its_directory_synchronizes_everybody_and_stops_when_told(
-    busy_outside: Outside, gateway: Gateway
+    outside: Outside, gateway: Gateway
 ) -> None:
     organization = ORGANIZATIONS[0]
     metrics_port = free_port()
-    environment = busy_outside.environment() | {
+    environment = outside.environment() | {
         "ORGANIZATION": organization.slug,
         "GATEWAY_URL": gateway.url,
         "AGENT_TOKEN_FILE": str(gateway.token_dir / organization.slug),
@@ -194,14 +186,14 @@ async def test_an_agent_announces_its_directory_synchronizes_everybody_and_stops
     assert {event.data.organization_id for event in events} == {organization.organization_id}
 
 
-def test_a_life_goes_on_by_itself_and_leaves_both_systems_mended(busy_outside: Outside) -> None:
+def test_a_life_goes_on_by_itself_and_leaves_both_systems_mended(outside: Outside) -> None:
     metrics_port = free_port()
-    environment = busy_outside.environment() | {"LIFE_PERIOD_S": "0.2", "METRICS_PORT": str(metrics_port)}
-    journal = busy_outside.state_dir / "life" / "journal.json"
+    environment = outside.environment() | {"LIFE_PERIOD_S": "0.2", "METRICS_PORT": str(metrics_port)}
+    journal = outside.state_dir / "life" / "journal.json"
     with process([*COMMAND, "life"], environment) as running:
         wait_until_ready(running, metrics_port)
         until = time.monotonic() + PATIENCE_S
-        while len(journal_of(busy_outside.state_dir).begun) < 3:
+        while len(journal_of(outside.state_dir).begun) < 3:
             assert time.monotonic() < until
             time.sleep(0.1)
     assert running.returncode == 0
