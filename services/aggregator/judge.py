@@ -98,7 +98,7 @@ def _record(
         _, row_id, partition, status, reason, since, bucket, revision, check_at, due_at, raw, reporter,
         last_session_id, last_status, off, off_since, counted_from, interval_s,
     ) = row  # fmt: skip
-    recent = _seeing(Recent(raw), touched.sessions)
+    recent = _seeing(Recent(raw), touched.sessions, all_words=lateness is not None)
     agent_id = touched.agent_id or reporter
     silent, held_until = _lateness(status, reason, agent_id, now, lateness)
     known = facts(
@@ -119,9 +119,9 @@ def _record(
     return (row_id, touched.user_id, touched.partition, recent.raw, agent_id, *verdict, *last)
 
 
-def _seeing(recent: Recent, sessions: Sequence[RecentSession]) -> Recent:
+def _seeing(recent: Recent, sessions: Sequence[RecentSession], *, all_words: bool) -> Recent:
     for session in sessions:
-        if session.status != "running" or not _is_known(recent, session):
+        if all_words or session.status != "running" or not _is_known(recent, session):
             recent = recent.seeing(session)
     return recent
 
