@@ -1,0 +1,173 @@
+"""What surrounds every page: who reads it, in which zone and theme, how fresh it is, where else one can go."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import unquote, urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from starlette.requests import Request
+
+from services.query.lists import Freshness
+from services.query.panel import words
+from services.query.principal import Principal
+
+ROLE_WORDS: Final[Mapping[str, str]] = {
+    "platform_admin": "platform admin", "support": "support", "organization_admin": "organization admin",
+    "end_user": "user",
+}  # fmt: skip
+THEMES: Final = ("system", "light", "dark")
+ZONES: Final = ("UTC", "America/Los_Angeles", "America/New_York", "Europe/London", "Europe/Berlin", "Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney")  # fmt: skip  # noqa: E501
+QUIET_S: Final = 10.0
+BANNER_S: Final = 60.0
+DEAF_S: Final = 30.0  # ticks come every 2 s
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of the main navigation; `key` is the letter after g."""
+
+    word: str
+    href: str
+    key: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """One line above the page that cannot be closed."""
+
+    title: str
+    text: str
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """The freshness mark: as of when, how far behind, how loudly to say so."""
+
+    as_of: datetime | None
+    lag_s: float | None
+    tone: str
+    banners: tuple[Banner, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Everything `layout.html` needs besides the page's own content."""
+
+    title: str
+    here: str
+    person: Principal
+    email: str
+    role_words: str
+    initials: str
+    zone: ZoneInfo
+    zone_words: str
+    zones: tuple[str, ...]
+    now: datetime
+    theme: str
+    next_theme: str
+    fresh: Fresh
+    nav: tuple[Item, ...]
+    home: str
+    may_find: bool
+    found: str
+    csrf: str
+    masked: bool
+    reveal_until: datetime | None
+
+
+def frame(request: Request, principal: Principal, freshness: Freshness, *, title: str, section: str, now: datetime,
+          secret: bytes) -> Frame:  # fmt: skip
+    """Return the frame of one page for the person who asks for it."""
+    zone = zone_of(request, principal)
+    theme = str(principal.preferences.get("theme") or "system")
+    at = THEMES.index(theme) if theme in THEMES else 0
+    mine = own_page(principal)
+    return Frame(
+        title=title, here=here(request), person=principal, email=principal.actor,
+        role_words=ROLE_WORDS[principal.role], initials=words.initials(principal.name or principal.actor), zone=zone,
+        zone_words=words.zone_words(zone, now), zones=_zones(request, zone), now=now, theme=THEMES[at],
+        next_theme=THEMES[(at + 1) % len(THEMES)], fresh=fresh(freshness, zone), nav=_nav(principal, section),
+        home=mine or "/", may_find=mine is None, found=request.query_params.get("q", ""), csrf=principal.csrf(secret),
+        masked=principal.masks_names(now), reveal_until=principal.reveal_until,
+    )  # fmt: skip
+
+
+def own_page(principal: Principal) -> str | None:
+    """Return the one page of an end user; None for everybody else."""
+    if principal.role != "end_user":
+        return None
+    return f"/users/{principal.organization_id}/{principal.user_id}"
+
+
+def _nav(principal: Principal, section: str) -> tuple[Item, ...]:
+    mine = own_page(principal)
+    if mine:
+        return (Item("My synchronization", mine, "u", True),)
+    listed = (
+        ("Overview", "/", "v"), ("Organizations", "/organizations", "o"), ("Users", "/users", "u"),
+        ("Sessions", "/sessions", "s"), ("Issues", "/issues", "i"),
+    )  # fmt: skip
+    return tuple(Item(word, href, key, word == section) for word, href, key in listed)
+
+
+def here(request: Request) -> str:
+    """Return the page's own address without its zone and place: where to come back to after a choice."""
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in {"tz", "cursor"}]
+    return request.url.path + (f"?{urlencode(kept)}" if kept else "")
+
+
+def zone_of(request: Request, principal: Principal) -> ZoneInfo:
+    """Return the zone of a page: the address names it, else the person chose it, else the browser told it, else UTC."""
+    named = (request.query_params.get("tz"), principal.preferences.get("zone"), browser_zone(request))
+    return next((zone for zone in map(known_zone, named) if zone), ZoneInfo("UTC"))
+
+
+def browser_zone(request: Request) -> str | None:
+    """Return the zone the page's script left in a cookie."""
+    told = request.cookies.get("syncwatch_zone")
+    return unquote(told) if told else None
+
+
+def known_zone(key: Any) -> ZoneInfo | None:
+    """Return a zone by its IANA key, None for what is none."""
+    try:
+        return ZoneInfo(key) if isinstance(key, str) and key else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _zones(request: Request, zone: ZoneInfo) -> tuple[str, ...]:
+    own = browser_zone(request)
+    first = [key for key in (own, zone.key) if key and known_zone(key)]
+    return tuple(dict.fromkeys((*first, *ZONES)))
+
+
+def fresh(freshness: Freshness, zone: ZoneInfo) -> Fresh:
+    """Return how loudly to say how old the page is. While we are behind, nobody is called late."""
+    banners = tuple(_banners(freshness, zone))
+    stopped = any(banner.stopped for banner in banners)
+    behind = is_deaf(freshness) or freshness.lag_s is None or freshness.lag_s >= QUIET_S
+    return Fresh(freshness.as_of, freshness.lag_s, "stopped" if stopped else "behind" if behind else "", banners)
+
+
+def is_deaf(freshness: Freshness) -> bool:
+    """Whether nothing has been heard for so long that silence means us, not the users."""
+    return freshness.deaf_s is None or freshness.deaf_s >= DEAF_S
+
+
+def _banners(freshness: Freshness, zone: ZoneInfo) -> Sequence[Banner]:
+    at = words.clock(freshness.as_of, zone) if freshness.as_of else "an unknown time"
+    found = []
+    if freshness.halted:
+        listed = ", ".join(freshness.halted)
+        found.append(Banner("Part of the monitoring has stopped.", f"What arrives in {listed} is not applied; all else goes on.", True))  # fmt: skip  # noqa: E501
+    if is_deaf(freshness):
+        found.append(Banner("Monitoring hears nothing.", f"No tick has come since {at}, so nobody is called late meanwhile."))  # fmt: skip  # noqa: E501
+    elif freshness.lag_s is not None and freshness.lag_s >= BANNER_S:
+        behind = words.rough(freshness.lag_s)
+        found.append(Banner(f"Monitoring is {behind} behind:", f"nobody is called late meanwhile. What you see is the state at {at}."))  # fmt: skip  # noqa: E501
+    return found

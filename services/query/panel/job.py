@@ -1,0 +1,204 @@
+"""Job details and the log of one session, as pages of their own and as parts of a dialog."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from schemas import vocabulary
+from services.query import details
+from services.query.logs import Wanted, session_log
+from services.query.panel import logs, marks, pages, rows, words
+from services.query.panel.facts import Step
+from services.query.panel.frame import Frame, own_page
+from services.query.panel.render import html
+from services.query.panel.rows import asked, organization_path, session_path, user_path
+from services.query.principal import Principal
+from services.query.services import Services
+
+TAIL: Final = 8
+PAGE: Final = 500
+PART: Final = "syncwatch-part"
+COUNTS: Final = ("fetched", "created", "updated", "deleted", "skipped", "failed", "conflicts")
+SIDES: Final = (("mail_s", "acc", "accent"), ("crm_s", "acc-soft", "accent-soft"), ("engine_s", "", "mute"))
+
+
+async def show(services: Services, request: Request, principal: Principal) -> Response:
+    """Answer with the job details; a dialog asks only for their part."""
+    key = request.path_params["key"]
+    found = await details.session(services, principal, key)
+    issues = await details.session_issues(services, principal, key)
+    tail = await session_log(services, principal, key, Wanted(tail=TAIL))
+    who = await details.user(
+        services, principal, found["organization"]["organization_id"], found["user"]["user_id"]
+    )
+    page = await pages.framed(services, request, principal, "Synchronization job details", "Sessions")
+    values = _values(found, issues["rows"], tail, who, page, services.settings.public_url, bool(own_page(principal)))
+    template = "_job.html" if request.headers.get(PART) == "job" else "job.html"
+    answer = HTMLResponse(html(template, page=page, job=found, **values))
+    answer.headers["Vary"] = "Syncwatch-Part"
+    return answer
+
+
+def _values(
+    found: Mapping[str, Any], issues: Sequence[Mapping[str, Any]], tail: Mapping[str, Any], who: Mapping[str, Any],
+    page: Frame, public_url: str, own: bool,
+) -> dict[str, Any]:  # fmt: skip
+    path = session_path(found["key"])
+    return {
+        "path": path,
+        "user_href": user_path(found["organization"]["organization_id"], found["user"]["user_id"]),
+        "organization_href": organization_path(found["organization"]["organization_id"]),
+        "previous_href": session_path(found["previous_key"]) if found["previous_key"] else "",
+        "next_href": session_path(found["next_key"]) if found["next_key"] else "",
+        "logs_href": f"/api/v1{path}/logs.zip",
+        "objects": objects(found),
+        "objects_total": total(found["report"]),
+        "objects_text": rows.report_text(found["report"], found["mail_system"], found["crm_system"]),
+        "found_words": found_words(found),
+        "sides": sides(found),
+        "issues": [
+            dict(each) | {"direction": vocabulary.direction_words(each["direction"], found["mail_system"], found["crm_system"])}  # noqa: E501
+            for each in issues
+        ],
+        "tail": logs.drawn(tail["lines"], []),
+        "log_lines": tail["total"],
+        "recent": [each["status"] for each in who["recent"]],
+        "ticket": ticket(found, page, f"{public_url}{path}"),
+        "cause_href": cause_href(found),
+        "own": own,
+    }  # fmt: skip
+
+
+def objects(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the report by type and direction, in the order of the vocabulary; a type is named once."""
+    order = list(vocabulary.OBJECT_TYPE)
+    report = sorted(
+        found["report"], key=lambda each: (order.index(each["type"]) if each["type"] in order else len(order), each["type"])
+    )  # fmt: skip
+    listed, before = [], None
+    for each in report:
+        listed.append({
+            "type": vocabulary.words(vocabulary.OBJECT_TYPE, each["type"]),
+            "repeated": each["type"] == before,
+            "direction": vocabulary.direction_words(each["direction"], found["mail_system"], found["crm_system"]),
+            "counts": [each.get(name) or 0 for name in COUNTS],
+            "total": _total(each),
+        })  # fmt: skip
+        before = each["type"]
+    return listed
+
+
+def _total(each: Mapping[str, Any]) -> int:
+    return sum(each.get(name) or 0 for name in COUNTS[1:])
+
+
+def total(report: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the sums of the report's columns, total changes last."""
+    return [*(sum(each.get(name) or 0 for each in report) for name in COUNTS), sum(map(_total, report))]
+
+
+def found_words(found: Mapping[str, Any]) -> str:
+    """Return what Total Changes is made of: `applied 275, failed 10, conflicted 5, skipped 66`."""
+    sums = dict(zip(COUNTS, total(found["report"]), strict=False))
+    said = (("applied", found["changes"]), ("failed", found["failures"]), ("conflicted", found["conflicts"]),
+            ("skipped", sums.get("skipped", 0)))  # fmt: skip
+    return ", ".join(f"{word} {number:,}" for word, number in said if number)
+
+
+def sides(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the time spent by side, as a bar and in words."""
+    spent = found["durations"]
+    names = {
+        "mail_s": vocabulary.words(vocabulary.MAIL_SYSTEM, found["mail_system"]) or "mail",
+        "crm_s": vocabulary.words(vocabulary.CRM_SYSTEM, found["crm_system"]) or "CRM",
+        "engine_s": "engine",
+    }
+    shown = [(name, spent[name], dot, fill) for name, dot, fill in SIDES if spent[name]]
+    if not shown:
+        return None
+    return {
+        "bar": marks.pieces([(fill, seconds) for _, seconds, _, fill in shown], 840),
+        "parts": [(names[name], words.duration(seconds), dot) for name, seconds, dot, _ in shown],
+    }
+
+
+def cause_href(found: Mapping[str, Any]) -> str:
+    """Return the list of the sessions of this organization that failed for the same reason."""
+    error = found["error"]
+    if error is None or not error["category"]:
+        return ""
+    filters = {"status": "errors,timed_out", "error_category": f"eq:{error['category']}"}
+    if error["source"] != "unknown":
+        filters["error_source"] = f"eq:{error['source']}"
+    return asked(f"{organization_path(found['organization']['organization_id'])}/statistics", **filters)
+
+
+def ticket(found: Mapping[str, Any], page: Frame, link: str) -> str:
+    """Return what support pastes into a ticket: plain text without names of objects."""
+    error, advice = found["error"], found["advice"]
+    lines = [
+        f"Status: {vocabulary.words(vocabulary.SESSION_STATUS, found['status'])}"
+        + (f", {found['status_detail']}" if found["status_detail"] else ""),
+        f"User: {found['user']['name']}" + (f" ({found['user']['email']})" if found["user"]["email"] else ""),
+        f"Organization: {found['organization']['name']}",
+        f"Run: {words.whole(found['run'], page.zone)} to {words.whole(found['ended_at'], page.zone) or 'now'}",
+    ]
+    if error:
+        source = vocabulary.words(vocabulary.ERROR_SOURCE, error["source"])
+        category = vocabulary.words(vocabulary.ERROR_CATEGORY, error["category"])
+        lines.append(f"Error: {source}, {category}" + (f", code {error['code']}" if error["code"] else ""))
+    if found["same_cause"] and found["same_cause"]["users"]:
+        lines.append(f"Users failing for the same reason: {found['same_cause']['users']:,}")
+    if advice:
+        lines += [f"Cause: {advice['cause']}", f"Who can fix: {advice['who_words']}"]
+        lines += [f"{number}. {step}" for number, step in enumerate(advice["steps"], 1)]
+    return "\n".join([*lines, f"Details: {link}", f"As of: {words.whole(found['as_of'], page.zone)}"])
+
+
+async def exception(services: Services, request: Request, principal: Principal) -> Response:
+    """Answer with a session's whole exception as text, byte for byte."""
+    found = await details.session(services, principal, request.path_params["key"])
+    return PlainTextResponse(found["exception"] or "", headers={"X-Content-Type-Options": "nosniff"})
+
+
+async def log(services: Services, request: Request, principal: Principal) -> Response:
+    """Answer with the log viewer: one page of lines, what is missing, and a strip of all of it."""
+    key = request.path_params["key"]
+    asked_for = request.query_params
+    wanted = Wanted(
+        after=_number(asked_for.get("after")), limit=PAGE, text=asked_for.get("text", ""),
+        level=",".join(asked_for.getlist("level")), source=",".join(asked_for.getlist("source")),
+    )  # fmt: skip
+    found = await details.session(services, principal, key)
+    shown = await session_log(services, principal, key, wanted)
+    page = await pages.framed(services, request, principal, "Log", "Sessions")
+    path = session_path(key)
+    trail = (
+        Step("Organizations", "/organizations"),
+        Step(found["organization"]["name"], organization_path(found["organization"]["organization_id"])),
+        Step(found["user"]["name"], user_path(found["organization"]["organization_id"], found["user"]["user_id"])),
+        Step("Job details", path),
+        Step("Log"),
+    )
+    own = own_page(principal)
+    values = {
+        "job": found, "path": path, "crumbs_": trail[2:] if own else trail, "shown": shown, "wanted": wanted,
+        "lines": logs.drawn(shown["lines"], shown["gaps"], text=wanted.text, whole=not logs.narrowed(wanted)),
+        "levels": logs.LEVELS, "sources": vocabulary.LOG_SOURCE, "strip_": logs.strip(shown["lines"]),
+        "kept_until": _kept_until(found["run"]),
+        "later_href": f"{path}/log?{logs.query(wanted, shown['next'])}" if shown["next"] else "",
+        "first_href": f"{path}/log?{logs.query(wanted, 0)}" if wanted.after else "",
+        "logs_href": f"/api/v1{path}/logs.zip",
+    }  # fmt: skip
+    return HTMLResponse(html("log.html", page=page, **values))
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 10 else 0
+
+
+def _kept_until(started_at: datetime) -> datetime:
+    return started_at + timedelta(days=14)

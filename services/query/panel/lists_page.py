@@ -1,0 +1,264 @@
+"""One list page: from a request to a `Table`; the only place where a list of the panel meets the list functions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from schemas.columns import LISTS, ListView
+from services.query.filters import Among, Problem
+from services.query.lists import Page, fetch_page, status_counts
+from services.query.panel import looks, rows, table
+from services.query.panel.render import html
+from services.query.panel.frame import Frame
+from services.query.panel.table import Act, Choice, Empty, Tab, Table, Wrong
+from services.query.principal import Principal
+from services.query.problems import Busy, TooSlow, TooWide
+from services.query.services import Services
+from services.query.view import BadQuery, Scope, View, parse
+
+PANEL_ONLY: Final = frozenset({"toggle"})
+Params = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A list page as asked for: which list, where, of whom, by whom."""
+
+    list_name: str
+    path: str
+    csv_path: str
+    scope: Scope
+    principal: Principal
+    frame: Frame
+
+
+def params_of(request: Request, asked: Asked) -> Params:
+    """Return the query as the parser takes it: zone and columns of the person where the address names none."""
+    given = [(name, value) for name, value in request.query_params.multi_items() if name not in PANEL_ONLY]
+    named = {name for name, _ in given}
+    if "tz" not in named:
+        given.append(("tz", asked.frame.zone.key))
+    columns = chosen_columns(asked.principal, LISTS[asked.list_name])
+    if "columns" not in named and columns:
+        given.append(("columns", ",".join(columns)))
+    return given
+
+
+def chosen_columns(principal: Principal, view: ListView) -> list[str]:
+    """Return the columns a person keeps for a list; those that no longer exist are left out."""
+    kept = principal.preferences.get("columns")
+    listed = kept.get(view.name) if isinstance(kept, Mapping) else None
+    known = [name for name in listed or [] if isinstance(name, str) and view.column(name)]
+    return known if known and known[0] == view.columns[0].name else []
+
+
+def density_of(principal: Principal, view: ListView) -> str:
+    """Return how tall the rows of a list are: as the person chose, else two lines where detail is worth it."""
+    kept = principal.preferences.get("density")
+    chosen = kept.get(view.name) if isinstance(kept, Mapping) else None
+    return chosen if chosen in {"compact", "roomy"} else ("roomy" if view.kind in looks.ROOMY else "compact")
+
+
+def understood(services: Services, asked: Asked, params: Params) -> tuple[View, tuple[Problem, ...]]:
+    """Return the view asked for; where it is not understood, the view of the rest, and what was wrong."""
+    now = asked.frame.now
+    masked = asked.frame.masked
+    try:
+        return _parse(services, asked, params, now, masked), ()
+    except BadQuery as bad:
+        wrong = {problem.parameter for problem in bad.problems}
+        kept = [(name, value) for name, value in params if name not in wrong]
+        try:
+            return _parse(services, asked, kept, now, masked), tuple(bad.problems)
+        except BadQuery:
+            return _parse(services, asked, [("tz", asked.frame.zone.key)], now, masked), tuple(bad.problems)
+
+
+def _parse(services: Services, asked: Asked, params: Params, now: Any, masked: bool) -> View:
+    return parse(
+        asked.list_name, params, scope=asked.scope, now=now, secret=services.secret, defaults=True, masked=masked
+    )
+
+
+async def answer(services: Services, request: Request, asked: Asked, template: str, **values: Any) -> Response:
+    """Answer with a list page; a press on a count tab goes to the address it stands for."""
+    if slug := request.query_params.get("toggle"):
+        view, _ = understood(services, asked, params_of(request, asked))
+        return RedirectResponse(f"{asked.path}?{table.query(view, status=toggled(view, slug))}", 303)
+    changes = values.pop("changes", {})
+    made, status = await build(services, request, asked, **changes)
+    return HTMLResponse(html(template, page=asked.frame, list=made, **values), status)
+
+
+async def build(services: Services, request: Request, asked: Asked, **changes: Any) -> tuple[Table, int]:
+    """Return the table of a list page and the HTTP status it answers with."""
+    view, problems = understood(services, asked, params_of(request, asked))
+    if problems:
+        return replace(refused(asked, view, problems), **changes), 400
+    try:
+        page = await fetch_page(services, asked.principal, view)
+    except TooWide as wide:
+        return replace(_bare(asked, view), problem=_too_wide(asked, view, wide.detail), **changes), 400
+    except (Busy, TooSlow):
+        return replace(_bare(asked, view), problem=_too_slow(asked, view), **changes), 503
+    made = await _filled(services, asked, view, page)
+    return replace(made, **changes), 200
+
+
+def _bare(asked: Asked, view: View, broken: Mapping[str, str] | None = None) -> Table:
+    heads = table.heads(view, asked.path, broken)
+    actions = looks.ACTIONS_WIDTH if view.list.kind == "sessions" else 0
+    first = looks.FIRST[view.list.name]
+    drawn = [looks.look(view.list.kind, column) for column in view.columns[1:]]
+    return Table(
+        name=view.list.name, label=view.list.title, path=asked.path, here=asked.frame.here,
+        noun=table.KIND_WORDS[view.list.kind], density=density_of(asked.principal, view.list), first=first,
+        min_width=looks.min_width(first, drawn, bool(actions)), two_titles=view.list.kind in {"users", "sessions"},
+        actions=actions, shown=heads, choices=table.picklist(view), hidden=table.hidden_fields(view), keep=" ".join(view.list.default_filter),
+        chips=table.chips(view, asked.path), clear_href=_clear(asked, view), matches_rest="not counted",
+        export_note="There is nothing to export", limit=view.limit, sort_words=table.sort_words(view),
+    )  # fmt: skip
+
+
+def _clear(asked: Asked, view: View) -> str:
+    return f"{asked.path}?{table.cleared(view)}" if view.filters else ""
+
+
+async def _filled(services: Services, asked: Asked, view: View, page: Page) -> Table:
+    bare = _bare(asked, view)
+    noun = table.KIND_WORDS[view.list.kind]
+    clock = rows.Clock(asked.frame.zone, asked.frame.now)
+    rest = await _unfiltered(services, asked, view)
+    count, behind = table.matches(page.total, page.total_is_exact, rest, noun, bare.first < 200)
+    shown = len(page.rows)
+    made = replace(
+        bare,
+        rows=table.draw(view, page.rows, clock),
+        matches=count, matches_rest=behind,
+        export_href=f"{asked.csv_path}?{table.query(view)}" if shown else "",
+        export_note="" if page.total <= table.CSV_ROWS_OF_EXCEL else "Excel will not show all of these rows",
+        previous_href=f"{asked.path}?{table.query(view, cursor=page.previous_cursor)}" if page.previous_cursor else "",
+        next_href=f"{asked.path}?{table.query(view, cursor=page.next_cursor)}" if page.next_cursor else "",
+        foot=f"All {count} shown" if shown == page.total else f"{view.limit} rows a page",
+        empty=None if shown else await _empty(services, asked, view),
+    )  # fmt: skip
+    return await _with_counts(services, asked, view, made) if asked.list_name == "statistics" else made
+
+
+async def _unfiltered(services: Services, asked: Asked, view: View) -> int | None:
+    """Count the list without filters, where that is cheap: organizations and users."""
+    if not view.filters or view.list.kind not in {"organizations", "users"}:
+        return None
+    whole = _parse(services, asked, [("tz", view.zone.key), ("limit", "1")], asked.frame.now, asked.frame.masked)
+    page = await fetch_page(services, asked.principal, whole)
+    return page.total if page.total_is_exact else None
+
+
+async def _empty(services: Services, asked: Asked, view: View) -> Empty:
+    """Say why there is nothing, and the way on: the filter whose removal brings the most rows."""
+    many = table.KIND_WORDS[view.list.kind][1]
+    if not view.filters:
+        return Empty("running", f"No {many} yet", _not_yet(view.list.kind))
+    without = []
+    for each in view.filters[:4]:
+        params = [(other.column.name, other.text) for other in view.filters if other is not each]
+        params += [(each.column.name, ""), ("tz", view.zone.key), ("limit", "1")]
+        found = await fetch_page(services, asked.principal, _parse(services, asked, params, asked.frame.now, False))
+        without.append((found.total, found.total_is_exact, each))
+    total, exact, narrowest = max(without, key=lambda each: each[0])
+    title = narrowest.column.title
+    acts = (
+        Act(f"Remove {title}", f"{asked.path}?{table.query(view, drop=narrowest.column.name)}"),
+        Act("Clear all filters", _clear(asked, view)),
+    )
+    count = table.words.capped(total, exact)
+    return Empty("filter", f"No {many} match these filters", f"{count} {many} match without {title}.", acts)
+
+
+def _not_yet(kind: str) -> str:
+    return {
+        "organizations": "An organization appears here as soon as its agent reports it.",
+        "users": "Users appear here as soon as an agent reports them, before their first session.",
+        "sessions": "A session appears here within seconds of its start.",
+        "issues": "An issue appears here when an object could not be created, updated or deleted.",
+    }[kind]
+
+
+async def _with_counts(services: Services, asked: Asked, view: View, made: Table) -> Table:
+    counts = await status_counts(services, asked.principal, view)
+    pressed = pressed_statuses(view)
+    tabs = tuple(
+        Tab(slug, slug, table.words.capped(*counts.get(slug, (0, True))), slug in pressed)
+        for slug in ("errors", "timed_out", "finished_with_issues", "finished", "running", "cancelled")
+    )
+    default = pressed == {"errors", "timed_out"}
+    more = next((tab for tab in tabs if tab.slug == "finished_with_issues" and not tab.current), None)
+    add = Tab(more.slug, "finished with issues", more.count) if more and pressed and more.count != "0" else None
+    note = "Shown by default: errors and timed out" if default else ""
+    return replace(made, counts=tabs, counts_add=add, counts_note=note)
+
+
+def pressed_statuses(view: View) -> set[str]:
+    """Return the statuses a view is narrowed to; none means all."""
+    for each in view.filters:
+        if each.column.name == "status" and isinstance(each.test, Among) and not each.negated:
+            return set(each.test.slugs)
+    return set()
+
+
+def toggled(view: View, slug: str) -> str:
+    """Return the status filter after one count tab was pressed; empty means all."""
+    pressed = pressed_statuses(view) ^ {slug}
+    return ",".join(name for name in view.list.column("status").words or {} if name in pressed)  # type: ignore[union-attr]
+
+
+# ---------------------------------------------------------------------------------------------- what is wrong
+def refused(asked: Asked, view: View, problems: tuple[Problem, ...]) -> Table:
+    """Return a list that shows no rows, keeps what was typed and says what is allowed."""
+    broken = {problem.parameter: problem.value for problem in problems if view.list.column(problem.parameter)}
+    first = problems[0]
+    column = view.list.column(first.parameter)
+    wrong = Wrong(*_told(column.title if column else "", first), _ways_on(asked, view, first))
+    return replace(_bare(asked, view, broken), problem=wrong, clear_href=asked.path, matches="")
+
+
+def _told(title: str, problem: Problem) -> tuple[str, str]:
+    allowed = ", ".join(problem.allowed)
+    detail = problem.detail[:1].upper() + problem.detail[1:] + "."
+    if title:
+        words = _allowed_words(allowed)
+        return f"{title} cannot be “{problem.value}”", f"{detail} {words}".strip()
+    return f"{problem.parameter} cannot be used", f"{detail} {_allowed_words(allowed)}".strip()
+
+
+def _allowed_words(allowed: str) -> str:
+    return f"Allowed: {allowed}." if allowed else ""
+
+
+def _ways_on(asked: Asked, view: View, problem: Problem) -> tuple[Choice, ...]:
+    column = view.list.column(problem.parameter)
+    if column is None or not column.words:
+        return (Choice("", "Clear all filters", href=asked.path),)
+    slugs = {words: slug for slug, words in column.words.items()}
+    known = column.name in {"status", "health", "session_status", "synchronization_status"}
+    return tuple(
+        Choice(
+            column.name, word, href=f"{asked.path}?{table.query(view, **{column.name: slugs[word]})}",
+            status=slugs[word] if known else "",
+        )
+        for word in problem.allowed if word in slugs
+    )  # fmt: skip
+
+
+def _too_wide(asked: Asked, view: View, detail: str) -> Wrong:
+    here = f"{asked.path}?{table.query(view, sort=view.list.default_sort)}"
+    return Wrong("This view is too wide", detail, (Choice("", "Default order", href=here),))
+
+
+def _too_slow(asked: Asked, view: View) -> Wrong:
+    again = f"{asked.path}?{table.query(view)}"
+    detail = "The query was ended so that it cannot slow others. A narrower filter, for example a Run range, makes it fast. Nothing was changed."  # noqa: E501
+    return Wrong("This list took too long and was stopped", detail, (Choice("", "Try again", href=again),))

@@ -1,0 +1,168 @@
+"""One row of a list as its cells want it: values in words, links, second lines, texts to copy. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
+
+from schemas import vocabulary
+from schemas.columns import Column, ListView, Type
+
+Values = Mapping[str, Any]
+WHOLE_EXCEPTION: Final = 1000  # lists hold the first 1,000 characters: a longer one is fetched when it is copied
+_COUNTS: Final = (
+    ("fetched", "Fetched"), ("created", "Create"), ("updated", "Update"), ("deleted", "Delete"),
+    ("skipped", "Skipped"), ("failed", "Failed"), ("conflicts", "Conflicts"),
+)  # fmt: skip
+
+
+class Clock(NamedTuple):
+    """In which zone, and at which moment, a page is read."""
+
+    zone: ZoneInfo
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row: `values` by column name as shown, `slugs` as stored, and what hangs on them."""
+
+    key: str
+    values: Values
+    slugs: Values
+    href: str = ""
+    details_href: str = ""
+    logs_href: str = ""
+    exception_href: str = ""
+    red: bool = False
+    links: Mapping[str, str]
+    second: Mapping[str, Any]
+    copies: Mapping[str, str]
+
+    @property
+    def email(self) -> str:
+        """Return the user's address, where the row is of a user and it is known."""
+        return self.slugs.get("email") or ""
+
+
+def row(view: ListView, found: Values, clock: Clock) -> Row:
+    """Return a row of a list as its cells want it."""
+    values = dict(found) | {column.name: shown(column, found) for column in view.columns if column.name in found}
+    made = _BY_KIND[view.kind](view, found, clock)
+    return Row(values=values, slugs=found, **({"links": {}, "second": {}, "copies": {}} | made))
+
+
+def shown(column: Column, found: Values) -> Any:
+    """Return a value as its cell takes it: slugs of open lists in words, everything that is drawn as it is."""
+    value = found[column.name]
+    if column.type is Type.OPEN_LIST:
+        if column.name == "error_source" and value is None and found.get("status") in {"errors", "timed_out"}:
+            return vocabulary.ERROR_SOURCE["unknown"]
+        return vocabulary.words(column.words or {}, value) or None
+    if column.type is Type.DIRECTION and value is not None:
+        return vocabulary.direction_words(value, found.get("mail_system"), found.get("crm_system"))
+    if column.type is Type.LIST and column.name in {"operation", "state"}:
+        return vocabulary.words(column.words or {}, value)
+    if column.type is Type.BOOLEAN and column.name != "synchronization_disabled":
+        return None if value is None else str(bool(value))
+    return value
+
+
+def organization_path(organization_id: object) -> str:
+    """Return where one organization is."""
+    return f"/organizations/{organization_id}"
+
+
+def user_path(organization_id: object, user_id: object) -> str:
+    """Return where one user is."""
+    return f"/users/{organization_id}/{user_id}"
+
+
+def session_path(key: str) -> str:
+    """Return where one session's job details are."""
+    return f"/sessions/{quote(key, safe='')}"
+
+
+def asked(path: str, **filters: str) -> str:
+    """Return a list's address with filters, each percent-encoded: a plus stays a plus."""
+    return f"{path}?{urlencode(filters, quote_via=quote)}"
+
+
+def _organization(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:
+    path = organization_path(found["organization_id"])
+    links = {status: asked(path, status=status, tz=clock.zone.key) for status in vocabulary.USER_STATUS}
+    return {
+        "key": str(found["organization_id"]),
+        "href": path,
+        "red": found["synchronization_status"] == "disabled",
+        "links": links | {
+            "users": path,
+            "errors_24h": asked(
+                f"{path}/statistics", status="errors,timed_out", run="24h", tz=clock.zone.key
+            ),
+        },
+    }  # fmt: skip
+
+
+def _user(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:
+    path = user_path(found["organization_id"], found["user_id"])
+    return {
+        "key": f"{found['organization_id']}.{found['user_id']}",
+        "href": path,
+        "red": bool(found["synchronization_disabled"]) or found["status"] == "disabled",
+        "links": {"organization": organization_path(found["organization_id"]), "issues": f"{path}/issues"},
+    }
+
+
+def _session(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:
+    path = session_path(found["key"])
+    report: Sequence[Values] = found.get("report") or ()
+    exception = found.get("exception")
+    return {
+        "key": found["key"].replace("~", "."),
+        "href": path if view.name == "user_sessions" else user_path(found["organization_id"], found["user_id"]),
+        "details_href": path,
+        "logs_href": f"/api/v1{path}/logs.zip",
+        "exception_href": f"{path}/exception" if exception and len(exception) >= WHOLE_EXCEPTION else "",
+        "links": {"organization": organization_path(found["organization_id"]), "issues": f"{path}#issues"},
+        "second": {"status": found.get("status_detail") or "", "report": report_lines(report)},
+        "copies": {"report": report_text(report, found.get("mail_system"), found.get("crm_system"))},
+    }
+
+
+def _issue(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:
+    user = user_path(found["organization_id"], found["user_id"])
+    return {
+        "key": str(found["issue_id"]),
+        "href": f"{user}/issues",
+        "links": {
+            "organization": organization_path(found["organization_id"]),
+            "session": session_path(found["session_key"]) if found.get("session_key") else "",
+        },
+    }
+
+
+_BY_KIND: Final = {"organizations": _organization, "users": _user, "sessions": _session, "issues": _issue}
+
+
+def report_lines(report: Sequence[Values]) -> list[str]:
+    """Return the objects by type, the most first: `E-Mail 226`, `Appointment 137`."""
+    sums: dict[str, int] = {}
+    for each in report:
+        sums[each["type"]] = sums.get(each["type"], 0) + (each.get("fetched") or 0)
+    order = sorted(sums, key=lambda slug: -sums[slug])
+    return [f"{vocabulary.words(vocabulary.OBJECT_TYPE, slug)} {sums[slug]:,}" for slug in order]
+
+
+def report_text(report: Sequence[Values], mail_system: str | None, crm_system: str | None) -> str:
+    """Return the detailed report as tab-separated lines with a header, for spreadsheets and tickets."""
+    if not report:
+        return ""
+    lines = ["\t".join(("Type", "Direction", *(title for _, title in _COUNTS)))]
+    for each in report:
+        direction = vocabulary.direction_words(each["direction"], mail_system, crm_system)
+        kind = vocabulary.words(vocabulary.OBJECT_TYPE, each["type"])
+        lines.append("\t".join((kind, direction, *(str(each.get(name) or 0) for name, _ in _COUNTS))))
+    return "\n".join(lines)

@@ -1,0 +1,65 @@
+/** Lists: clean addresses, filtering while typing, edges that show what is under them, the filter sheet of phones. */
+import { all, hit, one } from "./dom.js";
+
+let waiting = 0;
+
+/** Leave empty boxes out of the address, but for those with a default filter: there an empty one means "all". */
+document.addEventListener("formdata", (event) => {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (form.id !== "view") return;
+  const kept = (form.dataset.keep ?? "").split(" ");
+  for (const [name, value] of [...event.formData.entries()]) if (value === "" && !kept.includes(name)) event.formData.delete(name);
+});
+
+/** @param {number} delay in milliseconds */
+function submitSoon(delay) {
+  clearTimeout(waiting);
+  waiting = window.setTimeout(() => /** @type {HTMLFormElement | null} */ (one("#view"))?.requestSubmit(), delay);
+}
+
+/** Only what can be understood already is sent while typing: half a comparison or range waits for Enter. */
+const UNFINISHED = /^(not:?|eq:?|has:?\w*|[<>]=?|.*\.\.?|-|\d{4}-?\d{0,2}-?\d?)$/;
+
+document.addEventListener("input", (event) => {
+  const box = hit(event, ".box input");
+  if (!(box instanceof HTMLInputElement) || box.closest(".log-tools")) return;
+  const value = box.value.trim();
+  if (box.dataset.choices && value !== "" && !value.startsWith("not:")) return;
+  if (!UNFINISHED.test(value)) submitSoon(600);
+});
+document.addEventListener("change", (event) => { if (hit(event, ".grid .box input")) submitSoon(30); });
+document.addEventListener("submit", () => clearTimeout(waiting), true);
+
+/** Lines and shadows of sticky columns only while something is under them. @param {HTMLElement} region */
+function edges(region) {
+  region.toggleAttribute("data-left", region.scrollLeft > 0);
+  region.toggleAttribute("data-right", region.scrollLeft + region.clientWidth < region.scrollWidth - 1);
+}
+document.addEventListener("scroll", (event) => { if (event.target instanceof HTMLElement && event.target.matches(".scroll")) edges(event.target); }, true);
+function everyEdge() { all(".scroll").forEach(edges); }
+addEventListener("resize", everyEdge);
+document.addEventListener("htmx:after:swap", everyEdge);
+everyEdge();
+
+document.addEventListener("click", (event) => {
+  const filters = hit(event, "[data-filters]");
+  if (filters) {
+    const open = filters.closest(".list")?.classList.toggle("filters-open") ?? false;
+    filters.setAttribute("aria-expanded", String(open));
+  }
+  const sort = hit(event, "a[data-sort]");
+  if (sort instanceof HTMLAnchorElement && event.shiftKey) {
+    event.preventDefault();
+    const asked = new URL(sort.href);
+    const kept = new URLSearchParams(location.search).get("sort");
+    const added = asked.searchParams.get("sort") ?? "";
+    if (kept && !kept.split(",").some((key) => key.replace("-", "") === added.replace("-", ""))) asked.searchParams.set("sort", `${kept},${added}`);
+    location.href = asked.href;
+  }
+  for (const menu of all("details.menu[open]")) if (!menu.contains(/** @type {Node} */ (event.target))) menu.removeAttribute("open");
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = one("details.menu[open]");
+  if (menu) { menu.removeAttribute("open"); one("summary", menu)?.focus(); event.stopPropagation(); }
+});

@@ -1,0 +1,131 @@
+/**
+ * Live refresh that never moves a row: what is in view changes in place and gets a dot, what is new is counted in a
+ * pill, what no longer matches turns grey. Nothing changes under the pointer, the focus, a selection or an open menu.
+ */
+import { all, icon, make, one } from "./dom.js";
+import { say } from "./say.js";
+import { tipOpen } from "./tips.js";
+
+const EVERY_MS = Number(document.body.dataset.every ?? 5000);
+const DOT_MS = 10000;
+const SPEAK_MS = 30000;
+
+/** What the server last sent for a row or part, by its id. @type {Map<string, string>} */
+const known = new Map();
+let spoken = 0;
+let asking = false;
+
+function remember() {
+  known.clear();
+  for (const row of all("#rows > tr, [data-live-part]")) known.set(row.id, row.innerHTML);
+}
+
+/** @param {Element} element */
+function held(element) {
+  if (element.matches(":hover") || element.contains(document.activeElement) || element.matches(".chosen")) return true;
+  const selection = getSelection();
+  return !!selection && !selection.isCollapsed && selection.containsNode(element, true);
+}
+
+/** @param {HTMLElement} now @param {HTMLElement} fresh */
+function changeRow(now, fresh) {
+  if (now.className.replace(/ ?(changed|chosen|gone)/g, "") !== fresh.className) now.className = fresh.className;
+  const cells = [...fresh.children];
+  [...now.children].forEach((cell, index) => {
+    const next = cells[index];
+    if (next && cell.innerHTML !== next.innerHTML) cell.replaceWith(next);
+  });
+  now.classList.add("changed");
+  setTimeout(() => now.classList.remove("changed"), DOT_MS);
+}
+
+/** @param {Document} page @returns {number} rows changed */
+function mergeRows(page) {
+  const fresh = all("#rows > tr", page);
+  let changed = 0;
+  let unseen = 0;
+  for (const row of fresh) {
+    const sent = row.innerHTML;
+    const now = document.getElementById(row.id);
+    if (!now) { unseen += 1; continue; }
+    now.classList.remove("gone");
+    if (known.get(row.id) === sent || held(now)) continue;
+    known.set(row.id, sent);
+    changeRow(now, row);
+    changed += 1;
+  }
+  const whole = !one('#list a[rel="next"], #list a[rel="prev"]', page);
+  const ids = new Set(fresh.map((row) => row.id));
+  for (const row of all("#rows > tr")) if (whole && !ids.has(row.id)) row.classList.add("gone");
+  showPill(unseen, page);
+  return changed;
+}
+
+/** @param {number} unseen @param {Document} page */
+function showPill(unseen, page) {
+  const place = one("#live-place");
+  if (!place || place.contains(document.activeElement)) return;
+  if (!unseen) { place.replaceChildren(); return; }
+  const pill = make("button", { type: "button", class: "pill", "data-show-new": "" }, icon("arrow-up"), `${unseen} new · show`);
+  pill.addEventListener("click", () => showNew(page));
+  place.replaceChildren(pill);
+}
+
+/** @param {Document} page */
+function showNew(page) {
+  const list = one("#list", page);
+  if (!list) return;
+  const scroll = one(".scroll")?.scrollLeft ?? 0;
+  one("#list")?.replaceWith(list);
+  const region = one(".scroll");
+  if (region) region.scrollLeft = scroll;
+  /** @type {any} */ (window).htmx?.process(list);
+  document.dispatchEvent(new Event("htmx:after:swap"));
+  one(".scroll")?.focus({ preventScroll: true });
+}
+
+/** @param {Document} page */
+function mergeParts(page) {
+  for (const part of all("[data-live-part]")) {
+    const fresh = page.getElementById(part.id);
+    if (!fresh || known.get(part.id) === fresh.innerHTML || held(part)) continue;
+    known.set(part.id, fresh.innerHTML);
+    part.replaceChildren(...fresh.childNodes);
+    part.dispatchEvent(new CustomEvent("syncwatch:part", { bubbles: true }));
+  }
+  for (const id of ["fresh", "banner"]) {
+    const [now, fresh] = [document.getElementById(id), page.getElementById(id)];
+    if (now && fresh && now.outerHTML !== fresh.outerHTML) now.replaceWith(fresh);
+  }
+  const [matches, count] = [one(".matches"), one(".matches", page)];
+  if (matches && count) matches.innerHTML = count.innerHTML;
+  const counts = all(".counts button b", page);
+  all(".counts button b").forEach((number, index) => { number.textContent = counts[index]?.textContent ?? number.textContent; });
+}
+
+async function refresh() {
+  if (asking || document.hidden || one("details.menu[open], .suggest, dialog[open]") || tipOpen()) return;
+  asking = true;
+  try {
+    const address = location.href;
+    const answer = await fetch(address, { headers: { "Syncwatch-Part": "live" } });
+    if (!answer.ok || address !== location.href) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const changed = mergeRows(page);
+    mergeParts(page);
+    if (changed && Date.now() - spoken > SPEAK_MS) {
+      spoken = Date.now();
+      say(`${changed} ${changed === 1 ? "row" : "rows"} changed`);
+    }
+  } catch {
+    // The freshness mark grows old by itself; the next try tells more.
+  } finally {
+    asking = false;
+  }
+}
+
+if (one("[data-list], [data-live-part]")) {
+  remember();
+  document.addEventListener("htmx:after:swap", remember);
+  setInterval(refresh, EVERY_MS);
+}

@@ -1,0 +1,273 @@
+"""A list as its template wants it: from a view and a page of rows to titles, boxes, chips, cells and links. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from schemas.columns import Column, Type
+from services.query.panel import looks, rows, words
+from services.query.panel.rows import Row
+from services.query.view import View
+
+KIND_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "organizations": ("organization", "organizations"),
+    "users": ("user", "users"),
+    "sessions": ("session", "sessions"),
+    "issues": ("issue", "issues"),
+}
+CSV_ROWS_OF_EXCEL: Final = 1_048_575
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """One column as shown: title, search box, sort link, and how its cells are drawn."""
+
+    name: str
+    title: str
+    type: str
+    kind: str
+    number: bool
+    width: int
+    phone: str = ""
+    stress: bool = False
+    wide: bool = False
+    sorted: str = ""
+    sort_href: str = ""
+    explanation: str = ""
+    copied: bool = False
+    filterable: bool = True
+    value: str = ""
+    broken: bool = False
+    choices: str = ""
+    remove_href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One filter in force, in plain words, with the way out of it."""
+
+    title: str
+    words: str
+    remove_href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One line of the picklist, or one word that a box would have understood."""
+
+    name: str
+    title: str
+    shown: bool = False
+    always: bool = False
+    href: str = ""
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Why the rows are not shown: what was not understood or not possible, and what is allowed."""
+
+    title: str
+    text: str
+    choices: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A way on from an empty list."""
+
+    word: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """What an empty list says."""
+
+    sign: str
+    title: str
+    text: str
+    acts: tuple[Act, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A count tab or a part of a switch."""
+
+    slug: str
+    word: str
+    count: str
+    current: bool = False
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Everything `_list.html` shows."""
+
+    name: str
+    label: str
+    path: str
+    here: str
+    noun: tuple[str, str]
+    density: str
+    first: int
+    min_width: int
+    two_titles: bool
+    actions: int
+    shown: tuple[Head, ...]
+    choices: tuple[Choice, ...]
+    hidden: tuple[tuple[str, str], ...]
+    keep: str = ""
+    chips: tuple[Chip, ...] = ()
+    clear_href: str = ""
+    rows: tuple[Row, ...] = ()
+    matches: str = ""
+    matches_rest: str = ""
+    export_href: str = ""
+    export_note: str = ""
+    counts: tuple[Tab, ...] = ()
+    counts_note: str = ""
+    counts_add: Tab | None = None
+    segments: tuple[Tab, ...] = ()
+    segments_label: str = ""
+    reveal: str = ""
+    problem: Wrong | None = None
+    empty: Empty | None = None
+    limit: int = 100
+    foot: str = ""
+    foot_note: str = ""
+    sort_words: str = ""
+    previous_href: str = ""
+    next_href: str = ""
+
+
+def heads(view: View, path: str, broken: Mapping[str, str] | None = None) -> tuple[Head, ...]:
+    """Return the shown columns; `broken` holds what was typed into boxes that were not understood."""
+    typed = {each.column.name: each.text for each in view.filters} | dict(broken or {})
+    order = {key.column.name: key.descending for key in view.sort}
+    drawn = [(column, looks.look(view.list.kind, column)) for column in view.columns]
+    flexible = any(not look.width for _, look in drawn[1:])
+    last = len(drawn) - 1
+    return tuple(
+        _head(view, path, column, look, typed, order, broken or {}, stretch=not flexible and index == last)
+        for index, (column, look) in enumerate(drawn)
+    )
+
+
+def _head(
+    view: View, path: str, column: Column, look: looks.Look, typed: Mapping[str, str], order: Mapping[str, bool],
+    broken: Mapping[str, str], *, stretch: bool,
+) -> Head:  # fmt: skip
+    down = order.get(column.name)
+    explained = column.name in {"changes", "total_changes", "health", "why", "last_20", "failing_share"}
+    return Head(
+        name=column.name, title=column.title, type=_box_kind(column), kind=look.kind,
+        number=column.type in {Type.NUMBER, Type.SHARE, Type.SECONDS} and look.kind != "users-bar",
+        width=0 if stretch else look.width, phone=look.phone, stress=look.stress,
+        wide=looks.FIRST[view.list.name] >= 200, sorted="" if down is None else ("descending" if down else "ascending"),
+        sort_href=f"{path}?{query(view, sort=turned(column, down))}" if column.sortable else "",
+        explanation=column.description if explained else "",
+        copied=column.name in {"report"} or (column.name == "exception" and view.list.kind == "sessions"),
+        filterable=bool(column.operators), value=typed.get(column.name, ""), broken=column.name in broken,
+        choices="|".join(_choices(column)),
+        remove_href=f"{path}?{query(view, drop=column.name)}" if column.name in typed else "",
+    )  # fmt: skip
+
+
+def turned(column: Column, descending: bool | None) -> str:
+    """Return the sort a click on a title asks for: figures and times start with the greatest, and each click turns."""
+    greatest_first = column.type in {Type.NUMBER, Type.SHARE, Type.SECONDS, Type.TIME, Type.PERIOD}
+    down = greatest_first if descending is None else not descending
+    return ("-" if down else "") + column.name
+
+
+def _box_kind(column: Column) -> str:
+    if column.type in {Type.TIME, Type.PERIOD}:
+        return "time"
+    if column.type is Type.BOOLEAN:
+        return "boolean"
+    return "number" if column.type in {Type.NUMBER, Type.SHARE, Type.SECONDS, Type.CODE} else "text"
+
+
+def _choices(column: Column) -> list[str]:
+    if column.type is Type.BOOLEAN:
+        return ["True", "False"]
+    if column.type is Type.CODE:
+        return list(column.words or {})
+    if column.type in {Type.LIST, Type.OPEN_LIST} and column.words:
+        return list(column.words.values())
+    return []
+
+
+def chips(view: View, path: str) -> tuple[Chip, ...]:
+    """Return one chip per filter in force; that of a hidden column says so by being there."""
+    return tuple(
+        Chip(each.column.title, each.words(view.zone), f"{path}?{query(view, drop=each.column.name)}")
+        for each in view.filters
+    )
+
+
+def picklist(view: View) -> tuple[Choice, ...]:
+    """Return all columns, the shown ones first and in their order."""
+    shown = [column.name for column in view.columns]
+    rest = [column for column in view.list.columns if column.name not in shown]
+    titles = [column.title for column in view.list.columns]
+
+    def title(column: Column) -> str:
+        return column.heading if titles.count(column.title) > 1 else column.title
+
+    first = [Choice(column.name, title(column), True, index == 0) for index, column in enumerate(view.columns)]
+    return (*first, *(Choice(column.name, title(column)) for column in rest))
+
+
+def hidden_fields(view: View) -> tuple[tuple[str, str], ...]:
+    """Return what the filter form must carry besides its boxes: zone, sort, columns, filters of hidden columns."""
+    boxes = {column.name for column in view.columns if column.operators}
+    kept = parse_qsl(query(view), keep_blank_values=True)
+    return tuple((name, value) for name, value in kept if name not in boxes and name != "cursor")
+
+
+def sort_words(view: View) -> str:
+    """Return the order in words: `Errors 24 h, most first`."""
+    said = []
+    for key in view.sort:
+        column = key.column
+        if column.name == "status" and view.list.kind == "sessions":
+            said.append("status, errors first, then newest start")
+        elif column.name in {"status", "health"}:
+            said.append(f"{column.title}, {'least' if key.descending else 'most'} urgent first")
+        elif column.type in {Type.TIME, Type.PERIOD}:
+            said.append(f"{column.title}, {'newest' if key.descending else 'oldest'} first")
+        elif column.type in {Type.NUMBER, Type.SHARE, Type.SECONDS}:
+            said.append(f"{column.title}, {'most' if key.descending else 'least'} first")
+        else:
+            said.append(column.title + (", Z to A" if key.descending else ""))
+    return ", then ".join(said)
+
+
+def matches(total: int | None, exact: bool, rest: int | None, noun: tuple[str, str], narrow: bool) -> tuple[str, str]:
+    """Return the match count and what stands greyed behind it: `1,187` `of 2,418`, or `23` `issues`."""
+    if total is None:
+        return "", "not counted"
+    count = words.capped(total, exact)
+    if rest is not None and rest != total:
+        return count, f"of {rest:,}"
+    return count, "" if narrow else noun[0 if total == 1 and exact else 1]
+
+
+def query(view: View, *, drop: str = "", **changes: str | None) -> str:
+    """Return a view as a query string that keeps a default filter off once it was taken off."""
+    off = [name for name in view.list.default_filter if view.filter_of(name) is None and name not in changes]
+    return view.query(drop=[*off, *([drop] if drop else [])], **changes)
+
+
+def cleared(view: View) -> str:
+    """Return a view without any filter."""
+    return view.query(drop=[*(each.column.name for each in view.filters), *view.list.default_filter])
+
+
+def draw(view: View, found: Sequence[Mapping[str, Any]], zone_now: rows.Clock) -> tuple[Row, ...]:
+    """Return the rows of a page with their links, second lines and texts to copy."""
+    return tuple(rows.row(view.list, each, zone_now) for each in found)

@@ -1,0 +1,127 @@
+"""Times, durations and numbers as people read them. Pure: the moment that counts as now is an argument."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+NONE: Final = "–"
+
+
+def day(at: datetime, *, year: bool = False) -> str:
+    """Return a date in words: `24 Nov`, or `24 Nov 2026`."""
+    return f"{at.day} {MONTHS[at.month - 1]}" + (f" {at.year}" if year else "")
+
+
+def when(at: datetime | None, zone: ZoneInfo, now: datetime) -> str:
+    """Return a moment as short as it stays clear: `14:02:29` today, `23 Nov, 17:44` this year, `23 Nov 2025` before."""
+    if at is None:
+        return NONE
+    here, today = at.astimezone(zone), now.astimezone(zone)
+    if here.date() == today.date():
+        return f"{here:%H:%M:%S}"
+    return f"{day(here)}, {here:%H:%M}" if here.year == today.year else day(here, year=True)
+
+
+def whole(at: datetime | None, zone: ZoneInfo) -> str:
+    """Return a moment in full, with its offset: `24 Nov 2026, 14:02:29 +01:00`."""
+    if at is None:
+        return ""
+    here = at.astimezone(zone)
+    return f"{day(here, year=True)}, {here:%H:%M:%S} {offset(here)}"
+
+
+def clock(at: datetime | None, zone: ZoneInfo) -> str:
+    """Return only the time of day: `14:02:29`."""
+    return NONE if at is None else f"{at.astimezone(zone):%H:%M:%S}"
+
+
+def minute(at: datetime | None, zone: ZoneInfo) -> str:
+    """Return the time of day to the minute: `14:02`."""
+    return NONE if at is None else f"{at.astimezone(zone):%H:%M}"
+
+
+def offset(at: datetime) -> str:
+    """Return the offset of an aware moment as ISO 8601 writes it: `+01:00`."""
+    text = f"{at:%z}"
+    return f"{text[:3]}:{text[3:5]}"
+
+
+def zone_words(zone: ZoneInfo, now: datetime) -> str:
+    """Return a zone by its town and offset: `Berlin, UTC+1`."""
+    shift = now.astimezone(zone).utcoffset() or timedelta()
+    if zone.key == "UTC":
+        return "UTC"
+    minutes = int(shift.total_seconds() // 60)
+    hours, rest = divmod(abs(minutes), 60)
+    sign = "+" if minutes >= 0 else "−"
+    town = zone.key.rsplit("/", 1)[-1].replace("_", " ")
+    return f"{town}, UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
+
+
+def run(start: datetime | None, end: datetime | None, zone: ZoneInfo) -> str:
+    """Return a range of two times of day with an en dash; a running one is open at its end."""
+    return f"{clock(start, zone)}–{clock(end, zone) if end else ''}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration by its two greatest units: `3 s`, `4 min 41 s`, `5 h 12 min`, `2 d 4 h`."""
+    if seconds is None:
+        return NONE
+    total = max(0, round(seconds))
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60:02} s"
+    if total < 86400:
+        return f"{total // 3600} h {total % 3600 // 60:02} min"
+    return f"{total // 86400} d {total % 86400 // 3600} h"
+
+
+def rough(seconds: float) -> str:
+    """Return a duration by its greatest unit, for sentences: `0.8 s`, `12 s`, `4 min`, `3 h`."""
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.1f} s"
+    for limit, unit, size in ((60, "s", 1), (3600, "min", 60), (86400, "h", 3600)):
+        if seconds < limit:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds // 86400)} d"
+
+
+def interval(seconds: int | None) -> str:
+    """Return how often something runs: `30 min`, `1 h`, `by push only`."""
+    if seconds is None:
+        return NONE
+    if seconds == 0:
+        return "by push only"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def number(value: float | None) -> str:
+    """Return a number with commas for thousands; what is not known is a dash."""
+    return NONE if value is None else f"{value:,}"
+
+
+def capped(total: int | None, exact: bool) -> str:
+    """Return a count that may have been capped: `10,000+`."""
+    return NONE if total is None else f"{total:,}" + ("" if exact else "+")
+
+
+def times(count: int, one: str, many: str | None = None) -> str:
+    """Return a count with its noun: `1 user`, `2 users`, `0 users`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def short_id(text: object) -> str:
+    """Return both ends of a long id: `0192f6c4-…-9b1e`."""
+    full = str(text)
+    return full if len(full) < 16 else f"{full[:8]}-…-{full[-4:]}"
+
+
+def initials(name: str) -> str:
+    """Return up to two letters that stand for a person: of `Nadia Kessler` NK, of an address its first letter."""
+    parts = name.split("@")[0].replace(".", " ").replace("-", " ").split()
+    return "".join(part[0] for part in parts[:2]).upper() or "?"
