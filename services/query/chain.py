@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from schemas.vocabulary import DISABLED_REASON, ERROR_CATEGORY, words
+from schemas.keys import session_key
+from schemas.reasons import reason_words
+from schemas.status import facts_of
+from schemas.vocabulary import DISABLED_REASON, words
+from schemas.why import flags_of, why
 
 SILENT_AFTER: Final = timedelta(seconds=90)
 
@@ -22,9 +26,10 @@ class Link:
     at: datetime | None = None
     detail: str = ""
     icon: str = ""
+    session_key: str | None = None
 
 
-def reason_words(enabled: bool, reason: str | None, actor: str | None) -> str:
+def flag_words(enabled: bool, reason: str | None, actor: str | None) -> str:
     """Return how a flag came to stand as it does: "switched off after refused authorization"."""
     if enabled:
         return f"switched on by {actor}" if actor else "switched on"
@@ -32,47 +37,20 @@ def reason_words(enabled: bool, reason: str | None, actor: str | None) -> str:
     return f"switched off by {actor}" if by_hand and actor else words(DISABLED_REASON, reason or "other")
 
 
-def of_user(row: Mapping[str, Any]) -> list[Link]:
-    """Return the chain of a user: organization, own flag, stuck, late, last session."""
-    status = row["status"] or "new"
-    organization_on = row["organization_enabled"] is not False
-    facts = [
-        _fact("organization", not organization_on, "Organization off", "Organization on", "disabled",
-              row["organization_flag_since"],
-              reason_words(organization_on, row["organization_disabled_reason"], row["organization_flag_actor"])),
-        _fact("user", not row["sync_enabled"], "User off", "User on", "disabled", row["flag_since"],
-              reason_words(row["sync_enabled"], row["disabled_reason"], row["flag_actor"])),
-        _fact("stuck", status == "stuck", "Session runs too long", "No session stuck", "stuck", row["limit_at"],
-              "its limit has passed" if status == "stuck" else ""),
-        _fact("late", status == "late", "Next session overdue", "On time", "late", row["due_at"], _due(row, status)),
-        _last(row, status),
-    ]  # fmt: skip
-    return _in_order(facts)
-
-
-def _due(row: Mapping[str, Any], status: str) -> str:
-    if row["due_at"] is None:
-        return "none is due"
-    if status == "late":
-        return "never ran" if row["reason"] == "never_ran" else "due then, nothing since"
-    return "the next is due then"
-
-
-def _last(row: Mapping[str, Any], status: str) -> Link:
-    match status:
-        case "failing":
-            cause = words(ERROR_CATEGORY, row["error_category"]) or "cause unknown"
-            return Link(
-                "last", "deciding", f"Failing, {row['in_a_row']} in a row", row["failing_since"], cause, "failing"
-            )
-        case "partial":
-            return Link("last", "deciding", "Last session with issues", row["last_ended_at"], "", "partial")
-        case "healthy":
-            return Link("last", "deciding", "Last session finished", row["last_ended_at"], "", "healthy")
-        case _ if row["last_status"] is None:
-            return Link("last", "deciding", "No session has ended yet", None, "", "new")
-        case _:
-            return Link("last", "deciding", "Last session", row["last_ended_at"], "", "new")
+def of_user(row: Mapping[str, Any], now: datetime) -> list[Link]:
+    """Return the chain of a user from a row of query `facts_of_user`; `now` is how far its partition is applied."""
+    return [
+        Link(
+            name=each.fact,
+            state="open" if each.state == "later" else each.state,
+            words=reason_words(each.words),
+            at=each.at,
+            detail=each.actor or each.agent_id or "",
+            icon=str(row["status"]) if each.state == "deciding" else "",
+            session_key=session_key(each.session.started_at, each.session.session_id) if each.session else None,
+        )
+        for each in why(facts_of(row), now, *flags_of(row))
+    ]
 
 
 def _fact(
@@ -83,16 +61,6 @@ def _fact(
     )
 
 
-def _in_order(facts: list[Link]) -> list[Link]:
-    """Return the facts with everything behind the first deciding one left open."""
-    links: list[Link] = []
-    decided = False
-    for fact in facts:
-        links.append(Link(fact.name, "open", fact.words, fact.at, fact.detail) if decided else fact)
-        decided = decided or fact.state == "deciding"
-    return links
-
-
 def of_organization(
     row: Mapping[str, Any], agent: Mapping[str, Any] | None, failing_since: datetime | None, now: datetime
 ) -> list[Link]:
@@ -100,7 +68,7 @@ def of_organization(
     on = row["sync_enabled"]
     links = [
         _fact("organization", not on, "Organization off", "Organization on", "disabled", row["flag_since"],
-              reason_words(on, row["disabled_reason"], row["flag_actor"])),
+              flag_words(on, row["disabled_reason"], row["flag_actor"])),
         _agent(agent, now),
         _sessions(row),
         _users(row, failing_since),

@@ -15,6 +15,7 @@ from schemas.folding import fold
 from schemas.keys import session_key, session_of
 from schemas.remediation import advice
 from schemas.sql import named_queries
+from schemas.status import DEFAULT_INTERVAL_S
 from services.query import chain
 from services.query.figures import error_kinds, overview, session_hours
 from services.query.lists import Freshness, freshness_of, report_words, scope_of, strip
@@ -24,6 +25,7 @@ from services.query.services import Services
 from services.query.view import All, One, OneUser, Scope
 
 _SQL: Final = named_queries("details")
+_FACTS: Final = named_queries("status")["facts_of_user"]
 
 
 def home_scope(principal: Principal) -> Scope:
@@ -195,6 +197,7 @@ async def user(services: Services, principal: Principal, organization_id: UUID, 
         if row is None:
             raise NotFound
         details = await connection.fetch(_SQL["recent_details"], organization_id, user_id)
+        facts = await connection.fetchrow(_FACTS, organization_id, user_id, DEFAULT_INTERVAL_S)
         fresh = await freshness_of(connection, services.now())
     detail_of = {session_key(each["started_at"], each["session_id"]): each["status_detail"] for each in details}
     recent = [each | {"status_detail": detail_of.get(each["key"])} for each in strip(row["recent"])]
@@ -207,7 +210,7 @@ async def user(services: Services, principal: Principal, organization_id: UUID, 
         "status": row["status"] or "new",
         "synchronization_disabled": not row["sync_enabled"],
         "last_session_key": _last_key(row),
-        "chain": [asdict(link) for link in chain.of_user(row)],
+        "chain": [asdict(link) for link in chain.of_user(facts, fresh.as_of or services.now())] if facts else [],
         "recent": recent,
         "advice": asdict(advice(row["error_source"], row["error_category"], row["error_code"])) if failing else None,
         "as_of": fresh.as_of,

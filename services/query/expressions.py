@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from schemas.reasons import REASONS
 from schemas.vocabulary import CRM_SYSTEM, ERROR_CATEGORY, MAIL_SYSTEM, Words
 
 
@@ -55,26 +56,8 @@ def masked(value: str) -> str:
     return f"regexp_replace({value}, '(?<=\\S)\\S', '•', 'g')"
 
 
-WHY: Final[Words] = MappingProxyType(
-    {
-        "organization_disabled": "organization switched off",
-        "manual": "switched off by hand",
-        "authorization": "switched off after refused authorization",
-        "throttling": "switched off after throttling",
-        "other": "switched off",
-        "running_too_long": "runs longer than it may",
-        "overdue": "overdue, nothing since",
-        "never_ran": "never ran",
-        "agent_silent": "overdue, its agent is silent",
-        "last_session_errors": "last session ended in errors",
-        "last_session_timed_out": "last session timed out",
-        "last_session_with_issues": "last session finished with issues",
-        "issues_missing": "report incomplete",
-        "last_session_finished": "",
-        "nothing_ended": "no session has ended yet",
-    }
-)
-"""The fact that decided a user's status, in words. A slug that is not listed reads with spaces for underscores."""
+WHY: Final[Words] = MappingProxyType({**REASONS, "session_finished": ""})
+"""The fact that decided a user's status, in words; who is healthy needs none."""
 
 _CATEGORY_ARM: Final = "CASE WHEN us.status = 'failing' AND us.error_category IS NOT NULL THEN us.error_category END"
 _ROW_ARM: Final = (

@@ -144,7 +144,7 @@ def _numbered(chunks: Sequence[Any]) -> Iterator[dict[str, Any]]:
                 "line": chunk["first_line"] + index,
                 "at": line.get("at"),
                 "level": line.get("level", "info"),
-                "source": line.get("source", "engine"),
+                "source": line.get("source", "agent"),
                 "message": line.get("message", ""),
                 "exception": line.get("exception"),
             }

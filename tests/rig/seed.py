@@ -391,13 +391,11 @@ async def _status(
 
 
 REASONS: Final = {
-    "disabled": "authorization",
+    "disabled": "off_authorization",
     "new": "nothing_ended",
-    "failing": "last_session_errors",
-    "partial": "last_session_with_issues",
-    "healthy": "last_session_finished",
-    "late": "overdue",
-    "stuck": "running_too_long",
+    "failing": "session_errors",
+    "partial": "session_issues",
+    "healthy": "session_finished",
 }
 
 

@@ -238,7 +238,7 @@ def _tail_text(gaps: Sequence[Gap]) -> bytes:
 
 def line_text(line: Mapping[str, Any]) -> str:
     """Return one line as text. Control characters are written out: a terminal that shows the file obeys none."""
-    level, source = str(line.get("level", "info")).upper(), line.get("source", "")
+    level, source = str(line.get("level", "info")).upper(), line.get("source", "agent")
     text = f"{line.get('at', '')} {level:<7} {source:<6} {line.get('message', '')}"
     if line.get("exception"):
         text += "\n" + "\n".join("    " + part for part in str(line["exception"]).splitlines())

@@ -1,0 +1,31 @@
+-- What the command line needs beyond accounts.
+
+-- name: add_organization
+-- Zero rows: it is there already. Revision -1: whatever the connector's directory says later is newer.
+INSERT INTO organization (organization_id, name, name_key, mail_system, crm_system, revision, flag_since, first_seen_at, announced_at)
+VALUES ($1, $2, $3, $4, $5, -1, $6, $6, NULL) ON CONFLICT (organization_id) DO NOTHING RETURNING organization_id;
+
+-- name: list_organizations
+SELECT organization_id, coalesce(name, organization_id::text), CASE WHEN sync_enabled THEN 'enabled' ELSE 'disabled' END, health,
+       users, failing
+  FROM organization WHERE state = 'present' ORDER BY health_rank, touched DESC, organization_id;
+
+-- name: list_rejects
+SELECT topic, epoch, partition, "offset", appended_at, organization_id, reason, detail, replayed_at FROM rejected_event
+ WHERE $1::text IS NULL OR reason = $1 ORDER BY appended_at DESC, topic, partition, "offset" DESC LIMIT $2;
+
+-- name: take_rejects
+-- Marked and published in one transaction; two replays at once take different rows.
+UPDATE rejected_event r SET replayed_at = $4
+  FROM (SELECT topic, epoch, partition, "offset" FROM rejected_event
+         WHERE replayed_at IS NULL AND payload IS NOT NULL AND ($1::text IS NULL OR reason = $1) AND ($2::text IS NULL OR topic = $2)
+         ORDER BY appended_at, topic, partition, "offset" LIMIT $3 FOR UPDATE SKIP LOCKED) AS picked
+ WHERE (r.topic, r.epoch, r.partition, r."offset") = (picked.topic, picked.epoch, picked.partition, picked."offset")
+RETURNING r.topic, r.key, r.headers, r.payload;
+
+-- name: list_positions
+SELECT topic, partition, epoch, next_offset, applied_to, halted, halted_at, halted_expected, halted_found
+  FROM kafka_position ORDER BY topic, partition;
+
+-- name: halted_position
+SELECT halted, next_offset, epoch, halted_found FROM kafka_position WHERE topic = $1 AND partition = $2 FOR UPDATE;

@@ -1,0 +1,292 @@
+"""What the commands do: each one transaction with its line in the audit trail."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import secrets
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+import orjson
+from aiokafka import AIOKafkaProducer
+
+from schemas.credentials import new_key, new_token
+from schemas.folding import fold
+from schemas.sql import named_queries
+from services.common.kafka import producer_options
+from services.query.audit import Audit, write
+from services.query.principal import link_hash
+
+if TYPE_CHECKING:
+    from services.query.commands import Context
+
+LINK_VALID: Final = timedelta(minutes=15)
+_ACCOUNTS: Final = named_queries("accounts")
+_SQL: Final = named_queries("operations")
+_ACCEPT: Final = named_queries("positions")["accept_position"]
+_BATCH: Final = 200
+
+
+class CannotDo(Exception):
+    """Why a command could not be carried out, in one sentence."""
+
+
+class Operator:
+    """Somebody at the command line, with a transaction open."""
+
+    def __init__(self, connection: Any, now: datetime) -> None:
+        self.connection = connection
+        self.now = now
+        self.actor = f"operator {_login()}"
+
+    async def note(self, action: str, what: str | None, organization_id: UUID | None = None, **after: Any) -> None:
+        """Write a line of the audit trail."""
+        audit = Audit(self.actor, action, what, organization_id, after=after or None)
+        await write(self.connection, audit, self.now)
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+@asynccontextmanager
+async def operating(url: str) -> AsyncIterator[Operator]:
+    """Lend an operator on a connection of the owner, in one transaction."""
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        await connection.set_type_codec(
+            "jsonb", schema="pg_catalog", encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads
+        )
+        async with connection.transaction():
+            yield Operator(connection, datetime.now(UTC))
+    finally:
+        await connection.close()
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return rows as columns of text, a line under the titles."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    if not cells:
+        return "none"
+    widths = [max(len(row[at]) for row in [list(titles), *cells]) for at in range(len(titles))]
+    lines = [list(titles), ["-" * width for width in widths], *cells]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in lines
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return str(value)
+
+
+# ---------------------------------------------------------------------------------------------- organizations, accounts
+async def add_organization_command(context: Context, arguments: argparse.Namespace) -> str:
+    organization = arguments.id or uuid4()
+    async with operating(context.database_url) as operator:
+        bound = (
+            organization,
+            arguments.name,
+            fold(arguments.name),
+            arguments.mail_system,
+            arguments.crm_system,
+            operator.now,
+        )
+        if await operator.connection.fetchval(_SQL["add_organization"], *bound) is None:
+            raise CannotDo(f"There is an organization {organization} already.")
+        await operator.note("organization_added", arguments.name, organization)
+    return str(organization)
+
+
+async def list_organizations_command(context: Context, arguments: argparse.Namespace) -> str:
+    return await _listed(
+        context, _SQL["list_organizations"], ("id", "name", "synchronization", "health", "users", "failing")
+    )
+
+
+async def _listed(context: Context, sql: str, titles: Sequence[str], *bound: Any) -> str:
+    async with operating(context.database_url) as operator:
+        return table(titles, [tuple(row) for row in await operator.connection.fetch(sql, *bound)])
+
+
+async def add_account_command(context: Context, arguments: argparse.Namespace) -> str:
+    role, organization, user = arguments.role, arguments.organization, arguments.user
+    _check_role(role, organization, user)
+    email = arguments.email.strip()
+    if "@" not in email or len(email) > 254:
+        raise CannotDo(f"{email!r} is no e-mail address.")
+    async with operating(context.database_url) as operator:
+        bound = (uuid4(), email, arguments.name, role, organization, user, operator.now)
+        if await operator.connection.fetchval(_ACCOUNTS["add_account"], *bound) is None:
+            raise CannotDo(f"There is an account {email} already.")
+        await operator.note("account_added", email, organization, role=role)
+    return f"{email} is {role}. Let them in with: syncwatch accounts link {email}"
+
+
+def _check_role(role: str, organization: UUID | None, user: UUID | None = None) -> None:
+    if (role in ("organization_admin", "end_user")) != (organization is not None):
+        raise CannotDo("organization_admin and end_user need --organization; the other roles must not have one.")
+    if (role == "end_user") != (user is not None):
+        raise CannotDo("end_user needs --user; the other roles must not have one.")
+
+
+async def list_accounts_command(context: Context, arguments: argparse.Namespace) -> str:
+    titles = ("email", "name", "role", "organization", "user", "created", "disabled")
+    return await _listed(context, _ACCOUNTS["list_accounts"], titles)
+
+
+async def link_command(context: Context, arguments: argparse.Namespace) -> str:
+    token = secrets.token_urlsafe(32)
+    async with operating(context.database_url) as operator:
+        account = await operator.connection.fetchrow(_ACCOUNTS["find_account"], arguments.email.strip())
+        if account is None:
+            raise CannotDo(f"There is no account {arguments.email}: add it with `syncwatch accounts add`.")
+        if account["disabled_at"] is not None:
+            raise CannotDo(f"The account {arguments.email} is disabled.")
+        expires = operator.now + LINK_VALID
+        await operator.connection.execute(_ACCOUNTS["add_link"], link_hash(token), account["account_id"], expires)
+        await operator.note("link_made", account["email"], account["organization_id"])
+    return f"{context.panel_url}/sign-in/{token}"
+
+
+# ---------------------------------------------------------------------------------------------- agents, keys
+async def add_agent_command(context: Context, arguments: argparse.Namespace) -> str:
+    text, digest = new_token()
+    async with operating(context.database_url) as operator:
+        expires = _until(operator.now, arguments.days)
+        token_id = uuid4()
+        bound = (digest, token_id, arguments.agent, arguments.organization, operator.now, expires)
+        await operator.connection.execute(_ACCOUNTS["add_token"], *bound)
+        await operator.note("agent_token_added", arguments.agent, arguments.organization, token_id=str(token_id))
+    return text
+
+
+def _until(now: datetime, days: int | None) -> datetime | None:
+    return None if days is None else now + timedelta(days=days)
+
+
+async def list_agents_command(context: Context, arguments: argparse.Namespace) -> str:
+    titles = ("token id", "agent", "organization", "created", "expires", "revoked")
+    return await _listed(context, _ACCOUNTS["list_tokens"], titles)
+
+
+async def revoke_agent_command(context: Context, arguments: argparse.Namespace) -> str:
+    async with operating(context.database_url) as operator:
+        row = await operator.connection.fetchrow(_ACCOUNTS["revoke_token"], arguments.token, operator.now)
+        if row is None:
+            raise CannotDo(f"There is no token {arguments.token} that is still valid.")
+        await operator.note(
+            "agent_token_revoked", row["agent_id"], row["organization_id"], token_id=str(arguments.token)
+        )
+    return f"The token of {row['agent_id']} is revoked."
+
+
+async def add_key_command(context: Context, arguments: argparse.Namespace) -> str:
+    _check_role(arguments.role, arguments.organization)
+    text, digest = new_key()
+    async with operating(context.database_url) as operator:
+        expires = _until(operator.now, arguments.days)
+        key_id = uuid4()
+        bound = (digest, key_id, arguments.name, arguments.role, arguments.organization, operator.now, expires)
+        await operator.connection.execute(_ACCOUNTS["add_key"], *bound)
+        after = {"role": arguments.role, "key_id": str(key_id)}
+        await operator.note("key_added", arguments.name, arguments.organization, **after)
+    return text
+
+
+async def list_keys_command(context: Context, arguments: argparse.Namespace) -> str:
+    titles = ("key id", "name", "role", "organization", "created", "expires", "revoked")
+    return await _listed(context, _ACCOUNTS["list_keys"], titles)
+
+
+async def revoke_key_command(context: Context, arguments: argparse.Namespace) -> str:
+    async with operating(context.database_url) as operator:
+        row = await operator.connection.fetchrow(_ACCOUNTS["revoke_key"], arguments.key, operator.now)
+        if row is None:
+            raise CannotDo(f"There is no key {arguments.key} that is still valid.")
+        await operator.note("key_revoked", row["name"], row["organization_id"], key_id=str(arguments.key))
+    return f"The key {row['name']} is revoked."
+
+
+# ---------------------------------------------------------------------------------------------- rejects, positions
+async def list_rejects_command(context: Context, arguments: argparse.Namespace) -> str:
+    titles = ("topic", "epoch", "partition", "offset", "appended", "organization", "reason", "detail", "replayed")
+    return await _listed(context, _SQL["list_rejects"], titles, arguments.reason, max(1, arguments.limit))
+
+
+async def replay_command(context: Context, arguments: argparse.Namespace) -> str:
+    """Publish kept events again. Each is marked in the transaction that publishes it; a second copy does no harm."""
+    bootstrap = context.setting("kafka_bootstrap", "where Kafka is, as host:port")
+    producer = AIOKafkaProducer(**producer_options(bootstrap))
+    await producer.start()
+    replayed = 0
+    try:
+        while batch := await _replay_batch(context, producer, arguments):
+            replayed += batch
+    finally:
+        await producer.stop()
+    return f"{replayed} replayed."
+
+
+async def _replay_batch(context: Context, producer: AIOKafkaProducer, arguments: argparse.Namespace) -> int:
+    async with operating(context.database_url) as operator:
+        rows = await operator.connection.fetch(
+            _SQL["take_rejects"], arguments.reason, arguments.topic, _BATCH, operator.now
+        )
+        sent = [
+            await producer.send(
+                row["topic"], row["payload"], key=row["key"], headers=_headers(row["headers"]),
+            )
+            for row in rows
+        ]  # fmt: skip
+        for each in sent:
+            await each
+        if rows:
+            await operator.note(
+                "rejects_replayed", None, count=len(rows), reason=arguments.reason, topic=arguments.topic
+            )
+    return len(rows)
+
+
+def _headers(packed: bytes | None) -> list[tuple[str, bytes]]:
+    return [(name, value) for name, value in msgspec.msgpack.decode(packed)] if packed else []
+
+
+async def list_positions_command(context: Context, arguments: argparse.Namespace) -> str:
+    titles = ("topic", "partition", "epoch", "next offset", "applied to", "halted", "since", "expected", "found")
+    return await _listed(context, _SQL["list_positions"], titles)
+
+
+async def accept_command(context: Context, arguments: argparse.Namespace) -> str:
+    async with operating(context.database_url) as operator:
+        row = await operator.connection.fetchrow(_SQL["halted_position"], arguments.topic, arguments.partition)
+        if row is None:
+            raise CannotDo(
+                f"There is no partition {arguments.topic}/{arguments.partition}: see `syncwatch positions list`."
+            )
+        if row["halted"] is None:
+            raise CannotDo(f"{arguments.topic}/{arguments.partition} is not halted.")
+        at = arguments.at
+        if at is None:
+            at = 0 if arguments.new_log else row["next_offset"] if row["halted_found"] is None else row["halted_found"]
+        if at < 0:
+            raise CannotDo("An offset is not negative.")
+        moved = await operator.connection.fetchrow(_ACCEPT, arguments.topic, arguments.partition, at, arguments.new_log)
+        before = {"halted": row["halted"], "next_offset": row["next_offset"], "epoch": row["epoch"]}
+        after = {"next_offset": moved["next_offset"], "epoch": moved["epoch"]}
+        what = f"{arguments.topic}/{arguments.partition}"
+        audit = Audit(operator.actor, "position_accepted", what, before=before, after=after)
+        await write(operator.connection, audit, operator.now)
+    return f"{what} reads on at {moved['next_offset']}, epoch {moved['epoch']}."
