@@ -79,12 +79,10 @@ WITH merged AS (
   RETURNING new.started_at, new.session_id, new.organization_id, new.partition,
     old.status AS was, old.error_source AS was_source, old.error_category AS was_category, old.mail_system AS was_mail,
     new.status AS became, new.error_source, new.error_category, new.mail_system,
-    old.attempt = new.attempt AND old.seq = new.seq AS clashed,
-    new.began, new.first_appended_at, new.timed_out_at, new.objects, new.changes, new.failures, new.conflicts, new.total_changes,
-    new.issues, new.issues_arrived
+    old.attempt = new.attempt AND old.seq = new.seq AS clashed, new.first_appended_at, new.issues_arrived
 ) /* count_hours */
 SELECT started_at, session_id, was, became, coalesce(clashed, false) AS clashed, was_source IS NOT NULL AS had_error,
-       first_appended_at, timed_out_at, objects, changes, failures, conflicts, total_changes, issues, issues_arrived
+       first_appended_at, issues_arrived
   FROM merged;
 
 -- name: count_hours
@@ -172,9 +170,8 @@ WITH seen AS (
   RETURNING new.started_at, new.session_id, new.organization_id, new.user_id, new.partition,
     old.status AS was, old.error_source AS was_source, old.error_category AS was_category, old.mail_system AS was_mail,
     new.status AS became, new.status, new.error_source, new.error_category, new.mail_system,
-    new.attempt, new.seq, new.digest, new.began, new.first_appended_at, new.appended_at, new.ended_at, new.deadline_at,
-    new.interval_s, new.timed_out_at, new.objects, new.changes, new.failures, new.conflicts, new.total_changes,
-    new.issues, new.issues_arrived, new.issues_sent, new.error_code, new.error_retryable, new.agent_id
+    new.attempt, new.seq, new.began, new.first_appended_at, new.appended_at, new.deadline_at, new.interval_s, new.timed_out_at,
+    new.issues_arrived, new.issues_sent, new.error_retryable
 ) /* count_hours */
 SELECT * FROM merged;
 

@@ -246,7 +246,7 @@ class _Transaction:
             session = sessions[key]
             data = session.event.data
             user = data.organization_id, data.user_id
-            self._see(user, session.partition, session.event.agent_id, _seen(session, row))
+            self._see(user, session.partition, session.event.agent_id, _recent(session, row))
             source, category = (None, None) if data.error is None else (data.error.source, data.error.category)
             self._count_ended(row["was"], row["became"], source, category, data.mail_system)
             self.saved.clashes += row["clashed"]
@@ -308,7 +308,7 @@ class _Transaction:
         )
         for row in adjusted:
             user = row["organization_id"], row["user_id"]
-            self._see(user, row["partition"], None, session_of(row))
+            self._see(user, row["partition"], None, session_of(dict(row)))
             self._count_ended(row["was"], row["became"], row["error_source"], row["error_category"], row["mail_system"])
 
     async def _merge_issues(self, sightings: Sequence[asyncpg.Record]) -> None:
@@ -415,7 +415,7 @@ def _last_of_each(seen: Sequence[RecentSession]) -> Sequence[RecentSession]:
     return list({(each.started_at, each.session_id): each for each in seen}.values())
 
 
-def _seen(session: Session, row: asyncpg.Record) -> RecentSession:
+def _recent(session: Session, row: asyncpg.Record) -> RecentSession:
     """Return a merged session as `judge` takes it: the row as stored, which may keep what the batch did not bring."""
     data, status, appended_at = session.event.data, row["became"], moment(session.appended_ms)
     first_appended_at = row["first_appended_at"]
