@@ -1,0 +1,136 @@
+"""What the worker is measured against: bare aiokafka, msgspec, one row per session and batch, COPY and an upsert.
+
+`python -m tests.bench.limit` reads the partitions it is given to their ends and prints one line of JSON.
+No positions, no counters, no statuses, no group, nothing that could be wrong: the least that writes the same rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+
+import asyncpg
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.events import Event, SessionEvent
+from services.aggregator.app import RECORDS_A_FETCH
+from services.aggregator.fold import Digested, Session
+from services.aggregator.rows import SESSION_COLUMNS, session_row
+from services.common.kafka import MAX_FETCH_BYTES, client_options
+from services.common.pool import create_pool
+from schemas.sql import named_queries
+
+TABLE = named_queries("sessions")["make_batch_session"]
+ROW_COLUMNS = [name for name in SESSION_COLUMNS]
+UPSERT = """
+INSERT INTO sync_session AS kept ({columns}, began, status)
+SELECT {columns}, least(started_at, first_appended_at), status_sent FROM batch_session ORDER BY started_at, session_id
+ON CONFLICT (started_at, session_id) DO UPDATE SET {sets}, status = excluded.status
+ WHERE (kept.attempt, kept.seq) < (excluded.attempt, excluded.seq)
+""".format(
+    columns=", ".join(ROW_COLUMNS),
+    sets=", ".join(f"{name} = excluded.{name}" for name in ROW_COLUMNS if name not in ("started_at", "session_id")),
+)
+
+
+@dataclass(slots=True)
+class Progress:
+    """When the first batch was committed, and what was after it."""
+
+    first_at: float = 0.0
+    first_events: int = 0
+    first_rows: int = 0
+    events: int = 0
+    rows: int = 0
+    last_at: float = 0.0
+
+    def committed(self, events: int, rows: int) -> None:
+        self.events += events
+        self.rows += rows
+        self.last_at = time.time()
+        if not self.first_at:
+            self.first_at, self.first_events, self.first_rows = self.last_at, self.events, self.rows
+
+    def figures(self) -> dict[str, float]:
+        seconds = self.last_at - self.first_at
+        return {
+            "events": self.events, "rows": self.rows, "began": self.first_at, "ended": self.last_at,
+            "events_s": (self.events - self.first_events) / seconds, "rows_s": (self.rows - self.first_rows) / seconds,
+        }  # fmt: skip
+
+
+async def run(bootstrap: str, topic: str, url: str, partitions: list[int], rows_a_batch: int, events_a_batch: int) -> Progress:
+    """Read to the end and write what was read."""
+    pool = await create_pool(url, role_name="limit", init=_prepare)
+    consumer = AIOKafkaConsumer(
+        **client_options(bootstrap), enable_auto_commit=False, max_partition_fetch_bytes=MAX_FETCH_BYTES
+    )
+    await consumer.start()
+    places = [TopicPartition(topic, partition) for partition in partitions]
+    consumer.assign(places)
+    ends = await consumer.end_offsets(places)
+    await consumer.seek_to_beginning()
+    left = sum(ends.values())
+    decode = msgspec.json.Decoder(Event).decode
+    progress = Progress()
+    worth = rows_a_batch
+    while left:
+        sessions: dict[int, tuple[SessionEvent, int, int]] = {}
+        events = 0
+        while events < worth and left:
+            fetch = await consumer.getmany(timeout_ms=200, max_records=RECORDS_A_FETCH)
+            for place, records in fetch.items():
+                for record in records:
+                    event = decode(record.value)
+                    data = event.data
+                    kept = sessions.get(data.session_id.int)
+                    if kept is None or (kept[0].data.attempt, kept[0].data.seq) < (data.attempt, data.seq):
+                        sessions[data.session_id.int] = event, record.timestamp, place.partition
+                events += len(records)
+                left -= len(records)
+        await _write(pool, sessions)
+        progress.committed(events, len(sessions))
+        worth = int(min(max(rows_a_batch * events / len(sessions), rows_a_batch), events_a_batch))
+    await consumer.stop()
+    await pool.close()
+    return progress
+
+
+async def _prepare(connection: asyncpg.Connection) -> None:
+    await connection.execute(TABLE)
+
+
+class _Undigested(Digested[SessionEvent]):
+    digest = 0  # type: ignore[assignment]  # the limit has no ties to break
+
+
+async def _write(pool: asyncpg.Pool, sessions: dict[int, tuple[SessionEvent, int, int]]) -> None:
+    rows = []
+    for event, appended_ms, partition in sessions.values():
+        lazy = _Undigested(event)
+        rows.append(session_row(Session(lazy, lazy, appended_ms, appended_ms, partition), {}))
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.copy_records_to_table("batch_session", records=rows, columns=SESSION_COLUMNS)
+        await connection.execute(UPSERT)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bootstrap", required=True)
+    parser.add_argument("--topic", required=True)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--partitions", required=True, help="numbers with commas")
+    parser.add_argument("--rows", type=int, default=4_000)
+    parser.add_argument("--events", type=int, default=20_000)
+    chosen = parser.parse_args()
+    partitions = [int(number) for number in chosen.partitions.split(",")]
+    progress = asyncio.run(run(chosen.bootstrap, chosen.topic, chosen.url, partitions, chosen.rows, chosen.events))
+    print(json.dumps(progress.figures()))
+
+
+if __name__ == "__main__":
+    main()

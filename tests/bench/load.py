@@ -1,0 +1,124 @@
+"""The load of the benchmark: session events as JSON, put on a topic once and read by everything that is measured."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import murmur2
+
+from schemas.topics import EVENTS
+from services.common.kafka import producer_options
+
+EVENTS_OF_A_SESSION = 5
+BATCH_BYTES = 250_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How many events, of whom, and how close together those of one session lie."""
+
+    events: int
+    users: int = 20_000
+    organizations: int = 200
+    at_once: int = 1_500
+    """Sessions that run at the same time: the events of one lie among those of so many others."""
+    seed: int = 1
+
+    @property
+    def sessions(self) -> int:
+        return self.events // EVENTS_OF_A_SESSION
+
+
+class Sent(NamedTuple):
+    """One event: its record key and value."""
+
+    key: bytes
+    value: bytes
+
+
+def identifier(kind: int, number: int, seed: int = 0) -> UUID:
+    """Return a UUID that is the same in every process."""
+    return UUID(int=(kind << 120) | (seed << 64) | (number * 0x9E3779B97F4A7C15 & (1 << 63) - 1))
+
+
+def events(load: Load) -> Iterator[Sent]:
+    """Give all events: sessions in groups that run at once, each with a start, three words of progress and an end."""
+    chance = random.Random(load.seed)
+    base = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
+    for first in range(0, load.sessions, load.at_once):
+        running = range(first, min(first + load.at_once, load.sessions))
+        started = {number: base + timedelta(milliseconds=number % 7_200_000) for number in running}
+        for seq in range(EVENTS_OF_A_SESSION):
+            order = list(running)
+            chance.shuffle(order)
+            for number in order:
+                yield event(load, number, seq, started[number])
+
+
+def event(load: Load, number: int, seq: int, started_at: datetime) -> Sent:
+    """Return one event of about 650 bytes."""
+    user = number % load.users
+    organization_id = identifier(1, user % load.organizations)
+    user_id = str(identifier(2, user))
+    session_id = identifier(3, number, load.seed)
+    at = (started_at + timedelta(seconds=30 * seq)).isoformat()
+    outcome = number % 100
+    status, error, failed = "running", "", 0
+    if seq == EVENTS_OF_A_SESSION - 1:
+        status, failed = "finished", int(outcome < 13)
+        if outcome >= 94:
+            status = "errors"
+            error = (
+                ',"error":{"source":"office365","category":"throttling","code":"ApplicationThrottled",'
+                '"retryable":true,"scope":"mailbox","message":"Application is over its MailboxConcurrency limit."}'
+            )
+    ended = f',"ended_at":"{at}"' if status != "running" else ""
+    value = (
+        f'{{"specversion":"1.0","id":"{session_id}-{seq}","source":"/agents/agent-{user % 50}",'
+        f'"type":"syncwatch.session.v1","time":"{at}","subject":"organizations/{organization_id}/users/{user_id}",'
+        f'"datacontenttype":"application/json","data":{{"organization_id":"{organization_id}","user_id":"{user_id}",'
+        f'"session_id":"{session_id}","started_at":"{started_at.isoformat()}","attempt":1,"seq":{seq},'
+        f'"status":"{status}","interval_s":1800,"mail_system":"office365","agent_version":"1.4.2"{ended}{error},'
+        f'"objects":[{{"type":"contact","direction":"mail_to_crm","fetched":{40 * seq},"created":{3 * seq},'
+        f'"updated":{seq},"failed":{failed}}},{{"type":"appointment","direction":"crm_to_mail","fetched":{7 * seq},'
+        f'"created":{seq}}}]}}}}'
+    )
+    return Sent(user_id.encode(), value.encode())
+
+
+def partition_of(key: bytes, partitions: int = EVENTS.partitions) -> int:
+    """Return where a record with that key goes, as our producers send it."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+async def publish(bootstrap: str, topic: str, sent: Iterable[Sent]) -> int:
+    """Put events on a topic in large batches, each in the partition of its key; return how many."""
+    options = {**producer_options(bootstrap), "max_batch_size": BATCH_BYTES * 2, "enable_idempotence": False}
+    producer = AIOKafkaProducer(**options)
+    await producer.start()
+    count = 0
+    try:
+        builders = {partition: producer.create_batch() for partition in range(EVENTS.partitions)}
+        pending = []
+        for each in sent:
+            count += 1
+            partition = partition_of(each.key)
+            builder = builders[partition]
+            if builder.size() > BATCH_BYTES or builder.append(key=each.key, value=each.value, timestamp=None) is None:
+                pending.append(await producer.send_batch(builder, topic, partition=partition))
+                builder = builders[partition] = producer.create_batch()
+                builder.append(key=each.key, value=each.value, timestamp=None)
+        for partition, builder in builders.items():
+            if builder.record_count():
+                pending.append(await producer.send_batch(builder, topic, partition=partition))
+        for each_sent in pending:
+            await each_sent
+    finally:
+        await producer.stop()
+    return count
