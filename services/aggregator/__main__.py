@@ -20,11 +20,11 @@ from schemas.events import decode
 from schemas.topics import EVENTS, INPUT_TOPICS
 from services.aggregator import metrics
 from services.aggregator.app import GROUP, Membership, build, serve
-from services.aggregator.batch import Partition
 from services.aggregator.intake import Intake, Kept, Limits
+from services.aggregator.monitor import run_monitor
 from services.aggregator.positions import Positions
 from services.aggregator.store import PostgresStore, prepare
-from services.aggregator.tasks import PatientStore, keep_books, watch_pool
+from services.aggregator.tasks import PatientStore, keep_books, owned, watch_monitor, watch_pool
 from services.common import logs
 from services.common.health import Health
 from services.common.health import serve as serve_health
@@ -114,6 +114,10 @@ async def _work(
     jobs = [
         intake.run(), intake.look(), intake.watch_halted(), keep_books(intake, prefix + GROUP, health),
         watch_pool(pool), serve(app, stop),
+        run_monitor(
+            pool, topic=prefix + EVENTS.name, owned=lambda: owned(intake, prefix + EVENTS.name), lock=intake.lock,
+            observe=watch_monitor,
+        ),
     ]  # fmt: skip
     await _first_to_end([asyncio.create_task(job) for job in jobs])
 
@@ -166,12 +170,6 @@ async def _open_producer(settings: Settings) -> AIOKafkaProducer:
         await producer.stop()
         raise
     return producer
-
-
-def owned(intake: Intake, topic: str) -> dict[int, Any]:
-    """Return what is stored of the partitions of one topic that this worker owns."""
-    stored: dict[Partition, Any] = dict(intake.stored())
-    return {partition: held for (name, partition), held in stored.items() if name == topic}
 
 
 def _now() -> datetime:

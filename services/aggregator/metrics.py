@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import product
@@ -77,6 +78,15 @@ BUILD_INFO: Final = Gauge("syncwatch_build_info", "1, with the version as a labe
 REJECT_REASONS: Final = (*REASONS, TOO_OLD, IN_FUTURE, FOREIGN, STARTED_AT_CHANGED, REFUSED_BY_DATABASE, OTHER)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_monitor_ran_at = [time.time()]
+MONITOR_RUN_AGE.set_function(lambda: time.time() - _monitor_ran_at[0])
+
+
+def monitor_ran() -> None:
+    """Note that a run of the monitor ended well."""
+    _monitor_ran_at[0] = time.time()
 
 
 def start_at_zero(group: str, prefix: str) -> None:

@@ -10,8 +10,9 @@ import asyncpg
 
 from services.aggregator import metrics
 from services.aggregator.apply import Store
-from services.aggregator.batch import Work
+from services.aggregator.batch import Held, Work
 from services.aggregator.intake import Intake
+from services.aggregator.monitor import MonitorRun
 from services.aggregator.store import Saved
 from services.aggregator.transport import Consumer
 from services.common.health import Health
@@ -61,3 +62,15 @@ async def watch_pool(pool: asyncpg.Pool) -> None:
     while True:
         metrics.POOL_IN_USE.set(pool.get_size() - pool.get_idle_size())
         await asyncio.sleep(BOOKS_S)
+
+
+def owned(intake: Intake, topic: str) -> dict[int, Held]:
+    """Return the partitions of one topic that this worker owns, each as far as it is stored."""
+    return {partition: held for (name, partition), held in intake.stored().items() if name == topic}
+
+
+def watch_monitor(run: MonitorRun) -> None:
+    """Count what a run of the monitor did, after its commits."""
+    metrics.monitor_ran()
+    for closed in run.closed:
+        metrics.session_ended(*closed)
