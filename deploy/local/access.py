@@ -9,14 +9,13 @@ from typing import Any, Final
 
 import asyncpg
 
-from deploy.local.children import agent_id, base_environment, module, query_environment, token_file
-from deploy.local.oneshots import output_of
-from deploy.local.processes import Command
+from deploy.local.children import agent_id, token_file
 from deploy.local.refusals import CannotRun
 from deploy.local.world import World
 from schemas.credentials import TOKEN_PREFIX, hash_of
 from schemas.sql import named_queries
 from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS, Organization
+from services.query import commands
 
 ACCOUNT: Final = "admin@localhost"
 _SQL: Final = named_queries("deploy")
@@ -64,11 +63,12 @@ async def _value(world: World, statement: str, argument: object) -> Any:
 
 
 async def _commands(world: World, *arguments: str) -> str:
-    """Run one of the operator's commands, which are audited, and return what it prints."""
-    environment = base_environment() | query_environment(world) | {"DATABASE_URL": world.owner_url}
-    environment["PANEL_URL"] = world.panel_url
-    argv = module("services.query.commands", *arguments)
-    return await output_of(Command(name="commands", argv=argv, environment=environment), world.folder.logs)
+    """Do one of the operator's commands, which are audited, and return what it says."""
+    environment = {"DATABASE_URL": world.owner_url, "PANEL_URL": world.panel_url}
+    code, said = await commands.carry_out(commands.parser().parse_args(arguments), environment)
+    if code != 0:
+        raise CannotRun(f"syncwatch {' '.join(arguments[:2])} failed: {said}")
+    return said
 
 
 def _found(pattern: str, text: str) -> str:
