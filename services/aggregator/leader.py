@@ -1,0 +1,179 @@
+"""The leader: the one process that does what nobody owns. It leads while its connection holds an advisory lock.
+
+All its work runs on that very connection, so whoever has lost the lock can do nothing in its name any more.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
+
+from schemas.sql import named_queries
+from schemas.topics import EVENTS
+from services.aggregator.figures import store_figures, store_last_day
+from services.aggregator.gauges import LeaderGauges
+from services.aggregator.relay import AT_ONCE, relay
+from services.aggregator.retention import Kept, drop_past, fold_hours, make_days
+from services.common.patience import is_outage
+
+LOG: Final = logging.getLogger(__name__)
+_SQL: Final = named_queries("leader")
+
+LOCK: Final = 0x53594E43_4C454144
+STAND_BY_S: Final = 2.0
+"""How often somebody who does not lead tries to."""
+KAFKA_PATIENCE_S: Final = 5.0
+"""How long the other duties wait for Kafka."""
+_SHARE: Final = 20
+"""A duty that takes long is done less often: it shall take a twentieth of the time at most."""
+
+
+@dataclass(slots=True)
+class Duty:
+    """Something to be done every `period_s` seconds."""
+
+    do: Callable[[], Awaitable[None]]
+    period_s: float
+    next_at: float = 0.0
+
+    async def run_if_due(self, clock: Callable[[], float]) -> None:
+        """Do it where its time has come."""
+        started = clock()
+        if started < self.next_at:
+            return
+        await self.do()
+        self.next_at = started + max(self.period_s, _SHARE * (clock() - started))
+
+
+@dataclass(slots=True, kw_only=True)
+class Reign:
+    """What the leader does, on the connection that holds the lock."""
+
+    connection: Any
+    producer: AIOKafkaProducer
+    gauges: LeaderGauges
+    wall: Callable[[], datetime]
+    topic_prefix: str = ""
+    kept: Kept = field(default_factory=Kept)
+
+    def duties(self) -> list[Duty]:
+        """Return all duties, none done yet."""
+        return [
+            Duty(self.relay, 0.2),
+            Duty(self.figures, 1.0),
+            Duty(self.days, 600.0),
+            Duty(self.last_day, 10.0),
+            Duty(self.show, 5.0),
+            Duty(self.hours, 600.0),
+            Duty(self.past, 3600.0),
+        ]
+
+    async def now(self) -> datetime | None:
+        """Return the append time applied furthest; None where nothing was ever applied."""
+        now: datetime | None = await self.connection.fetchval(_SQL["clock"], self.topic_prefix + EVENTS.name)
+        return now
+
+    async def relay(self) -> None:
+        """Publish status changes. While Kafka is away the other duties go on."""
+        try:
+            async with asyncio.timeout(KAFKA_PATIENCE_S):
+                while await relay(self.connection, self.producer, self.topic_prefix) == AT_ONCE:
+                    pass
+        except (KafkaError, TimeoutError) as error:
+            if not is_outage(error):
+                raise
+            LOG.warning("status changes wait for Kafka", extra={"action": "relay_waits"})
+
+    async def figures(self) -> None:
+        """Store the figures of organizations whose users have changed."""
+        now = await self.now()
+        if now is not None:
+            await store_figures(self.connection, now)
+
+    async def last_day(self) -> None:
+        """Store the figures of the last 24 hours."""
+        now = await self.now()
+        if now is not None:
+            await store_last_day(self.connection, now)
+
+    async def days(self) -> None:
+        """Make the days to come."""
+        self.gauges.show_days_ahead(await make_days(self.connection, self.wall().date()))
+
+    async def hours(self) -> None:
+        """Fold hours that are over."""
+        now = await self.now()
+        if now is not None:
+            await fold_hours(self.connection, now)
+
+    async def past(self) -> None:
+        """Drop what is kept no longer."""
+        now = await self.now()
+        if now is not None:
+            await drop_past(self.connection, min(now, self.wall()), self.kept)
+
+    async def show(self) -> None:
+        """Set the gauges."""
+        connection, gauges = self.connection, self.gauges
+        gauges.show_users(dict(await connection.fetchrow(_SQL["users_by_status"])))
+        gauges.show_organizations(dict(map(tuple, await connection.fetch(_SQL["organizations_by_health"]))))
+        gauges.show_agents(dict(await connection.fetchrow(_SQL["agents_heard"], await self.now() or self.wall())))
+        worst = await connection.fetch(_SQL["worst_organizations"])
+        gauges.show_errors((str(row["organization_id"]), row["errors_24h"]) for row in worst)
+
+
+async def run_leader(
+    producer: AIOKafkaProducer,
+    *,
+    url: str,
+    registry: CollectorRegistry,
+    wall: Callable[[], datetime],
+    topic_prefix: str = "",
+    kept: Kept | None = None,
+) -> None:
+    """Lead whenever nobody else does, until cancelled. Outages end a reign and are waited out."""
+    gauges = LeaderGauges(registry)
+    gauges.step_down()
+    while True:
+        try:
+            connection = await asyncpg.connect(url, timeout=10, server_settings=_SETTINGS)
+            try:
+                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+                    await _lead(
+                        Reign(
+                            connection=connection, producer=producer, gauges=gauges, wall=wall,
+                            topic_prefix=topic_prefix, kept=kept or Kept(),
+                        )
+                    )  # fmt: skip
+            finally:
+                gauges.step_down()
+                connection.terminate()
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            LOG.warning("leads no more: %s", type(error).__name__, extra={"action": "leader_gone"})
+        await asyncio.sleep(STAND_BY_S)
+
+
+_SETTINGS: Final = {
+    "application_name": "syncwatch leader", "jit": "off", "timezone": "UTC", "statement_timeout": "120s",
+    "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
+}  # fmt: skip
+
+
+async def _lead(reign: Reign) -> None:
+    LOG.info("leads now", extra={"action": "leader_elected"})
+    reign.gauges.lead()
+    duties = reign.duties()
+    while True:
+        for duty in duties:
+            await duty.run_if_due(time.monotonic)
+        await asyncio.sleep(0.1)

@@ -1,0 +1,96 @@
+"""Days and retention: tables of days are made ahead and dropped whole, everything else goes in small batches."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+
+from schemas.sql import named_queries
+
+_SQL: Final = named_queries("leader")
+DAYS_AHEAD: Final = 14
+ROWS_AT_ONCE: Final = 5_000
+_STEPS: Final = 20
+"""Batches of one kind a run; the rest goes at the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """For how many days what is kept. Open issues are kept for ever."""
+
+    sessions: int = 30
+    closed_issues: int = 90
+    logs: int = 14
+    roll_ups: int = 400
+    status_changes: int = 400
+    audit: int = 400
+    rejects: int = 400
+
+    def of_table(self, parent: str) -> int:
+        """Return the days of a table of days."""
+        return self.logs if parent == "log_chunk" else self.sessions
+
+
+async def make_days(connection: Any, today: date) -> int:
+    """Make the days from today to two weeks ahead that are missing; return how many days ahead there are."""
+    for row in await connection.fetch(_SQL["missing_days"], today, DAYS_AHEAD):
+        await connection.execute("SET lock_timeout = '2s'")
+        try:
+            await connection.execute(_SQL["create_day"], row["day"])
+        finally:
+            await connection.execute("RESET lock_timeout")
+    days = {(row["parent"], row["day"]) for row in await connection.fetch(_SQL["days"])}
+    ahead = 0
+    while all((parent, today + timedelta(days=ahead + 1)) in days for parent in _PARENTS):
+        ahead += 1
+    return ahead
+
+
+_PARENTS: Final = ("sync_session", "session_text", "issue_sighting", "log_chunk")
+
+
+def is_past(parent: str, day: date, today: date, kept: Kept) -> bool:
+    """Whether a day of a table is older than it is kept: its last moment too."""
+    return day < today - timedelta(days=kept.of_table(parent))
+
+
+async def drop_past(connection: Any, now: datetime, kept: Kept) -> None:
+    """Drop days and rows that are kept no longer at `now`, an append time: a wrong clock of ours deletes nothing."""
+    today = now.date()
+    for row in await connection.fetch(_SQL["days"]):
+        if is_past(row["parent"], row["day"], today, kept):
+            try:
+                await connection.execute(_SQL["drop_day"], row["parent"], row["day"])
+            except asyncpg.LockNotAvailableError:
+                continue  # somebody reads it: the next run tries again
+    for name, days in _batches(kept):
+        await _drop_rows(connection, name, now - timedelta(days=days))
+
+
+def _batches(kept: Kept) -> tuple[tuple[str, int], ...]:
+    return (
+        ("drop_closed_issues", kept.closed_issues),
+        ("drop_hours", kept.roll_ups),
+        ("drop_hours_all", kept.roll_ups),
+        ("drop_status_changes", kept.status_changes),
+        ("drop_audit", kept.audit),
+        ("drop_rejects", kept.rejects),
+        ("drop_gaps", kept.rejects),
+    )
+
+
+async def _drop_rows(connection: Any, name: str, before: datetime) -> None:
+    for _ in range(_STEPS):
+        done = await connection.execute(_SQL[name], before, ROWS_AT_ONCE)
+        if int(done.rpartition(" ")[2]) < ROWS_AT_ONCE:
+            return
+
+
+async def fold_hours(connection: Any, now: datetime) -> None:
+    """Fold the shards of hours closed for two hours into one."""
+    before = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+    for name in ("fold_hours", "fold_hours_all"):
+        for _ in range(_STEPS):
+            if await connection.fetchval(_SQL[name], before, ROWS_AT_ONCE) < ROWS_AT_ONCE:
+                break
