@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit, urlunsplit
-from urllib.request import urlopen
 
 import aiohttp
 import asyncpg
@@ -29,26 +19,7 @@ from services.ingest.connectors.caldav_crm.memory import Memory
 from services.ingest.connectors.caldav_crm.passes import sync_person
 from services.ingest.connectors.caldav_crm.world import Person, everybody
 from tests.integration.connector.recorder import Recorder
-
-COMMAND = (sys.executable, "-m", "services.ingest.connectors.caldav_crm")
-PATIENCE_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """The two systems, running and set up."""
-
-    state_dir: Path
-    crm_url: str
-    caldav_url: str
-
-    def environment(self) -> dict[str, str]:
-        """What a command of the connector needs to find them."""
-        return os.environ | {
-            "STATE_DIR": str(self.state_dir),
-            "CRM_DATABASE_URL": self.crm_url,
-            "CALDAV_URL": self.caldav_url,
-        }
+from tests.integration.connector.systems import Outside, running_outside
 
 
 @dataclass(slots=True)
@@ -74,35 +45,6 @@ class Connector:
         calendar = calendar_of(self.http, self.outside.caldav_url, login, known)
         crm = CrmStorage(self.pool, self.person.user_id)
         return await sync_person(self.person, calendar, crm, self.memory, recorder)
-
-
-@contextmanager
-def running_outside(postgres: str, state_dir: Path) -> Iterator[Outside]:
-    """Run Radicale by our own command, with a CRM laid by our own set-up, twice: it must be safe to repeat."""
-    port, metrics_port = free_port(), free_port()
-    crm_url = urlunsplit(urlsplit(postgres)._replace(path=f"/crm_{secrets.token_hex(4)}"))
-    there = Outside(state_dir, crm_url, f"http://127.0.0.1:{port}/")
-    environment = there.environment() | {"PORT": str(port), "METRICS_PORT": str(metrics_port)}
-    with process([*COMMAND, "radicale"], environment) as server:
-        wait_until_ready(server, metrics_port)
-        for _ in range(2):
-            subprocess.run([*COMMAND, "setup"], env=environment, check=True, timeout=60)
-        yield there
-
-
-@contextmanager
-def process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process, and end it as a supervisor would: SIGTERM, and 5 s to follow it."""
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as running:
-        try:
-            yield running
-        finally:
-            running.terminate()
-            try:
-                running.wait(5)
-            except subprocess.TimeoutExpired:
-                running.kill()
-                raise
 
 
 @pytest.fixture(scope="module")
@@ -138,24 +80,3 @@ async def connector(outside: Outside, person: Person, tmp_path: Path) -> AsyncIt
     finally:
         await pool.close()
         memory.close()
-
-
-def free_port() -> int:
-    """A port nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until /ready says so."""
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        assert process.poll() is None, "the process ended"
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/ready", timeout=1) as answer:
-                assert answer.status == 200
-                return
-        except (HTTPError, URLError, ConnectionError, TimeoutError):
-            time.sleep(0.05)
-    raise AssertionError("the process did not become ready")

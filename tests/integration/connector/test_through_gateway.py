@@ -23,7 +23,7 @@ from services.common.kafka import client_options
 from services.ingest.connectors.caldav_crm.life import journal_of
 from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS
 from tests.conftest import Topics
-from tests.integration.connector.conftest import (
+from tests.integration.connector.systems import (
     COMMAND,
     PATIENCE_S,
     Outside,
