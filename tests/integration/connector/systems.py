@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 from urllib.request import urlopen
 
 COMMAND = (sys.executable, "-m", "services.ingest.connectors.caldav_crm")
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ def running_outside(postgres: str, state_dir: Path) -> Iterator[Outside]:
 
 @contextmanager
 def process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process, and end it as a supervisor would: SIGTERM, and 5 s to follow it."""
+    """Run a process, and end it as a supervisor would: by SIGTERM. It must follow; a busy machine gets more time."""
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as running:
         try:
             yield running
         finally:
             running.terminate()
             try:
-                running.wait(5)
+                running.wait(20)
             except subprocess.TimeoutExpired:
                 running.kill()
                 raise
