@@ -4,20 +4,27 @@ The rules are those of deploy/, made quick as `tests.rig.watching` says: only th
 """
 
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 
 from deploy.alertmanager.local import BINARIES
+from deploy.grafana.boards import Board
+from deploy.grafana.generate import BOARDS
 from schemas.credentials import new_token
+from services.common.topics import create_topics
 from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS
-from tests.conftest import Topics
-from tests.integration.connector.conftest import (
+from tests.conftest import KafkaRig
+from tests.integration.connector.systems import (
     COMMAND,
     Outside,
     free_port,
@@ -25,13 +32,14 @@ from tests.integration.connector.conftest import (
     running_outside,
     wait_until_ready,
 )
+from tests.rig import databases, parts
 from tests.rig.databases import Database
 from tests.rig.watching import PANEL, RUNBOOK, Alertmanager, Prometheus, alertmanager, prometheus, until
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Gateway, a worker and two agents on the CalDAV server, watched by Prometheus, which tells Alertmanager."""
+    """Every service and two agents on the CalDAV server, watched by Prometheus, which tells Alertmanager."""
 
     outside: Outside
     prometheus: Prometheus
@@ -66,45 +74,76 @@ def ours(module: str, **settings: str) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
 
 
-@pytest.fixture
-async def stack(
-    postgres: str, database: Database, topics: Topics, program: Callable[..., Path], tmp_path: Path
-) -> AsyncIterator[Stack]:
-    """The whole way from two calendars to Alertmanager."""
-    programs = program("prometheus"), program(*BINARIES)
-    kafka = {"KAFKA_BOOTSTRAP": topics.bootstrap, "TOPIC_PREFIX": topics.prefix}
-    (tmp_path / "worker").mkdir()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stack(postgres: str, kafka: KafkaRig, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """The whole way from two calendars to Alertmanager, for all tests here."""
+    programs = parts.program("prometheus"), parts.program(*BINARIES)
+    folder = tmp_path_factory.mktemp("watched")
+    prefix = f"t{secrets.token_hex(4)}-"
+    async with databases.fresh(postgres) as database:
+        await create_topics(kafka.bootstrap, database.owner_url, prefix)
+        files = await tokens(database, folder)
+        with ExitStack() as running:
+            yield start(running.enter_context, kafka.bootstrap, prefix, postgres, database, files, programs, folder)
+
+
+def start(
+    run: Callable[..., Any],
+    bootstrap: str,
+    prefix: str,
+    postgres: str,
+    database: Database,
+    files: Mapping[str, Path],
+    programs: tuple[Path, Path],
+    folder: Path,
+) -> Stack:
+    """Start one part after the other by `run`, which stops them in reverse."""
+    topics = {"KAFKA_BOOTSTRAP": bootstrap, "TOPIC_PREFIX": prefix}
     gateway_port, notices_port = free_port(), free_port()
-    with ExitStack() as parts:
-        run = parts.enter_context
-        outside = run(running_outside(postgres, tmp_path / "connector"))
-        gateway = run(
-            ours("services.ingest.gateway", **kafka, DATABASE_URL=database.gateway_url, PORT=str(gateway_port))
-        )
-        worker = run(
-            ours(
-                "services.aggregator",
-                **kafka,
-                DATABASE_URL=database.writer_url,
-                WORKER=f"{topics.prefix}worker",
-                DATA_DIR=str(tmp_path / "worker"),
+    (folder / "worker").mkdir()
+    outside = run(running_outside(postgres, folder / "connector"))
+    targets = {
+        "gateway": [
+            run(ours("services.ingest.gateway", **topics, DATABASE_URL=database.gateway_url, PORT=str(gateway_port)))
+        ],
+        "aggregator": [
+            run(
+                ours(
+                    "services.aggregator",
+                    **topics,
+                    DATABASE_URL=database.writer_url,
+                    WORKER=f"{prefix}worker",
+                    DATA_DIR=str(folder / "worker"),
+                )
             )
-        )
-        for slug, file in (await tokens(database, tmp_path)).items():
-            settings = {
-                "ORGANIZATION": slug,
-                "AGENT_TOKEN_FILE": str(file),
-                "GATEWAY_URL": f"http://127.0.0.1:{gateway_port}",
-                "INTERVAL_S": "5",
-            }
-            run(process([*COMMAND, "agent"], outside.environment() | settings))
-        told = run(alertmanager(programs[1], tmp_path / "alertmanager", port=notices_port))
-        targets = {"gateway": [gateway], "aggregator": [worker]}
-        asked = run(prometheus(programs[0], tmp_path / "prometheus", targets, f"127.0.0.1:{notices_port}"))
-        yield Stack(outside, asked, told)
+        ],
+        "query": [
+            run(
+                ours(
+                    "services.query",
+                    READER_DATABASE_URL=database.reader_url,
+                    READER_ALL_DATABASE_URL=database.reader_all_url,
+                    PANEL_DATABASE_URL=database.panel_url,
+                    SECRET_KEY=secrets.token_hex(32),
+                    PORT=str(free_port()),
+                )
+            )
+        ],
+    }
+    for slug, file in files.items():
+        settings = {
+            "ORGANIZATION": slug,
+            "AGENT_TOKEN_FILE": str(file),
+            "GATEWAY_URL": f"http://127.0.0.1:{gateway_port}",
+            "INTERVAL_S": "5",
+        }
+        run(process([*COMMAND, "agent"], outside.environment() | settings))
+    told = run(alertmanager(programs[1], folder / "alertmanager", port=notices_port))
+    asked = run(prometheus(programs[0], folder / "prometheus", targets, f"127.0.0.1:{notices_port}"))
+    return Stack(outside, asked, told)
 
 
-async def test_l3_c29_a_broken_calendar_server_fires_the_error_spike_in_alertmanager(stack: Stack) -> None:
+def test_l3_c29_a_broken_calendar_server_fires_the_error_spike_in_alertmanager(stack: Stack) -> None:
     figures, notices = stack.prometheus, stack.alertmanager
     until(lambda: figures.query('sum(syncwatch_sessions_ended_total{status="finished"}) > 10'), "sessions that finish")
     assert notices.alerts("ErrorSpike") == []
@@ -123,3 +162,13 @@ async def test_l3_c29_a_broken_calendar_server_fires_the_error_spike_in_alertman
     query = "status=errors,timed_out&error_source=calendar&error_category=connectivity"
     assert alert["annotations"]["panel"] == f"{PANEL}/sessions?{query}"
     assert alert["annotations"]["runbook_url"] == f"{RUNBOOK}#errorspike"
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_every_query_of_the_dashboards_returns_series(stack: Stack, board: Board) -> None:
+    """After sessions of both kinds, as on any running installation."""
+    for row in board.rows:
+        for chart in row.charts:
+            for query in chart.queries:
+                filled = query.expr.replace("$__rate_interval", "1m").replace("$mail_system", ".*")
+                until(partial(stack.prometheus.query, filled), f"{board.title}, {chart.title}: {filled}")

@@ -27,7 +27,7 @@ from deploy.prometheus.local import (
 )
 
 T = TypeVar("T")
-PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 240.0
 QUICK: Final = (
     (r"\bfor: \w+", "for: 2s"),
     (r"\bkeep_firing_for: \w+", "keep_firing_for: 10s"),
