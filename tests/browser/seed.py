@@ -158,7 +158,7 @@ class _User:
     def write(self, made: World, random: Random, index: int) -> None:
         own_flag = self.status == "disabled" and not self.organization_off
         self.disabled_reason = random.choice(["authorization", "manual", "throttling"]) if own_flag else None
-        behind = timedelta(minutes=random.randrange(1, 28), seconds=random.randrange(60))
+        behind = timedelta(minutes=random.randrange(5, 28), seconds=random.randrange(60))
         for place, status in enumerate(self._history(random)):
             started_at = self.now - behind - INTERVAL * place - (timedelta(hours=2) if self.status == "late" else timedelta())
             self.sessions.append(_session(made, random, self, started_at, status, place, index))
@@ -207,10 +207,14 @@ class _User:
         ]  # fmt: skip
         shown = ended or {}
         due = newest and newest["ended_at"] and newest["ended_at"] + INTERVAL
-        reasons = {"late": "overdue", "stuck": "past_limit", "failing": "errors", "partial": "issues", "healthy": "finished", "new": "nothing_ended", "disabled": "user_off"}  # noqa: E501
+        reason = {
+            "late": "overdue", "stuck": "past_limit", "failing": "session_errors", "partial": "session_issues",
+            "healthy": "session_finished", "new": "nothing_ended",
+            "disabled": "organization_off" if self.organization_off else f"off_{self.disabled_reason}",
+        }[self.status]  # fmt: skip
         made.add(
             "user_status", organization_id=self.organization_id, user_id=self.user_id, partition=0, status=self.status,
-            status_rank=USER_RANK[self.status], bucket=self.status, reason=reasons[self.status],
+            status_rank=USER_RANK[self.status], bucket=self.status, reason=reason,
             since=self.now - timedelta(hours=1), failing_since=self.sessions[failed - 1]["ended_at"] if failed else None,
             in_a_row=failed, due_at=None if self.status == "disabled" else due,
             limit_at=self.now - timedelta(minutes=2) if self.status == "stuck" else None,
@@ -227,6 +231,8 @@ def _session(
 ) -> dict[str, Any]:  # fmt: skip
     session_id = identity(user.organization, user.name, place)
     seconds = 1800 if status == "timed_out" else random.randrange(2, 290)
+    if status == "timed_out":
+        started_at -= timedelta(minutes=26)
     ended_at = None if status == "running" else started_at + timedelta(seconds=seconds)
     failed = status in {"errors", "timed_out"}
     reached = not failed or random.random() < 0.3

@@ -7,11 +7,9 @@ from typing import Any, Final
 
 from schemas import vocabulary
 from services.query.panel import words
-from services.query.panel.rows import asked
+from services.query.panel.rows import asked, session_path
 
 STATES: Final = {"passed": "passed", "deciding": "decides", "open": "after", "later": "after"}
-PASSED_ICON: Final = "check-ring"
-OPEN_ICON: Final = "clock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +42,38 @@ class Fact:
     href: str = ""
 
 
+PASSED: Final[Mapping[str, str]] = {
+    "organization_off": "Organization on", "user_off": "User on", "disabled_by_error": "Not disabled by error",
+    "stuck": "Not stuck", "late": "Not late", "failing": "Not failing", "partial": "Not partial",
+}  # fmt: skip
+DECIDING: Final[Mapping[str, str]] = {
+    "organization_off": "Organization off", "user_off": "User off", "disabled_by_error": "Disabled by error",
+    "stuck": "Stuck", "late": "Late", "failing": "Failing", "partial": "Partial", "healthy_or_new": "Healthy",
+}  # fmt: skip
+
+
 def chain(links: Sequence[Mapping[str, Any]]) -> list[Fact]:
-    """Return the chain as it is drawn."""
-    return [
-        Fact(STATES[link["state"]], link["words"], link.get("icon") or "", link.get("detail") or "", link.get("at"))
-        for link in links
-    ]
+    """Return the chain of an organization as it is drawn."""
+    return [Fact(STATES[link["state"]], link["words"], link["icon"], link["detail"], link["at"]) for link in links]
+
+
+def user_chain(found: Mapping[str, Any]) -> list[Fact]:
+    """Return the chain of a user as it is drawn: short titles, then when, what and by whom; nothing behind the end."""
+    return [_user_fact(found, link) for link in found["chain"]]
+
+
+def _user_fact(found: Mapping[str, Any], link: Mapping[str, Any]) -> Fact:
+    name, state = link["name"], STATES[link["state"]]
+    if state == "after":
+        return Fact(state, DECIDING.get(name, link["words"]), "", "", None)
+    title = (PASSED if state == "passed" else DECIDING).get(name, link["words"])
+    if state == "decides" and name == "healthy_or_new":
+        title = str(found["status"]).capitalize()
+    said = [link["detail"] or link["words"]] if name.endswith("_off") else [link["words"], link["detail"]]
+    if state == "decides" and name == "failing":
+        said.append(f"{found['in_a_row']} in a row")
+    href = session_path(link["session_key"]) if link["session_key"] and state == "decides" else ""
+    return Fact(state, title, link["icon"], ", ".join(filter(None, said)), link["at"], href)
 
 
 def of_organization(found: Mapping[str, Any]) -> list[Pair]:

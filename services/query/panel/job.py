@@ -31,9 +31,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     found = await details.session(services, principal, key)
     issues = await details.session_issues(services, principal, key)
     tail = await session_log(services, principal, key, Wanted(tail=TAIL))
-    who = await details.user(
-        services, principal, found["organization"]["organization_id"], found["user"]["user_id"]
-    )
+    who = await details.user(services, principal, found["organization"]["organization_id"], found["user"]["user_id"])
     page = await pages.framed(services, request, principal, "Synchronization job details", "Sessions")
     values = _values(found, issues["rows"], tail, who, page, services.settings.public_url, bool(own_page(principal)))
     template = "_job.html" if request.headers.get(PART) == "job" else "job.html"

@@ -25,7 +25,11 @@ def drawn(
     made: list[dict[str, Any]] = []
     left = list(gaps) if whole else []
     for line in lines:
-        while left and left[0]["before_line"] is not None and (left[0]["attempt"], left[0]["before_line"]) <= (line["attempt"], line["line"]):  # noqa: E501
+        while (
+            left
+            and left[0]["before_line"] is not None
+            and (left[0]["attempt"], left[0]["before_line"]) <= (line["attempt"], line["line"])
+        ):  # noqa: E501
             made.append({"lost": left.pop(0)})
         made.append({
             "number": line["position"], "at": moment(line["at"]), "level": line["level"],

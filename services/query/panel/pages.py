@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from schemas import vocabulary
 from services.query import details
 from services.query.lists import fetch_page, freshness_of, scope_of
-from services.query.panel import facts, lists_page, words
+from services.query.panel import facts, lists_page, table, words
 from services.query.panel.facts import Fact, Step
 from services.query.panel.frame import Frame, frame, own_page
 from services.query.panel.lists_page import Asked
@@ -157,7 +157,7 @@ def _user_values(principal: Principal, found: Mapping[str, Any], path: str, curr
         "user": found,
         "crumbs_": () if own_page(principal) else trail,
         "facts_": facts.of_user(found),
-        "chain_": facts.chain(found["chain"]),
+        "chain_": facts.user_chain(found),
         "tabs": _tabs(USER_TABS, path, current, {"user_issues": found["open_issues"]}),
         "logs_href": f"/api/v1{path}/logs.zip",
     }
@@ -193,7 +193,9 @@ async def _segments(services: Services, request: Request, asked: Asked, found: M
         segments.append(Tab(word, word, count, word == current, href))
     name = found["name"].split()[0]
     note = "" if own_page(asked.principal) else f"{name} sees the same issues in the User Dashboard"
-    return {"segments": tuple(segments), "segments_label": "Which issues", "foot_note": note}
+    chips = tuple(chip for chip in table.chips(view, asked.path) if chip.title != "State" or not current)
+    clear = {} if chips else {"clear_href": ""}
+    return {"segments": tuple(segments), "segments_label": "Which issues", "foot_note": note, "chips": chips, **clear}
 
 
 async def find(services: Services, request: Request, principal: Principal) -> Response:

@@ -166,7 +166,7 @@ def _head(
         name=column.name, title=column.title, type=_box_kind(column), kind=look.kind,
         number=column.type in {Type.NUMBER, Type.SHARE, Type.SECONDS} and look.kind != "users-bar",
         width=0 if stretch else look.width, phone=look.phone, stress=look.stress,
-        wide=looks.FIRST[view.list.name] >= 200, sorted="" if down is None else ("descending" if down else "ascending"),
+        wide=looks.FIRST[view.list.name] >= 170, sorted="" if down is None else ("descending" if down else "ascending"),
         sort_href=f"{path}?{query(view, sort=turned(column, down))}" if column.sortable else "",
         explanation=column.description if explained else "",
         copied=column.name in {"report"} or (column.name == "exception" and view.list.kind == "sessions"),
