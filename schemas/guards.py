@@ -35,17 +35,23 @@ def has_escapes_to_mend(value: bytes) -> bool:
     return _ESCAPED_TROUBLE.search(value) is not None
 
 
-def mend_escapes(value: bytes) -> tuple[bytes, bool]:
-    """Replace each lone surrogate by U+FFFD; also tell whether a text holds NUL. Nothing but halves is touched."""
+def mend_escapes(value: bytes, most: int | None = None) -> tuple[bytes, bool]:
+    """Replace each lone surrogate by U+FFFD, nothing else; also tell whether a text holds NUL.
+
+    Beyond `most` replacements the rest stays as it is, so that a hostile body costs no more.
+    """
+    parts: list[bytes] = []
+    at = 0
     nul = False
-
-    def mended(match: re.Match[bytes]) -> bytes:
-        nonlocal nul
-        if match["nul"] is not None:
+    for match in _ESCAPES.finditer(value):
+        if match["half"] is not None:
+            if most is not None and len(parts) >= 2 * most:
+                break
+            parts += (value[at : match.start()], b"\\ufffd")
+            at = match.end()
+        elif match["nul"] is not None:
             nul = True
-        return b"\\ufffd" if match["half"] is not None else match[0]
-
-    return _ESCAPES.sub(mended, value), nul
+    return (b"".join((*parts, value[at:])) if parts else value), nul
 
 
 def has_fine_time(value: bytes) -> bool:

@@ -1,6 +1,7 @@
 """Reading a request's body within bounds of size, time and memory of all requests together."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,9 @@ from services.ingest.gateway.validate import BodyRefused
 
 BODY_SECONDS: Final = 20.0
 """A whole body must arrive within this time, however its pieces trickle in."""
+DISCARD_SECONDS: Final = 3.0
+MAX_DISCARDED_BYTES: Final = 16 * 1024 * 1024
+"""How much of a body that is too large is still read, so that the client hears the answer."""
 MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
 """Bodies of all requests that are still arriving."""
 
@@ -26,6 +30,7 @@ async def read_body(request: Request, arriving: Arriving) -> bytes:
     """Return the body as sent. Raises `BodyRefused` (413, 408, 503), or ClientDisconnect where the client left."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > MAX_SENT_BYTES:
+        await _discard(request)
         raise _too_large()
     parts: list[bytes] = []
     size = 0
@@ -34,16 +39,29 @@ async def read_body(request: Request, arriving: Arriving) -> bytes:
             async for part in request.stream():
                 size += len(part)
                 arriving.size += len(part)
-                if size > MAX_SENT_BYTES:
-                    raise _too_large()
-                if arriving.size > MAX_WAITING_BYTES:
-                    raise BodyRefused(503, "busy", "too many bodies are arriving at once")
+                if size > MAX_SENT_BYTES or arriving.size > MAX_WAITING_BYTES:
+                    break
                 parts.append(part)
+            else:
+                return b"".join(parts)
     except TimeoutError:
         raise BodyRefused(408, "slow_body", f"the body did not arrive within {BODY_SECONDS:.0f} s") from None
     finally:
         arriving.size -= size
-    return b"".join(parts)
+    del parts
+    await _discard(request)
+    raise _too_large() if size > MAX_SENT_BYTES else BodyRefused(503, "busy", "too many bodies are arriving at once")
+
+
+async def _discard(request: Request) -> None:
+    """Read on for a moment without keeping anything: a client that is cut while it sends never sees the answer."""
+    size = 0
+    with contextlib.suppress(TimeoutError, RuntimeError):  # RuntimeError: the stream was read to its end already
+        async with asyncio.timeout(DISCARD_SECONDS):
+            async for part in request.stream():
+                size += len(part)
+                if size > MAX_DISCARDED_BYTES:
+                    return
 
 
 def _too_large() -> BodyRefused:
