@@ -37,7 +37,7 @@ _HEADERS: Final = (
 _HSTS: Final = ("strict-transport-security", "max-age=31536000; includeSubDomains")
 _CREDENTIALS: Final = frozenset({"token", "access_token", "api_key", "apikey", "key", "password", "secret"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_OPEN: Final = ("/static/", "/sign-in")
+_OPEN: Final = ("/static/", "/sign-in", "/api/v1/openapi.json")
 """Paths that nobody need be signed in for."""
 
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.query import details, logs
+from services.query.api.document import document
 from services.query.api.parameters import Parameters
 from services.query.api.table import EVERYBODY, LIST_ROUTES, STAFF, ListRoute
 from services.query.lists import Page, fetch_page, json_ready, scope_of
@@ -28,7 +29,18 @@ def routes(services: Services) -> list[Route]:
     return [
         *(_list(services, each) for each in LIST_ROUTES),
         *_details(services),
+        Route("/openapi.json", _document(), methods=["GET"]),
     ]
+
+
+def _document() -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of the OpenAPI document, which holds nobody's data."""
+    body = orjson.dumps(document())
+
+    async def answer(request: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    return answer
 
 
 def told(body: Any, headers: dict[str, str] | None = None) -> Response:

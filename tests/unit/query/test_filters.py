@@ -1,0 +1,141 @@
+"""Filters are understood or refused, and never turn into other ones."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.columns import LISTS, Column, Type
+from services.query.filters import Among, Between, Contains, Empty, Exactly, Filter, Is, NotUnderstood, parse_filter
+
+NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def column(list_name: str, name: str) -> Column:
+    found = LISTS[list_name].column(name)
+    assert found is not None
+    return found
+
+
+def understood(list_name: str, name: str, text: str) -> Filter:
+    return parse_filter(column(list_name, name), text, BERLIN, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "slugs"),
+    [
+        ("enabled", ("enabled",)),
+        ("en", ("enabled",)),
+        ("DISABLED", ("disabled",)),
+        ("en,dis", ("enabled", "disabled")),
+    ],
+)
+def test_r8_typing_the_beginning_of_a_word_keeps_the_matching_rows(text: str, slugs: tuple[str, ...]) -> None:
+    assert understood("organizations", "synchronization_status", text).test == Among(slugs)
+
+
+def test_a_word_that_begins_another_means_itself() -> None:
+    assert understood("statistics", "status", "finished").test == Among(("finished",))
+    assert understood("statistics", "status", "fin").test == Among(("finished_with_issues", "finished"))
+    assert understood("statistics", "status", "timed out, errors").test == Among(("timed_out", "errors"))
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("5", 5, 5),
+        ("5..", 5, None),
+        ("..9", None, 9),
+        ("5..9", 5, 9),
+        (">=5", 5, None),
+        ("<=9", None, 9),
+        ("-3..", -3, None),
+    ],
+)
+def test_numbers(text: str, low: int | None, high: int | None) -> None:
+    test = understood("statistics", "failures", text).test
+    assert isinstance(test, Between)
+    assert (test.low, test.high) == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("2026-11-01", "2026-10-31T23:00:00Z", "2026-11-01T23:00:00Z"),
+        ("2026-11-01..2026-11-03", "2026-10-31T23:00:00Z", "2026-11-02T23:00:00Z"),
+        ("2026-11-01T09:00..", "2026-11-01T08:00:00Z", None),
+        ("..2026-11-01T00:00:00+05:30", None, "2026-10-31T18:30:00Z"),
+        ("2026-10-25", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"),
+        ("today", "2026-11-23T23:00:00Z", "2026-11-24T23:00:00Z"),
+        ("24h", "2026-11-23T14:02:31Z", None),
+    ],
+)
+def test_times_are_read_in_the_views_zone_and_ranges_exclude_their_end(text: str, low: str, high: str | None) -> None:
+    test = understood("statistics", "run", text).test
+    assert isinstance(test, Between)
+    assert test.low == (datetime.fromisoformat(low) if low else None)
+    assert test.high == (datetime.fromisoformat(high) if high else None)
+    assert not test.high_included
+
+
+def test_other_kinds_of_values() -> None:
+    assert understood("users", "synchronization_disabled", "TRUE").test == Is(True)
+    assert understood("users", "user", "a,b %_").test == Contains(("a,b %_",))
+    assert understood("users", "user", "eq:Ann ").test == Exactly(("Ann ",))
+    assert understood("statistics", "error_source", "not:Microsoft Exchange").test == Among(("exchange",))
+    assert understood("statistics", "error_source", "micro").test == Among(("exchange",), ("micro",))
+    assert understood("issues", "direction", "Exchange to").test == Among((), ("exchange to",))
+    assert understood("users", "next_due", "not:has:empty") == Filter(
+        column("users", "next_due"), "not:has:empty", True, Empty()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("failures", "abc"), ("failures", "5...9"), ("failures", ".."), ("failures", "1e3"), ("failures", "9" * 30),
+        ("status", "eror"), ("status", ","), ("status", "not:"), ("run", "2026-13-01.."), ("run", "2026-11-01.."
+        "2026-99-01"), ("run", "0001-01-01"), ("run", "soon"), ("retryable", "maybe"), ("session_id", "12"),
+        ("user", "a\x00b"), ("user", "x" * 1001), ("report", "x"), ("user", "not:"),
+    ],
+)  # fmt: skip
+def test_c24_what_is_not_understood_is_refused_with_what_is_allowed(name: str, text: str) -> None:
+    with pytest.raises(NotUnderstood) as refusal:
+        understood("statistics", name, text)
+    assert refusal.value.detail
+
+
+def test_c23_a_lost_plus_is_hinted_at() -> None:
+    with pytest.raises(NotUnderstood, match="%2B"):
+        understood("statistics", "run", "2026-11-01T00:00:00 01:00..")
+
+
+def test_chips_say_it_in_plain_words() -> None:
+    for name, text, words in (
+        ("status", "errors,timed_out", "errors, timed out"),
+        ("failures", ">=20", "20 or more"),
+        ("failures", "2..5", "2 to 5"),
+        ("run", "2026-11-01..", "from 2026-11-01"),
+        ("exception", "Not:", "contains “Not:”"),
+        ("exception", "not:401", "not contains “401”"),
+        ("mode", "has:empty", "empty"),
+    ):
+        assert understood("statistics", name, text).words(BERLIN) == words
+
+
+EVERY = [(view.name, each) for view in LISTS.values() for each in view.columns if each.operators]
+
+
+@given(st.sampled_from(EVERY), st.text(max_size=60))
+def test_s26_no_text_breaks_a_filter(which: tuple[str, Column], text: str) -> None:
+    try:
+        parsed = parse_filter(which[1], text, BERLIN, NOW)
+    except NotUnderstood:
+        return
+    assert parsed.words(BERLIN)
+    assert parsed.column.type is not Type.STRIP

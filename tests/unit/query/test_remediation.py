@@ -1,0 +1,49 @@
+"""The remediation catalogue always answers, the most specific entry first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from schemas.remediation import WHO, advice
+from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE
+
+ENTRIES = json.loads((Path(__file__).parents[3] / "schemas" / "remediation.json").read_text(encoding="utf-8"))[
+    "entries"
+]
+
+
+def test_every_source_and_category_gets_cause_steps_and_who_can_fix_it() -> None:
+    for source in (*ERROR_SOURCE, None, "brand_new"):
+        for category in (*ERROR_CATEGORY, None, "never_heard"):
+            found = advice(source, category)
+            assert found.cause
+            assert found.steps
+            assert found.who in WHO
+            assert found.version
+
+
+def test_what_is_not_listed_gets_the_general_answer_and_says_so() -> None:
+    assert not advice("brand_new", "never_heard").listed
+    assert advice("gmail", "authentication").listed
+    assert advice("brand_new", "authentication").listed
+
+
+def test_the_code_decides_before_the_category() -> None:
+    assert advice("office365", "authentication", "AADSTS700082").cause != advice("office365", "authentication").cause
+
+
+def test_no_entry_hides_behind_a_more_general_one() -> None:
+    for at, entry in enumerate(ENTRIES):
+        for earlier in ENTRIES[:at]:
+            hidden = all(
+                name not in earlier or set(entry.get(name, ["?"])) <= set(earlier[name])
+                for name in ("source", "category", "code")
+            )
+            assert not hidden, entry["cause"]
+
+
+def test_entries_use_known_words() -> None:
+    for entry in ENTRIES:
+        assert set(entry.get("source", [])) <= set(ERROR_SOURCE)
+        assert set(entry.get("category", [])) <= set(ERROR_CATEGORY)

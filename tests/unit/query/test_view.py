@@ -1,0 +1,192 @@
+"""A view is parsed from its URL, writes itself back, and its cursors fit it alone."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.columns import LISTS
+from services.query import statements
+from services.query.expressions import OF_KIND
+from services.query.view import All, BadQuery, Cursor, One, OneUser, Scope, View, parse, seal, unseal
+
+NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
+SECRET = b"for tests"
+A = UUID(int=1)
+B = UUID(int=2)
+
+
+def view(list_name: str, query: str = "", scope: Scope | None = None, **more: Any) -> View:
+    params = parse_qsl(query, keep_blank_values=True)
+    return parse(list_name, params, scope=scope or One(A), now=NOW, secret=SECRET, **more)
+
+
+def problems(list_name: str, query: str, **more: Any) -> dict[str, tuple[str, ...]]:
+    with pytest.raises(BadQuery) as refused:
+        view(list_name, query, **more)
+    return {problem.parameter: problem.allowed for problem in refused.value.problems}
+
+
+def test_every_column_of_every_list_has_its_sql() -> None:
+    for each in LISTS.values():
+        assert [column.name for column in each.columns if column.name not in OF_KIND[each.kind]] == []
+
+
+def test_the_sources_columns_stand_in_their_order() -> None:
+    titles = [column.title for column in LISTS["statistics"].shown]
+    assert titles == [
+        "User", "Run", "Status", "Objects", "Objects", "Changes", "Failures", "Total Changes", "Error Source",
+        "Error Category", "Exception", "Issues", "Conflicts",
+    ]  # fmt: skip
+    assert [column.title for column in LISTS["user_issues"].shown] == [
+        "Type", "Name", "Direction", "Operation name", "Error Code", "Error Text", "Session", "First seen", "Times",
+    ]  # fmt: skip
+
+
+def test_headings_are_unique_in_every_list() -> None:
+    for each in LISTS.values():
+        headings = [column.heading for column in each.columns]
+        assert sorted(set(headings)) == sorted(headings), each.name
+
+
+def test_c24_everything_wrong_is_told_at_once_with_what_is_allowed() -> None:
+    found = problems("statistics", "emial=x&failures=abc&sort=-nope&columns=foo&limit=501&cursor=garbage&tz=Mars/Base")
+    assert set(found) == {"emial", "failures", "sort", "columns", "limit", "cursor", "tz"}
+    assert "email" in found["emial"]
+    assert "run" in found["sort"]
+    assert "report" in found["columns"]
+    assert problems("statistics", "limit=0").keys() == {"limit"}
+    assert problems("statistics", "status=errors&status=finished").keys() == {"status"}
+    assert problems("statistics", "started_at=2026-11-01&run=2026-11-02").keys() == {"run"}
+    assert problems("statistics", "sep=comma").keys() == {"sep"}
+    assert problems("statistics", "sep=pipe", csv=True).keys() == {"sep"}
+
+
+def test_an_empty_box_is_no_filter() -> None:
+    boxes = "&".join(f"{column.name}=" for column in LISTS["statistics"].columns if column.operators)
+    assert view("statistics", boxes).filters == ()
+
+
+def test_r21_the_default_filter_applies_on_a_first_visit_alone() -> None:
+    assert [each.text for each in view("statistics", defaults=True).filters] == ["errors,timed_out"]
+    assert view("statistics", "status=", defaults=True).filters == ()
+    assert [each.text for each in view("statistics", "status=running", defaults=True).filters] == ["running"]
+    assert view("statistics").filters == ()
+
+
+def test_c23_a_view_writes_itself_back_with_every_plus_escaped() -> None:
+    asked = view("users", "email=ann%2Bcrm@example.org&last_session=2026-11-01T00:00:00%2B01:00..&tz=Europe/Berlin")
+    written = asked.query()
+    assert "ann%2Bcrm" in written
+    assert "+" not in written
+    assert view("users", written).filters == asked.filters
+    assert view("users", written).zone.key == "Europe/Berlin"
+
+
+def test_a_dropped_default_filter_stays_off() -> None:
+    assert "status=&" in view("statistics", defaults=True).query(drop="status") + "&"
+
+
+@given(
+    st.lists(
+        st.sampled_from(["user=zoe", "status=errors", "sort=-run", "columns=user,run", "limit=7", "tz=Asia/Tokyo"])
+    )
+)
+def test_a_view_is_the_same_after_it_was_written_and_read(parts: list[str]) -> None:
+    asked = view("statistics", "&".join(dict.fromkeys(parts)))
+    again = view("statistics", asked.query())
+    assert again.query() == asked.query()
+    assert (again.filters, again.sort, again.columns, again.limit) == (
+        asked.filters,
+        asked.sort,
+        asked.columns,
+        asked.limit,
+    )
+
+
+PLACE = Cursor(False, 0, ("2026-11-24 14:02:31+00", None))
+
+
+def test_q9_a_cursor_fits_its_own_view_alone() -> None:
+    text = seal(PLACE, view("sessions"), SECRET)
+    assert unseal(text, view("sessions"), SECRET) == PLACE
+    assert unseal(text, view("sessions", "status=errors"), SECRET) is None
+    assert unseal(text, view("sessions", "sort=run"), SECRET) is None
+    assert unseal(text, view("sessions", scope=One(B)), SECRET) is None
+    assert unseal(text, view("sessions", scope=All()), SECRET) is None
+    assert unseal(text, view("statistics"), SECRET) is None
+    assert unseal(text, view("sessions"), b"another secret") is None
+    assert unseal(text, view("sessions", "limit=3"), SECRET) == PLACE
+
+
+@given(st.data())
+def test_q9_a_cursor_that_was_touched_is_refused(data: st.DataObject) -> None:
+    text = seal(PLACE, view("sessions"), SECRET)
+    at = data.draw(st.integers(0, len(text) - 2))  # the last character holds unused bits
+    other = data.draw(st.sampled_from("ABab01-_é ").filter(lambda letter: letter != text[at]))
+    assert unseal(text[:at] + other + text[at + 1 :], view("sessions"), SECRET) is None
+
+
+@given(st.text(max_size=80))
+def test_s26_no_text_is_a_cursor(text: str) -> None:
+    assert unseal(text, view("sessions"), SECRET) is None
+
+
+def test_names_cannot_be_searched_or_sorted_while_masked() -> None:
+    assert problems("user_issues", "name=a", masked=True).keys() == {"name"}
+    assert problems("user_issues", "sort=name", masked=True).keys() == {"sort"}
+    assert view("user_issues", "name=a&sort=name").filters
+
+
+# ---------------------------------------------------------------------------------------------- SQL
+HOSTILE = "x'; DROP TABLE account; --"
+SCOPES = (All(), One(A), OneUser(A, B))
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("list_name", [name for name in LISTS if name != "organizations"])
+def test_s16_what_was_sent_is_bound_and_never_in_the_statement(list_name: str, scope: Scope) -> None:
+    for column in LISTS[list_name].columns:
+        if column.type.value not in ("text", "open_list", "direction"):
+            continue
+        for text in (HOSTILE, f"eq:{HOSTILE}", f"not:{HOSTILE}"):
+            asked = view(list_name, scope=scope)
+            asked = parse(list_name, [(column.name, text)], scope=scope, now=NOW, secret=SECRET)
+            for statement in (
+                statements.page(asked),
+                statements.count(asked),
+                *(p.statement for p in statements.probes(asked)),
+            ):
+                assert "drop table" not in statement.sql.casefold()
+            bound = repr(statements.page(asked).args).casefold()
+            assert "drop table" in bound
+
+
+def test_the_scope_stands_in_every_branch() -> None:
+    asked = view("statistics", "sort=status")
+    sql = statements.page(asked).sql
+    assert sql.count("UNION ALL") == 4
+    assert sql.count("s.organization_id = $") == 5
+    assert "s.user_id = $" in statements.page(view("user_sessions", scope=OneUser(A, B))).sql
+
+
+def test_statuses_are_constants_so_that_partial_indexes_serve() -> None:
+    sql = statements.page(view("statistics", "status=errors,timed_out&sort=status")).sql
+    assert "s.status IN ('errors', 'timed_out')" in sql
+    assert "s.status = 'running'" not in sql
+    sql = statements.page(view("statistics", "status=not:finished&sort=-run")).sql
+    assert "s.status IN ('errors', 'timed_out', 'finished_with_issues', 'running', 'cancelled')" in sql
+
+
+def test_places_are_numbered_without_gaps() -> None:
+    asked = view("users", "user=a&organization=b&status=failing&failures=>=2&why=x", scope=All())
+    for statement in (statements.page(asked), statements.count(asked)):
+        places = {int(number) for number in re.findall(r"\$(\d+)", statement.sql)}
+        assert places == set(range(1, len(statement.args) + 1))
