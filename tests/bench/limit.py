@@ -17,23 +17,22 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.events import Event, SessionEvent
+from schemas.sql import named_queries
 from services.aggregator.app import RECORDS_A_FETCH
 from services.aggregator.fold import Digested, Session
 from services.aggregator.rows import SESSION_COLUMNS, session_row
 from services.common.kafka import MAX_FETCH_BYTES, client_options
 from services.common.pool import create_pool
-from schemas.sql import named_queries
 
 TABLE = named_queries("sessions")["make_batch_session"]
-ROW_COLUMNS = [name for name in SESSION_COLUMNS]
 UPSERT = """
 INSERT INTO sync_session AS kept ({columns}, began, status)
 SELECT {columns}, least(started_at, first_appended_at), status_sent FROM batch_session ORDER BY started_at, session_id
 ON CONFLICT (started_at, session_id) DO UPDATE SET {sets}, status = excluded.status
  WHERE (kept.attempt, kept.seq) < (excluded.attempt, excluded.seq)
 """.format(
-    columns=", ".join(ROW_COLUMNS),
-    sets=", ".join(f"{name} = excluded.{name}" for name in ROW_COLUMNS if name not in ("started_at", "session_id")),
+    columns=", ".join(SESSION_COLUMNS),
+    sets=", ".join(f"{name} = excluded.{name}" for name in SESSION_COLUMNS if name not in ("started_at", "session_id")),
 )
 
 
@@ -63,7 +62,9 @@ class Progress:
         }  # fmt: skip
 
 
-async def run(bootstrap: str, topic: str, url: str, partitions: list[int], rows_a_batch: int, events_a_batch: int) -> Progress:
+async def run(
+    bootstrap: str, topic: str, url: str, partitions: list[int], rows_a_batch: int, events_a_batch: int
+) -> Progress:
     """Read to the end and write what was read."""
     pool = await create_pool(url, role_name="limit", init=_prepare)
     consumer = AIOKafkaConsumer(

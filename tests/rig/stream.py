@@ -1,4 +1,4 @@
-"""Events and records for tests of the aggregator: a log in memory, with offsets and append times as Kafka gives them."""
+"""Events and records for tests of the aggregator: a log in memory, with offsets and append times as Kafka has."""
 
 from __future__ import annotations
 

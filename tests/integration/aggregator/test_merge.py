@@ -1,0 +1,111 @@
+"""The merge in SQL: equal to the pure one, exact in its counters, deaf to repeats (P5)."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from schemas.events import Event, Failure, encode
+from services.aggregator.fold import Fold
+from tests.faults.oracle import differences, expected, fingerprint
+from tests.integration.aggregator.conftest import Stored
+from tests.rig.stream import EVENTS, NOW, counts, issue, session
+
+TABLES = (
+    "sync_session", "session_text", "issue_sighting", "sync_issue", "session_hour", "session_hour_all", "user_status",
+    "organization_status", "status_change", "organization", "sync_user", "rejected_event",
+)  # fmt: skip
+
+
+def history(chance: random.Random, user_id: UUID, organization_id: UUID, session_id: UUID) -> list[Event]:
+    """Return the events of one session as an agent makes them: up to three attempts, each with its end last."""
+    events = []
+    for attempt in range(1, chance.randint(1, 3) + 1):
+        words = chance.randint(0, 3)
+        for seq in range(words + 1):
+            is_end = seq == words and chance.random() < 0.8
+            status = chance.choice(["finished", "errors", "cancelled", "finished_with_issues"]) if is_end else "running"
+            error = Failure(source=chance.choice(["exchange", "gmail"]), category="timeout", message="slow")
+            events.append(
+                session(
+                    session_id,
+                    user_id=user_id,
+                    organization_id=organization_id,
+                    attempt=attempt,
+                    seq=seq,
+                    status=status,
+                    objects=counts(created=chance.randint(0, 9), failed=chance.choice([0, 0, 1])),
+                    error=error if status == "errors" else None,
+                )
+            )
+    return events
+
+
+async def test_p5_sql_merges_as_the_fold_does(stored: Stored) -> None:
+    chance = random.Random(7)
+    organizations = [uuid4() for _ in range(3)]
+    events: list[Event] = []
+    for _ in range(60):
+        user_id = uuid4()
+        for _ in range(chance.randint(1, 2)):
+            events += history(chance, user_id, chance.choice(organizations), uuid4())
+    delivered = [*events, *chance.sample(events, len(events) // 3)]
+    chance.shuffle(delivered)
+    for start in range(0, len(delivered), 40):
+        for event in delivered[start : start + 40]:
+            stored.log.append(event, partition=chance.randrange(3))
+        await stored.apply()
+
+    fold = Fold()
+    for event in events:
+        assert fold.add(event, 0, 0) is None
+    rows = {row["session_id"]: row for row in await stored.rows("SELECT * FROM sync_session")}
+    assert len(rows) == len(fold.sessions)
+    for kept in fold.sessions.values():
+        row, data, counted = rows[kept.event.data.session_id], kept.event.data, kept.counts.data
+        assert (row["attempt"], row["seq"], row["digest"]) == (data.attempt, data.seq, kept.newest.digest)
+        assert (row["counted_attempt"], row["counted_seq"]) == (counted.attempt, counted.seq)
+        assert row["changes"] == counted.objects[0].created
+    records = [(each.timestamp, each.value) for log in stored.log.records.values() for each in log if each.value]
+    assert await differences(stored.owner, expected(records)) == []
+
+
+async def test_p5_everything_a_second_time_changes_nothing(stored: Stored) -> None:
+    chance = random.Random(3)
+    organization_id = uuid4()
+    for _ in range(20):
+        user_id, session_id = uuid4(), uuid4()
+        for event in history(chance, user_id, organization_id, session_id):
+            stored.log.append(event)
+        stored.log.append(issue(session_id, user_id=user_id, organization_id=organization_id, object_name=str(user_id)))
+    stored.log.append(b"no event")
+    await stored.apply()
+    before = [fingerprint(await stored.owner.fetch(f"SELECT * FROM {table}")) for table in TABLES]
+
+    await stored.owner.execute("UPDATE kafka_position SET next_offset = 0, last_hash = NULL")
+    stored.since = {}
+    await stored.apply()
+    assert before == [fingerprint(await stored.owner.fetch(f"SELECT * FROM {table}")) for table in TABLES]
+    assert (
+        await stored.owner.fetchval("SELECT next_offset FROM kafka_position WHERE topic = $1 AND partition = 0", EVENTS)
+        > 0
+    )
+
+
+async def test_a_session_that_started_in_the_future_is_ordered_by_when_it_was_heard_of(stored: Stored) -> None:
+    session_id = uuid4()
+    stored.log.append(
+        session(session_id, user_id=uuid4(), organization_id=uuid4(), started_at=NOW + timedelta(hours=2))
+    )
+    await stored.apply()
+    row = await stored.row("SELECT * FROM sync_session")
+    assert row["began"] == row["first_appended_at"] < row["started_at"]
+
+
+def test_the_oracle_reads_bytes() -> None:
+    """The oracle shares no decoder with the services, so it is shown once that both read the same."""
+    session_id = uuid4()
+    event = session(session_id, user_id=uuid4(), organization_id=uuid4(), status="finished", objects=counts(created=3))
+    ((key, row),) = expected([(1, encode(event))]).sessions.items()
+    assert (key[1], row["changes"], row["status"]) == (str(session_id), 3, "finished")
