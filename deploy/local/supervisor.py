@@ -16,6 +16,7 @@ from deploy.local.refusals import CannotRun
 
 FIRST_WAIT_S: Final = 1.0
 LONGEST_WAIT_S: Final = 30.0
+LONGEST_LINE: Final = 300
 SETTLED_S: Final = 60.0
 """A child that ran this long starts again at once: its crash is no loop."""
 
@@ -100,7 +101,7 @@ class Supervisor:
 
     def _report(self, watched: _Watched, code: int) -> None:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        lines = "".join(f"\n      {line}" for line in last_lines(watched.process.log, 6))
+        lines = "".join(f"\n      {line[:LONGEST_LINE]}" for line in last_lines(watched.process.log, 6))
         self._say(f"{watched.child.name} {how}; it starts again in {watched.wait:.0f} s. Its last log lines:{lines}")
 
 

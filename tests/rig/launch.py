@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.local.ports import any_free
 from deploy.local.processes import born
+from deploy.local.world import MEASURED, USUAL_PORTS
 
 SET_BY_USERS = ("KAFKA_BOOTSTRAP", "DATABASE_URL", "PORT", "STATE_DIR")
 Children = dict[str, tuple[int, str]]
@@ -21,6 +23,7 @@ Children = dict[str, tuple[int, str]]
 @contextmanager
 def launcher(state: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Start `./run` and stop it at the end of the block if it still runs."""
+    _choose_ports(state)
     kept = {name: value for name, value in os.environ.items() if name not in SET_BY_USERS}
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "deploy.local", "up", *arguments],
@@ -36,6 +39,15 @@ def launcher(state: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 process.communicate(timeout=120)
+
+
+def _choose_ports(state: Path) -> None:
+    """Give a new state folder ports that are no other run's: the usual ones may be a developer's own at any moment."""
+    path = state / "ports.json"
+    if not path.exists():
+        state.mkdir(parents=True, exist_ok=True)
+        names = [*USUAL_PORTS, *(f"metrics {name}" for name in MEASURED)]
+        path.write_text(json.dumps({name: any_free() for name in names}))
 
 
 def read_until(process: subprocess.Popen[str], words: str) -> str:
