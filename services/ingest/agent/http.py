@@ -20,7 +20,7 @@ class HttpTransport:
     """Sends to a gateway with a token."""
 
     def __init__(self, gateway_url: str, token: str) -> None:
-        """`gateway_url` is scheme, host and port; plain http is for loopback only."""
+        """`gateway_url` is scheme, host and port; a token belongs on https as soon as it leaves the machine."""
         self._url = gateway_url.rstrip("/") + "/v1/events"
         self._headers = {
             "Authorization": f"Bearer {token}",
