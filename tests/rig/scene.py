@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -33,9 +33,17 @@ class Scene:
             self.log.append(event, partition=partition, at=at)
         await self.stored.apply()
 
-    async def tick(self, at: datetime, *, partition: int = 0) -> None:
-        """Let time pass in a partition where nothing happens."""
-        await self.tell(at, through_the_wire(TickData(gateway="gateway", sent_at=at)), partition=partition)
+    async def tick(self, until: datetime, *, partition: int = 0) -> None:
+        """Let time pass in a partition where nothing happens but ticks."""
+        records = self.log.records.get((EVENTS, partition))
+        at = datetime.fromtimestamp(records[-1].timestamp / 1000, UTC) if records else until
+        while (at := min(at + timedelta(seconds=50), until)) < until:
+            self.log.append(_tick(at), partition=partition, at=at)
+        await self.tell(until, _tick(until), partition=partition)
+
+    async def deaf_until(self, at: datetime, *, partition: int = 0) -> None:
+        """Hear nothing at all until one tick at `at`."""
+        await self.tell(at, _tick(at), partition=partition)
 
     def session(self, user_id: UUID, session_id: UUID | None = None, **more: Any) -> Event:
         """Return a session event of a user of the scene's organization."""
@@ -81,3 +89,7 @@ class Scene:
             self.organization_id,
         )
         return {row["bucket"]: row["n"] for row in rows if row["n"]}
+
+
+def _tick(at: datetime) -> Event:
+    return through_the_wire(TickData(gateway="gateway", sent_at=at))
