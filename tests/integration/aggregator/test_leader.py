@@ -1,0 +1,215 @@
+"""The leader's duties, each on a real Postgres; one leader at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from schemas.topics import TOPICS
+from services.aggregator.figures import store_figures, store_last_day
+from services.aggregator.gauges import LeaderGauges
+from services.aggregator.leader import Reign, run_leader
+from services.aggregator.retention import Kept, drop_past, fold_hours, is_past, make_days
+from services.common.topics import positions
+from tests.integration.aggregator.conftest import Stored
+from tests.rig.databases import Database
+from tests.rig.scene import Scene
+from tests.rig.stream import NOW
+
+START = NOW - timedelta(hours=3)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def scene(stored: Stored) -> Scene:
+    return Scene(stored)
+
+
+async def organization(scene: Scene) -> dict[str, Any]:
+    return await scene.stored.row("SELECT * FROM organization WHERE organization_id = $1", scene.organization_id)
+
+
+async def test_figures_and_health_follow_the_users(scene: Scene, stored: Stored) -> None:
+    users = [uuid4() for _ in range(5)]
+    await scene.tell(START, *(scene.session(user_id, started_at=START, status="finished") for user_id in users))
+    async with stored.pool.acquire() as connection:
+        assert await store_figures(connection, START) == 1
+        row = await organization(scene)
+        assert (row["health"], row["users"], row["healthy"], row["touched"]) == ("ok", 5, 5, 0)
+        assert row["health_since"] == START
+        assert await store_figures(connection, START + MINUTE) == 0, "nothing changed"
+
+        at = START + 2 * MINUTE
+        await scene.tell(at, *(scene.session(user_id, started_at=at, status="errors") for user_id in users[:3]))
+        assert await store_figures(connection, at) == 1
+        row = await organization(scene)
+        assert (row["health"], row["health_rank"], row["failing"], row["touched"]) == ("down", 0, 3, 3)
+        assert row["health_since"] == at
+    told = await stored.rows("SELECT * FROM status_change WHERE user_id IS NULL ORDER BY id")
+    assert [(each["was"], each["became"], each["reason"], each["revision"]) for each in told] == [
+        (None, "ok", "all_well", 1),
+        ("ok", "down", "half_touched", 2),
+    ]
+
+
+async def test_a_first_retryable_failure_is_no_degradation_the_second_is(scene: Scene, stored: Stored) -> None:
+    users = [uuid4() for _ in range(4)]
+    await scene.tell(START, *(scene.session(user_id, started_at=START, status="finished") for user_id in users))
+    error = {"source": "exchange", "category": "timeout", "retryable": True}
+    async with stored.pool.acquire() as connection:
+        for number, health in ((1, "ok"), (2, "degraded")):
+            at = START + number * MINUTE
+            await scene.tell(at, scene.session(users[0], started_at=at, status="errors", error=error))
+            await store_figures(connection, at)
+            row = await organization(scene)
+            assert (row["health"], row["failing"]) == (health, 1)
+
+
+async def test_the_last_day_is_counted_by_whole_hours(scene: Scene, stored: Stored) -> None:
+    long_ago = NOW - timedelta(hours=30)
+    await scene.tell(long_ago, scene.session(uuid4(), started_at=long_ago, status="errors"))
+    ended = START + 4 * MINUTE
+    await scene.tell(
+        START, scene.session(uuid4(), started_at=START, status="errors", ended_at=ended),
+        scene.session(uuid4(), started_at=START - MINUTE, status="finished"),
+    )  # fmt: skip
+    async with stored.pool.acquire() as connection:
+        await store_last_day(connection, NOW)
+    row = await organization(scene)
+    assert (row["sessions_24h"], row["errors_24h"], row["last_session_at"]) == (2, 1, ended)
+
+
+async def test_closed_hours_are_folded_and_sums_stay(scene: Scene, stored: Stored) -> None:
+    for partition in range(3):
+        for hours in (3, 0):
+            at = NOW - timedelta(hours=hours)
+            await scene.tell(at, scene.session(uuid4(), started_at=at, status="finished"), partition=partition)
+    before = await scene.hours()
+    async with stored.pool.acquire() as connection:
+        await fold_hours(connection, NOW)
+        await fold_hours(connection, NOW)
+    assert await scene.hours() == before == {"finished": 6}
+    rows = await stored.rows("SELECT shard, sum(sessions)::int AS n FROM session_hour GROUP BY shard ORDER BY shard")
+    assert [(row["shard"], row["n"]) for row in rows] == [(-1, 3), (0, 1), (1, 1), (2, 1)]
+    at = NOW - timedelta(hours=3)
+    await scene.tell(NOW, scene.session(uuid4(), started_at=at, status="errors"), partition=1)
+    async with stored.pool.acquire() as connection:
+        await fold_hours(connection, NOW)
+    assert await scene.hours() == {"finished": 6, "errors": 1}
+
+
+async def test_days_are_made_ahead(stored: Stored) -> None:
+    today = datetime.now(UTC).date()
+    async with stored.pool.acquire() as connection:
+        assert await make_days(connection, today) == 14
+        assert await make_days(connection, today + timedelta(days=5)) == 14
+        assert await make_days(connection, today + timedelta(days=5)) == 14
+
+
+async def test_s20_days_and_rows_are_dropped_when_they_are_kept_no_longer(scene: Scene, stored: Stored) -> None:
+    at = NOW - timedelta(days=20)
+    await scene.tell(at, scene.session(uuid4(), started_at=at, status="finished"))
+    await stored.owner.execute("UPDATE status_change SET published_at = since, since = since - interval '400 days'")
+    async with stored.pool.acquire() as connection:
+        await drop_past(connection, NOW, Kept())
+        assert await stored.rows("SELECT status FROM sync_session") == [{"status": "finished"}]
+        logs = await stored.owner.fetchval("SELECT min(relname) FROM pg_class WHERE relname ~ '^log_chunk_[0-9]{8}$'")
+        assert logs == f"log_chunk_{NOW - timedelta(days=14):%Y%m%d}"
+        assert await stored.rows("SELECT * FROM status_change") == []
+        await drop_past(connection, NOW + timedelta(days=11), Kept())
+    assert await stored.rows("SELECT status FROM sync_session") == []
+    sessions = "SELECT min(relname) FROM pg_class WHERE relname ~ '^sync_session_[0-9]{8}$'"
+    assert await stored.owner.fetchval(sessions) == f"sync_session_{NOW - timedelta(days=19):%Y%m%d}"
+
+
+async def test_s20_a_day_that_somebody_reads_is_dropped_the_next_time(stored: Stored, database: Database) -> None:
+    async with database.connect() as reader, stored.pool.acquire() as connection:
+        later = NOW + timedelta(days=2)
+        async with reader.transaction():
+            await reader.fetch("SELECT count(*) FROM sync_session")
+            await drop_past(connection, later, Kept())
+        oldest = "SELECT min(relname) FROM pg_class WHERE relname ~ '^sync_session_[0-9]{8}$'"
+        assert await reader.fetchval(oldest) < f"sync_session_{later - timedelta(days=30):%Y%m%d}"
+        await drop_past(connection, later, Kept())
+        assert await reader.fetchval(oldest) == f"sync_session_{later - timedelta(days=30):%Y%m%d}"
+
+
+def test_a_day_is_kept_to_its_end() -> None:
+    today = NOW.date()
+    assert not is_past("sync_session", today - timedelta(days=30), today, Kept())
+    assert is_past("sync_session", today - timedelta(days=31), today, Kept())
+    assert is_past("log_chunk", today - timedelta(days=15), today, Kept())
+
+
+def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
+    return registry.get_sample_value(name, labels)
+
+
+async def test_gauges_come_from_the_database_and_go_with_the_leader(scene: Scene, stored: Stored) -> None:
+    await scene.tell(START, scene.session(uuid4(), started_at=START, status="errors"))
+    registry = CollectorRegistry()
+    gauges = LeaderGauges(registry)
+    async with stored.pool.acquire() as connection:
+        reign = Reign(connection=connection, producer=None, gauges=gauges, wall=lambda: NOW)  # type: ignore[arg-type]
+        gauges.lead()
+        for duty in (reign.figures, reign.last_day, reign.days, reign.hours, reign.past, reign.show):
+            await duty()
+    assert value(registry, "syncwatch_leader") == 1
+    assert value(registry, "syncwatch_users", status="failing") == 1
+    assert value(registry, "syncwatch_users", status="late") == 0
+    assert value(registry, "syncwatch_organizations", health="down") == 1
+    assert value(registry, "syncwatch_agents", state="silent") == 0
+    assert value(registry, "syncwatch_day_partitions_ahead") == 14
+    assert value(registry, "syncwatch_organization_errors_24h", organization=str(scene.organization_id)) == 1
+    gauges.step_down()
+    assert value(registry, "syncwatch_leader") == 0
+    assert value(registry, "syncwatch_users", status="failing") is None
+
+
+class NoKafka:
+    """Takes part where nothing is to be published."""
+
+
+async def test_one_leads_and_another_takes_over(database: Database) -> None:
+    async with database.connect() as owner:
+        await owner.executemany("INSERT INTO kafka_position (topic, partition) VALUES ($1, $2)", positions(TOPICS))
+    registries = [CollectorRegistry(), CollectorRegistry()]
+    tasks = [
+        asyncio.create_task(
+            run_leader(NoKafka(), url=database.writer_url, registry=registry, wall=lambda: NOW)  # type: ignore[arg-type]
+        )
+        for registry in registries
+    ]
+    try:
+        first = await leader_of(registries)
+        assert sum(value(registry, "syncwatch_leader") or 0 for registry in registries) == 1
+        async with database.connect() as owner:
+            await owner.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'syncwatch leader'"
+                " AND datname = current_database()"
+            )
+        await leader_of(registries)
+        tasks[first].cancel()
+        await asyncio.wait([tasks[first]])
+        assert await leader_of(registries, but=first) != first
+    finally:
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, asyncpg.PostgresError):
+                await task
+
+
+async def leader_of(registries: list[CollectorRegistry], but: int | None = None) -> int:
+    async with asyncio.timeout(30):
+        while True:
+            for number, registry in enumerate(registries):
+                if number != but and value(registry, "syncwatch_leader") == 1:
+                    return number
+            await asyncio.sleep(0.05)
