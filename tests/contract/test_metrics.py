@@ -52,7 +52,7 @@ def wrapped(values: Iterable[object]) -> Iterator[Declared]:
     for value in values:
         if isinstance(value, MetricWrapperBase):
             ending = "_total" if value._type == "counter" else ""
-            yield Declared(value._name + ending, value._type, frozenset(value._labelnames))
+            yield Declared(value._name + ending, str(value._type), frozenset(value._labelnames))
 
 
 def documented(heading: str) -> Iterator[Declared]:
