@@ -15,7 +15,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS judged_user (
 -- users away, and where it does not (partitions were added), the write below finds the row no longer where it was read.
 -- $1, $2: organization and user ids, side by side; $3: the interval where nobody names one.
 SELECT t.n::integer AS n, us.ctid AS row_id, us.partition, us.status, us.reason, us.since, us.bucket, us.revision,
-       us.check_at, us.due_at, us.recent, us.agent_id, us.last_session_id, us.last_status,
+       us.check_at, us.recent, us.agent_id,
        CASE WHEN u.state = 'removed' OR o.state = 'removed' THEN 'removed'
             WHEN NOT o.sync_enabled THEN 'organization_off'
             WHEN u.sync_enabled THEN NULL

@@ -21,6 +21,7 @@ from schemas.topics import EVENTS, INPUT_TOPICS
 from services.aggregator import metrics
 from services.aggregator.app import GROUP, Membership, build, serve
 from services.aggregator.intake import Intake, Kept, Limits
+from services.aggregator.leader import run_leader
 from services.aggregator.monitor import run_monitor
 from services.aggregator.positions import Positions
 from services.aggregator.store import PostgresStore, prepare
@@ -117,6 +118,9 @@ async def _work(
         run_monitor(
             pool, topic=prefix + EVENTS.name, owned=lambda: owned(intake, prefix + EVENTS.name), lock=intake.lock,
             observe=watch_monitor,
+        ),
+        run_leader(
+            producer, url=settings.database_url, registry=metrics.REGISTRY, wall=_now, topic_prefix=prefix,
         ),
     ]  # fmt: skip
     await _first_to_end([asyncio.create_task(job) for job in jobs])

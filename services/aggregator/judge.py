@@ -95,8 +95,8 @@ def _record(
 ) -> tuple[object, ...] | None:
     """Return the row to store; None where nothing changes."""
     (
-        _, row_id, partition, status, reason, since, bucket, revision, check_at, due_at, raw, reporter,
-        last_session_id, last_status, off, off_since, counted_from, interval_s,
+        _, row_id, partition, status, reason, since, bucket, revision, check_at, raw, reporter,
+        off, off_since, counted_from, interval_s,
     ) = row  # fmt: skip
     recent = _seeing(Recent(raw), touched.sessions, all_words=lateness is not None)
     agent_id = touched.agent_id or reporter
@@ -106,16 +106,16 @@ def _record(
         agent_silent=silent, late_held_until=held_until,
     )  # fmt: skip
     verdict = judged(known, now, Stored(status, reason, since, bucket, revision, check_at))
-    shown = known.last or known.newest
-    last = (None, None, None) if shown is None else (shown.started_at, shown.session_id, shown.status)
     if (
         recent.raw == raw
-        and (verdict.revision, verdict.reason, verdict.bucket, verdict.check_at, verdict.due_at)
-        == (revision, reason, bucket, check_at, due_at)
-        and (agent_id, touched.partition, *last[1:]) == (reporter, partition, last_session_id, last_status)
+        and touched.sessions  # where none was seen a flag or an interval may have changed
         and all(session.status == "running" for session in touched.sessions)  # an end may bring other figures
+        and (verdict.revision, verdict.reason, verdict.bucket, verdict.check_at, agent_id, touched.partition)
+        == (revision, reason, bucket, check_at, reporter, partition)
     ):
         return None
+    shown = known.last or known.newest
+    last = (None, None, None) if shown is None else (shown.started_at, shown.session_id, shown.status)
     return (row_id, touched.user_id, touched.partition, recent.raw, agent_id, *verdict, *last)
 
 
