@@ -165,6 +165,7 @@ async def run_leader(
 
 _SETTINGS: Final = {
     "application_name": "syncwatch leader", "jit": "off", "timezone": "UTC", "statement_timeout": "120s",
+    "idle_session_timeout": "15s",  # a leader that hangs is cut off, and with the lock goes all it could do
     "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
 }  # fmt: skip
 
