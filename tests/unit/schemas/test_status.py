@@ -2,9 +2,11 @@
 
 # ruff: noqa: E501 - a table reads best with one rule a line
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -208,3 +210,10 @@ def test_the_chain_tells_who_and_when() -> None:
 def test_every_reason_has_words() -> None:
     assert reason_words("overdue") == "the next session is overdue"
     assert reason_words("something_new") == "something_new"
+
+
+def test_the_page_on_status_lists_every_status_and_reason() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "status.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.+) \|$", page, re.MULTILINE)
+    assert [status for status, _ in rows] == [*(status for status, _ in RULES), "new"]
+    assert {reason for _, reasons in rows for reason in re.findall(r"`(\w+)`", reasons)} == set(REASONS)
