@@ -1,0 +1,87 @@
+"""The browser tests: a service over the small world, and Chromium driven by Node scripts that hand back what they saw."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import pytest
+
+from tests.rig import parts
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parent.parent
+LONGEST_S: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the service is, who may sign in, and the database behind it."""
+
+    base: str
+    owner_url: str
+    people: dict[str, dict[str, str]]
+    now: str
+
+    async def fetch(self, sql: str, *bound: Any) -> list[Any]:
+        """Ask Postgres, as its owner."""
+        connection = await asyncpg.connect(self.owner_url)
+        try:
+            return list(await connection.fetch(sql, *bound))
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def site(postgres: str) -> Iterator[Site]:
+    """The service, once for all browser tests."""
+    command = [sys.executable, "-m", "tests.browser.server", postgres]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, "the service did not start"
+        try:
+            yield Site(**json.loads(line))
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+Browse = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """Node with the packages of `package-lock.json` installed (`npm ci` in tests/browser)."""
+    found = parts.program("node")
+    if not (HERE / "node_modules" / "playwright-core").is_dir():
+        parts.missing("the Node packages of tests/browser (npm ci)")
+    return found
+
+
+@pytest.fixture
+def browse(site: Site, node: Path, chromium: Path, tmp_path: Path) -> Browse:
+    """Run one script in Chromium as a person of some role; return what it saw. No CSP report, no script error."""
+
+    def run(script: str, role: str = "support", **given: Any) -> dict[str, Any]:
+        environment = {
+            **os.environ, "CHROMIUM": str(chromium), "BASE": site.base, "COOKIE": site.people[role]["cookie"],
+            "GIVEN": json.dumps({"people": site.people, "folder": str(tmp_path), **given}),
+        }  # fmt: skip
+        done = subprocess.run(
+            [str(node), str(HERE / "run.mjs"), script], env=environment, cwd=HERE, capture_output=True, text=True,
+            timeout=LONGEST_S,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-2000:]
+        seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        assert seen.pop("reports") == [], "the page broke its content security policy, or a script failed"
+        return seen
+
+    return run

@@ -1,0 +1,36 @@
+/** Runs one script of `scripts/` in headless Chromium and prints what it saw as one JSON line. */
+import { chromium } from "playwright-core";
+
+const given = JSON.parse(process.env.GIVEN ?? "{}");
+const base = process.env.BASE ?? "";
+const reports = [];
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+
+/** A page of somebody signed in, with everything that goes wrong written down. */
+async function open({ cookie = process.env.COOKIE, ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: base, acceptDownloads: true, ...options });
+  await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: base }).catch(() => undefined);
+  if (cookie) await context.addCookies([{ name: "syncwatch", value: cookie, url: base }]);
+  const page = await context.newPage();
+  page.on("pageerror", (error) => reports.push(`error: ${error.message}`));
+  page.on("console", (message) => { if (/content security policy/i.test(message.text())) reports.push(message.text()); });
+  page.on("request", (request) => { if (!request.url().startsWith(base) && !/^(blob|data):/.test(request.url())) reports.push(`foreign request: ${request.url()}`); });
+  return page;
+}
+
+/** Text of every cell of the rows on screen, by row. */
+export async function rowsOf(page) {
+  return page.$$eval("#rows > tr", (rows) => rows.map((row) => [...row.children].map((cell) => (cell.textContent ?? "").replace(/\s+/g, " ").trim())));
+}
+
+const { default: script } = await import(`./scripts/${process.argv[2]}.mjs`);
+try {
+  const seen = await script({ open, given, base, rowsOf });
+  console.log(JSON.stringify({ ...seen, reports }));
+} finally {
+  await browser.close();
+}

@@ -1,0 +1,50 @@
+/** ☰: hide, show and move columns; kept for the person; count tabs; theme and zone; colours of rows. */
+export default async function ({ open, given }) {
+  const page = await open();
+  const titles = () => page.$$eval("thead tr.titles th", (cells) => cells.map((cell) => (cell.textContent ?? "").replace(/\s+/g, " ").trim()));
+  await page.goto(given.statistics);
+  const before = await titles();
+  const pressed = await page.$$eval('.counts button[aria-pressed="true"]', (all) => all.map((each) => each.getAttribute("value")));
+  const chip = await page.textContent(".chip");
+  const counts = Object.fromEntries(await page.$$eval(".counts button[aria-pressed]", (all) => all.map((each) => [each.getAttribute("value"), each.querySelector("b")?.textContent])));
+  await page.locator(".counts .end button").click();
+  await page.waitForFunction(() => document.querySelectorAll('.counts button[aria-pressed="true"]').length === 3);
+  const added = new URL(page.url()).searchParams.get("status");
+  await page.goto(given.statistics);
+  await page.locator("#columns-menu > summary").click();
+  await page.locator('.picklist input[value="report"]').uncheck();
+  await page.locator('.picklist input[value="duration"]').check();
+  await page.locator('.picklist li[data-column="duration"] input').focus();
+  for (let step = 0; step < 14; step += 1) await page.keyboard.press("Alt+ArrowUp");
+  await page.locator(".picklist .primary").click();
+  await page.waitForURL("**columns=**");
+  const chosen = await titles();
+  await page.goto(given.statistics);
+  const kept = await titles();
+  await page.locator("#columns-menu > summary").click();
+  await page.getByRole("button", { name: "Reset to default" }).click();
+  await page.waitForFunction(() => document.querySelector('[data-sort="objects"]'));
+  const reset = await titles();
+  const colour = (selector) => page.$eval(selector, (element) => getComputedStyle(element).color);
+  const colours = {};
+  for (const theme of ["light", "dark"]) {
+    while ((await page.evaluate(() => document.documentElement.dataset.theme ?? "system")) !== theme) {
+      await page.locator("[data-theme-switch]").click();
+      await page.waitForLoadState();
+    }
+    await page.goto("/organizations?tz=UTC");
+    colours[theme] = {
+      red: await colour("tr.red td"), red_name: await colour("tr.red a.name"), red_word: await page.textContent("tr.red .st"),
+      black: await colour("#rows tr:not(.red) a.name"), word: await colour("#rows tr:not(.red) .s-enabled"),
+      text: await page.evaluate(() => getComputedStyle(document.body).color),
+    };
+    await page.goto(`${given.users}&status=disabled`);
+    colours[theme].user = await colour("tr.red td");
+    colours[theme].flag = (await page.textContent("tr.red .s-disabled"))?.trim();
+  }
+  await page.locator("details.zone summary").click();
+  await page.getByRole("button", { name: "Asia/Tokyo" }).click();
+  await page.waitForLoadState();
+  const zone = (await page.textContent("details.zone summary"))?.trim();
+  return { before, pressed, chip, counts, added, chosen, kept, reset, colours, zone };
+}

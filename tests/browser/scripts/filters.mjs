@@ -1,0 +1,31 @@
+/** C23 and C24 on screen: a plus stays a plus in every link; what is not understood shows no rows and keeps its value. */
+export default async function ({ open, rowsOf }) {
+  const page = await open();
+  await page.goto("/users?tz=UTC");
+  await page.locator('thead input[name="user"]').fill("ann+crm@");
+  await page.locator('thead input[name="user"]').press("Enter");
+  await page.waitForSelector(".chip");
+  const found = await rowsOf(page);
+  const links = await page.$$eval("#list a[href*='ann']", (all) => all.map((link) => link.getAttribute("href")));
+  const plus_url = page.url();
+  await page.goto("/users?user=ann+crm@&tz=UTC");
+  const by_hand = { rows: (await rowsOf(page)).length, chip: await page.textContent(".chip"), state: await page.textContent(".state") };
+  await page.goto("/sessions?started_at=2026-11-01T00:00:00+01:00..&tz=UTC");
+  const lost_plus = await page.textContent("#wrong");
+  const wrong = {};
+  for (const query of ["failures=abc", "failures=5...9", "status=eror", "started_at=2026-13-01..", "emial=x", "sort=-nope", "columns=foo", "limit=0", "limit=501", "cursor=garbage", "status=not:", "status=errors&status=finished"]) {
+    const answer = await page.goto(`/sessions?${query}&tz=UTC`);
+    const name = query.split("=")[0];
+    wrong[query] = {
+      status: answer?.status(), rows: (await rowsOf(page)).length, said: await page.textContent("#wrong"),
+      value: await page.locator(`thead input[name="${name === "started_at" ? "run" : name}"]`).first().inputValue({ timeout: 200 }).catch(() => null),
+      exports: await page.locator("a[data-export]").count(),
+    };
+  }
+  await page.goto("/users?status=broken&tz=UTC");
+  const choices = await page.$$eval("#wrong .chip", (all) => all.map((each) => each.textContent?.trim()));
+  await page.locator("#wrong .chip", { hasText: "late" }).click();
+  const after_choice = await rowsOf(page);
+  const empties = await page.goto("/users?user=&status=&email=&tz=UTC");
+  return { found, links, plus_url, by_hand, lost_plus, wrong, choices, after_choice, empty_boxes: { status: empties?.status(), rows: (await rowsOf(page)).length } };
+}

@@ -1,0 +1,61 @@
+"""Lists in a real browser: filter, sort, clear, export; on screen, in the file and in Postgres the same."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import Browse, Site
+from tests.browser.world import identity
+
+NORTHWIND = identity("Northwind Traders")
+
+
+def records(text: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV as a spreadsheet reads them."""
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+
+
+LISTS = {
+    "organizations": ("/organizations?tz=UTC", "synchronization_status", "enabled", "users", "Name"),
+    "users": ("/users?tz=UTC", "status", "failing", "user", "User"),
+    "organization_users": (f"/organizations/{NORTHWIND}?tz=UTC", "synchronization_disabled", "False", "user", "User"),
+    "statistics": (f"/organizations/{NORTHWIND}/statistics?tz=UTC", "failures", ">=1", "run", "User"),
+    "sessions": ("/sessions?tz=UTC", "status", "timed out", "run", "User"),
+    "issues": ("/issues?tz=UTC", "operation", "Create", "first_seen", "User"),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_list_filters_sorts_and_exports_what_it_shows(browse: Browse, site: Site, name: str) -> None:
+    path, box, text, sort, first_title = LISTS[name]
+    seen = browse("list", path=path, box=box, text=text, sort=sort)
+    rows = records(seen["csv"])
+    assert seen["titles"][0] == first_title
+    assert all(label and label.startswith("Filter by ") for label in seen["boxes"])
+    assert len(rows) == int(seen["matches"].split()[0].replace(",", ""))
+    assert seen["above"] <= 10, "Export to CSV stands above the second column"
+    assert [row[0].split(" ")[0] for row in seen["filtered"]] == [
+        (row[first_title] or "–").split(" ")[0] for row in rows[: len(seen["filtered"])]
+    ]
+    assert f"{len(rows):,} row" in seen["toast"]
+    assert seen["sorted"]
+    assert seen["order"] in {"ascending", "descending"}
+    assert "%2B" not in seen["url"]
+
+
+async def test_the_numbers_on_screen_are_those_in_postgres(browse: Browse, site: Site) -> None:
+    seen = browse("list", path="/users?tz=UTC", box="status", text="failing", sort="user")
+    found = await site.fetch("SELECT count(*) AS users FROM user_status WHERE status = 'failing'")
+    assert len(records(seen["csv"])) == found[0]["users"]
+    assert {row[3] for row in seen["filtered"]} == {"failing"}
+
+
+async def test_the_users_file_holds_the_last_sessions_details(browse: Browse) -> None:
+    seen = browse("list", path=f"/organizations/{NORTHWIND}?tz=UTC&columns=user,status", box="status", text="failing", sort="user")
+    titles: list[Any] = list(records(seen["csv"])[0])
+    assert titles[:2] == ["User", "Status"]
+    assert {"Exception", "Error Source", "Error Category", "Total Changes", "Conflicts", "Issues"} <= set(titles)

@@ -1,0 +1,198 @@
+"""Pages in a real browser: dialog, columns, colours, live rows, keyboard, without JavaScript, accessibility."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import asyncpg
+
+from schemas.keys import session_key
+from tests.browser.conftest import Browse, Site
+from tests.browser.world import HOSTILE, identity
+
+NORTHWIND = identity("Northwind Traders")
+STATISTICS = f"/organizations/{NORTHWIND}/statistics?tz=UTC"
+USERS = f"/organizations/{NORTHWIND}?tz=UTC"
+
+
+async def _paths(site: Site) -> list[str]:
+    session = (await site.fetch(
+        "SELECT started_at, session_id, organization_id, user_id FROM sync_session s WHERE organization_id = $1 "
+        "AND status = 'errors' AND issues > 0 AND EXISTS (SELECT FROM log_chunk l WHERE l.session_id = s.session_id)", NORTHWIND
+    ))[0]  # fmt: skip
+    job = f"/sessions/{session_key(session['started_at'], session['session_id'])}"
+    user = f"/users/{session['organization_id']}/{session['user_id']}"
+    organization = f"/organizations/{NORTHWIND}"
+    return [
+        "/", "/organizations", organization, f"{organization}/statistics", f"{organization}/issues",
+        f"{organization}/logs", "/users", user, f"{user}/issues", "/sessions", job, f"{job}/log?text=batch", "/issues",
+        "/find?q=ra", "/users?status=broken", "/users?user=nobody+is+called+so", "/nowhere",
+    ]  # fmt: skip
+
+
+async def test_axe_finds_nothing_and_nothing_overflows(browse: Browse, site: Site) -> None:
+    paths = await _paths(site)
+    seen = browse("axe", paths=paths, statistics=STATISTICS, phone=[paths[1], paths[8], paths[0]])
+    assert {page: found for page, found in seen["found"].items() if found} == {}
+
+
+async def test_job_details_open_step_copy_and_close(browse: Browse) -> None:
+    seen = browse("job", path=STATISTICS)
+    assert seen["focused"] == "Close"
+    assert seen["place"].startswith("2 of ")
+    assert "/sessions/" in seen["job_url"]
+    assert seen["stepped"] != seen["job_url"]
+    assert seen["marked"] == 1
+    assert seen["kept_inside"]
+    assert seen["after_back"] == seen["list_url"]
+    assert seen["returned"] == "Job details"
+    assert seen["standing"] == "Synchronization job details"
+    assert {"Run", "Status", "Objects", "Changes", "Failures", "Total Changes", "Error Source", "Error Category", "Issues",
+            "Conflicts"} <= set(seen["terms"])  # fmt: skip
+    assert {"Objects", "Exception", "What to do", "Log"} <= set(seen["headings"])
+    assert seen["said"] == "Exception copied"
+    assert seen["exception"].count("\n") >= 2
+    assert "Who can fix" in seen["ticket"]
+    assert seen["job_url"].rpartition("/")[2] in seen["ticket"]
+
+
+async def test_c07_a_web_page_and_a_trace_as_the_error(browse: Browse) -> None:
+    seen = browse("hostile", path=STATISTICS)
+    assert seen["alive"] == 0, "markup in an error is text"
+    assert seen["height"] == seen["other"], "the row keeps its height"
+    assert seen["from_row"] == HOSTILE
+    assert seen["from_dialog"] == HOSTILE
+    assert seen["tip"].startswith("<!DOCTYPE html>")
+    assert seen["tip_closed"]
+
+
+async def test_c23_a_plus_is_not_a_space(browse: Browse) -> None:
+    seen = browse("filters")
+    assert len(seen["found"]) == 1
+    assert "ann%2Bcrm@" in seen["plus_url"] or "ann%2Bcrm%40" in seen["plus_url"]
+    assert seen["links"]
+    assert all("ann%2Bcrm" in link for link in seen["links"])
+    assert seen["by_hand"]["rows"] == 0
+    assert "ann crm@" in seen["by_hand"]["chip"]
+    assert "%2B" in seen["lost_plus"]
+
+
+async def test_c24_a_filter_not_understood_is_not_a_filter_passed(browse: Browse) -> None:
+    seen = browse("filters")
+    for query, told in seen["wrong"].items():
+        assert (told["status"], told["rows"], told["exports"]) == (400, 0, 0), query
+        assert told["said"], query
+    assert seen["wrong"]["failures=abc"]["value"] == "abc"
+    assert seen["wrong"]["status=eror"]["value"] == "eror"
+    assert "late" in seen["choices"]
+    assert seen["after_choice"]
+    assert seen["empty_boxes"]["status"] == 200
+    assert seen["empty_boxes"]["rows"] > 50
+
+
+async def test_columns_counts_colours_theme_and_zone(browse: Browse, site: Site) -> None:
+    seen = browse("columns", statistics=STATISTICS, users=USERS)
+    assert seen["before"] == [
+        "User", "Run", "Status", "Objects", "Objects", "Changes", "Failures", "Total Changes", "Error Source",
+        "Error Category", "Exception", "Issues", "Conflicts", "Actions",
+    ]  # fmt: skip
+    assert seen["pressed"] == ["errors", "timed_out"]
+    assert "errors, timed out" in seen["chip"]
+    assert seen["added"] == "errors,timed_out,finished_with_issues"
+    counted = await site.fetch(
+        "SELECT status, count(*) FROM sync_session WHERE organization_id = $1 GROUP BY status", NORTHWIND
+    )
+    assert {row["status"]: f"{row['count']:,}" for row in counted}.items() <= seen["counts"].items()
+    assert seen["chosen"] == seen["kept"]
+    assert seen["chosen"].count("Objects") == 1
+    assert "Duration" in seen["chosen"]
+    assert seen["chosen"].index("Duration") < seen["chosen"].index("Conflicts")
+    assert seen["reset"] == seen["before"]
+    for theme, bad in (("light", "rgb(179, 29, 35)"), ("dark", "rgb(255, 146, 138)")):
+        told = seen["colours"][theme]
+        assert {told["red"], told["red_name"], told["user"]} == {bad}, theme
+        assert told["black"] == told["word"] == told["text"]
+        assert told["red_word"].strip() == "disabled"
+    assert seen["zone"].endswith("Tokyo, UTC+9")
+
+
+async def test_c34_the_table_does_not_move_while_somebody_reads(browse: Browse, site: Site) -> None:
+    stop = threading.Event()
+    churn = threading.Thread(target=lambda: asyncio.run(_churn(site, stop)))
+    churn.start()
+    try:
+        seen = browse("live", path=f"/organizations/{NORTHWIND}/statistics?status=&sort=-run&tz=UTC")
+    finally:
+        stop.set()
+        churn.join(10)
+    assert seen["selected"]
+    assert seen["still_selected"] == seen["selected"]
+    assert seen["scroll"] == [120, 60]
+    assert seen["unmoved"]
+    assert "new · show" in seen["pill"]
+    assert seen["menu_open"] == 1
+    assert (seen["typed"], seen["caret"]) == ("qzx", 3)
+    assert seen["focused"] == "user"
+
+
+async def _churn(site: Site, stop: threading.Event) -> None:
+    """Change twenty rows a second, and let a new session begin every second."""
+    connection = await asyncpg.connect(site.owner_url)
+    user = await connection.fetchrow("SELECT * FROM sync_session WHERE organization_id = $1 LIMIT 1", NORTHWIND)
+    for beat in range(10_000):
+        if stop.is_set():
+            break
+        await connection.execute(
+            "UPDATE sync_session SET changes = changes + 1 WHERE (started_at, session_id) IN (SELECT started_at, session_id "
+            "FROM sync_session WHERE organization_id = $1 ORDER BY started_at DESC LIMIT 20)", NORTHWIND
+        )  # fmt: skip
+        if beat % 10 == 0:
+            at = datetime.now(UTC) + timedelta(seconds=beat)
+            row = dict(user) | {"started_at": at, "began": at, "session_id": uuid4(), "ended_at": None, "status": "running"}
+            names = ", ".join(row)
+            places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+            await connection.execute(f"INSERT INTO sync_session ({names}) VALUES ({places})", *row.values())
+        await asyncio.sleep(0.1)
+    await connection.execute("DELETE FROM sync_session WHERE organization_id = $1 AND started_at > $2", NORTHWIND, datetime.fromisoformat(site.now))  # noqa: E501
+    await connection.close()
+
+
+async def test_everything_works_without_javascript(browse: Browse) -> None:
+    seen = browse("plain", statistics=STATISTICS)
+    assert seen["first"] == 100
+    assert 0 < seen["filtered"]["rows"] <= 100
+    assert "failures=" in seen["filtered"]["url"]
+    assert seen["filtered"]["chips"] == 2
+    assert seen["sorted"] == 1
+    assert "finished" in seen["toggled"].split(",")
+    assert seen["second_page"] > 0
+    assert seen["back"] == 100
+    assert seen["hidden"] == 0
+    assert seen["csv"] > 1000
+    assert seen["job"] == "Synchronization job details"
+    assert seen["table"]
+
+
+async def test_a_page_weighs_less_than_150_kilobytes(browse: Browse, site: Site) -> None:
+    seen = browse("weight", paths=await _paths(site))
+    assert {page: weight for page, weight in seen["weights"].items() if weight > 150_000} == {}
+
+
+async def test_an_end_user_sees_the_page_of_itself_and_nothing_else(browse: Browse, site: Site) -> None:
+    mine = f"/users/{NORTHWIND}/{site.people['end_user']['user_id']}"
+    other = (await site.fetch("SELECT * FROM sync_session WHERE organization_id <> $1 LIMIT 1", NORTHWIND))[0]
+    seen = browse(
+        "own", role="end_user", organization=f"/organizations/{NORTHWIND}",
+        other_user=f"/users/{other['organization_id']}/{other['user_id']}",
+        other_job=f"/sessions/{session_key(other['started_at'], other['session_id'])}",
+    )  # fmt: skip
+    assert seen["home"] == mine
+    assert seen["nav"] == ["My synchronization"]
+    assert "Failing" in seen["chain"]
+    assert seen["advice"] == 1
+    assert seen["issues"][:5] == ["Type", "Name", "Direction", "Operation name", "Error Code"]
+    assert set(seen["elsewhere"].values()) == {mine}
+    assert seen["foreign"] == 404
