@@ -4,7 +4,6 @@ Every method is a plain call on the reporter's event loop and never blocks. Text
 and mended; only words outside a closed list (direction, operation, level, side) raise.
 """
 
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -30,6 +29,7 @@ from schemas.events import (
 )
 from services.ingest.agent import texts
 from services.ingest.agent.chunks import Chunks
+from services.ingest.agent.traces import trace_of
 
 Emit = Callable[[Any], object]
 _LINE_BYTES: Final = 16 * 1024
@@ -109,7 +109,7 @@ class Session:
             level=LogLevel(level),
             source=texts.slug(source),
             message=texts.line(message, _LINE_BYTES),
-            exception=None if exception is None else texts.line(exception, _LINE_EXCEPTION_BYTES),
+            exception=None if exception is None else texts.exception(exception, _LINE_EXCEPTION_BYTES),
         )
         self._send_chunk(self._chunks.add(line))
 
@@ -225,13 +225,13 @@ class Session:
 
 def _classified(error: BaseException, classify: Callable[[BaseException], Failure] | None) -> Failure:
     """Turn an exception into a failure; a classifier that fails itself must not cost the report."""
-    trace = "".join(traceback.format_exception(error))
+    trace = trace_of(error)
     if classify is not None:
         try:
             found = classify(error)
             return found if found.exception is not None else _replaced(found, exception=trace)
-        except Exception:
-            trace += "\nThe classifier of errors failed too:\n" + traceback.format_exc()
+        except Exception as worse:
+            trace += "\nThe classifier of errors failed too: " + trace_of(worse)
     return Failure(
         source="connector", category="internal", code=type(error).__name__, message=str(error), exception=trace
     )

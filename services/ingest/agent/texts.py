@@ -36,6 +36,25 @@ def cut_bytes(text: str, limit: int) -> str:
         room = room * 3 // 4
 
 
+def cut_middle(text: str, limit: int) -> str:
+    """Return at most `limit` bytes of UTF-8, more than 200: beginning and end, and between them how much is missing.
+
+    As JSON it takes at most twice the limit, as with `cut_bytes`.
+    """
+    coded = clean(text).encode()
+    if len(coded) <= limit and _escaped(coded.decode()) <= 2 * limit:
+        return coded.decode()
+    room = limit
+    while True:
+        half = (room - 64) // 2
+        head, tail = (part.decode(errors="ignore") for part in (coded[:half], coded[-half:]))
+        missing = len(coded) - len(head.encode()) - len(tail.encode())
+        marked = f"{head}\n… [{missing} bytes cut]\n{tail}"
+        if _escaped(marked) <= 2 * limit:
+            return marked
+        room = room * 3 // 4
+
+
 def cut_characters(text: str, limit: int) -> str:
     """Return at most `limit` characters, ending with how many are missing."""
     text = clean(text)
@@ -65,9 +84,9 @@ def message(text: str) -> str:
     return cut_bytes(redact(clean(text))[0], MAX_MESSAGE_BYTES)
 
 
-def exception(text: str) -> str:
-    """Return an exception's text, with its trace, as it may be sent."""
-    return cut_bytes(redact(clean(text))[0], MAX_EXCEPTION_BYTES)
+def exception(text: str, limit: int = MAX_EXCEPTION_BYTES) -> str:
+    """Return an exception's text, with its trace, as it may be sent: what it says and where it ended are kept."""
+    return cut_middle(redact(clean(text))[0], limit)
 
 
 def detail(text: str) -> str:
@@ -92,5 +111,5 @@ def _escaped(text: str) -> int:
 
 
 def line(text: str, limit: int) -> str:
-    """Return a line of a log, or the trace under it, as it may be sent."""
+    """Return a line of a log as it may be sent."""
     return cut_bytes(redact(clean(text))[0], limit)

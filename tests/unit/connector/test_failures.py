@@ -11,6 +11,7 @@ from vdirsyncer.sync.exceptions import StorageEmpty, SyncConflict
 from yarl import URL
 
 from schemas.events import MAX_EXCEPTION_BYTES, MAX_MESSAGE_BYTES, Scope
+from services.ingest.agent import texts
 from services.ingest.connectors.caldav_crm.failures import (
     NoCredentials,
     PassFailed,
@@ -120,4 +121,7 @@ def test_texts_fit_into_an_event_whole_characters_only() -> None:
             raise RuntimeError(f"{number} {'x' * 200}") from deep
         except RuntimeError as error:
             deep = error
-    assert len((explain(deep, Side.CRM).exception or "").encode()) <= MAX_EXCEPTION_BYTES
+    sent = texts.failure(explain(deep, Side.CRM)).exception or ""
+    assert len(sent.encode()) <= MAX_EXCEPTION_BYTES
+    assert sent.startswith("RuntimeError: 899 xxx")
+    assert "Caused by ValueError: first" in sent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import traceback
 from collections.abc import Callable
 from typing import Final
 
@@ -14,7 +13,8 @@ from vdirsyncer import exceptions as vdir
 from vdirsyncer.http import TransientNetworkError, UsageLimitReached
 from vdirsyncer.sync.exceptions import IdentConflict, StorageEmpty, SyncConflict
 
-from schemas.events import MAX_EXCEPTION_BYTES, MAX_MESSAGE_BYTES, Failure, Scope
+from schemas.events import MAX_MESSAGE_BYTES, Failure, Scope
+from services.ingest.agent import trace_of
 from services.ingest.connectors.caldav_crm.appointments import Unreadable
 
 
@@ -139,15 +139,6 @@ def words(error: BaseException) -> str:
         if isinstance(error, kind):
             return cut(say(error), MAX_MESSAGE_BYTES)
     return cut(str(error) or type(error).__name__, MAX_MESSAGE_BYTES)
-
-
-def trace_of(error: BaseException) -> str:
-    """The traceback, cut from the middle: where it began and where it ended matter most."""
-    text = "".join(traceback.format_exception(error))
-    if len(text.encode()) <= MAX_EXCEPTION_BYTES:
-        return text
-    half = MAX_EXCEPTION_BYTES // 2 - 16
-    return f"{cut(text, half)}\n[…]\n{text.encode()[-half:].decode(errors='ignore')}"
 
 
 def cut(text: str, most_bytes: int) -> str:

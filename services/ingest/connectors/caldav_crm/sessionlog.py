@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Final, Protocol
 
 from schemas.events import LogLevel
+from services.ingest.agent import trace_of
 
 _OURS: Final = __name__.rpartition(".")[0]
 
@@ -41,7 +42,8 @@ class SessionHandler(logging.Handler):
         source = source_of(record.name)
         if session is None or source is None:
             return
-        exception = logging.Formatter().formatException(record.exc_info) if record.exc_info else None
+        error = record.exc_info[1] if record.exc_info else None
+        exception = None if error is None else trace_of(error)
         session.log(level_of(record.levelno), source, record.getMessage(), exception)
 
 
