@@ -83,7 +83,7 @@ ERROR_CATEGORY: Final = _frozen(
 )
 OBJECT_TYPE: Final = _frozen(email="E-Mail", appointment="Appointment", contact="Contact", task="Task")
 MAIL_SYSTEM: Final = _frozen(exchange="Exchange", office365="Office 365", gmail="Gmail", caldav="CalDAV", imap="IMAP")
-CRM_SYSTEM: Final = _frozen(salesforce="Salesforce", crm="CRM")
+CRM_SYSTEM: Final = _frozen(salesforce="Salesforce", postgres_crm="Postgres CRM", crm="CRM")
 LOG_SOURCE: Final = _frozen(mail="mail", crm="CRM", engine="engine", agent="agent")
 TRIGGER: Final = _frozen(
     schedule="schedule", manual="by hand", force="force sync", initial="initial sync", retry="retry", push="push"
