@@ -22,7 +22,7 @@ from services.query.filters import Among, Filter
 from services.query.principal import Principal
 from services.query.problems import NotFound, TooWide
 from services.query.services import Services
-from services.query.statements import COUNT_LIMIT, PICK_LIMIT, Picks, count, is_indexed, page, probes
+from services.query.statements import COUNT_LIMIT, PICK_LIMIT, Picks, branches, count, is_indexed, page, probes
 from services.query.view import All, Cursor, One, OneUser, Scope, View, seal
 
 _SQL: Final = named_queries("lists")
@@ -85,13 +85,23 @@ async def fetch_page(services: Services, principal: Principal, view: View) -> Pa
         total: tuple[int, bool] | None = None
         if not is_indexed(view):
             total = await narrow_count(connection, view, picks)
-        statement = page(view, picks)
-        records = await connection.fetch(statement.sql, *statement.args)
+        records = await _records(connection, view, picks)
         if total is None and view.cursor is None and len(records) <= view.limit:
             total = len(records), True
         total = total or await counted(connection, view, picks)
         fresh = await freshness_of(connection, services.now())
     return _page(services, view, records, total, fresh)
+
+
+async def _records(connection: Any, view: View, picks: Picks) -> list[Any]:
+    """Read `limit` + 1 rows, going on to the next branch only where one does not fill the page."""
+    records: list[Any] = []
+    for number in branches(view):
+        statement = page(view, number, view.limit + 1 - len(records), picks)
+        records += await connection.fetch(statement.sql, *statement.args)
+        if len(records) > view.limit:
+            break
+    return records
 
 
 async def needs_existing(connection: Any, view: View) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -23,6 +24,7 @@ from services.query.view import All, One, OneUser, Scope, View
 COUNT_LIMIT: Final = 10_000
 PICK_LIMIT: Final = 500
 EXCEPTION_SHOWN: Final = 1_000
+_AHEAD: Final = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +98,34 @@ def is_indexed(view: View) -> bool:
     return orders(view).indexed
 
 
-def page(view: View, picks: Picks = NO_PICKS) -> Statement:
-    """Return the statement for one page: `limit` + 1 rows, with `_branch` and the order keys as text in `_keys`."""
+def branches(view: View) -> list[int]:
+    """Return the numbers of the branches that a page of this view may need, in the order in which they are read."""
+    backwards = view.cursor is not None and view.cursor.backwards
+    numbers = [number for number, branch in enumerate(orders(view).branches) if branch.predicate != "false"]
+    if view.cursor is not None:
+        at = view.cursor.branch
+        numbers = [number for number in numbers if (number <= at if backwards else number >= at)]
+    return numbers[::-1] if backwards else numbers
+
+
+def page(view: View, number: int, limit: int, picks: Picks = NO_PICKS) -> Statement:
+    """Return the statement for the first `limit` rows of one branch, with `_branch` and the order keys in `_keys`.
+
+    One branch a statement: the first usually fills the page, and planning a scan of every day for each costs more than
+    reading it.
+    """
     args = Args()
-    inner = _pages(view, picks, args, limit=view.limit + 1)
     kind = KINDS[view.list.kind]
-    numbered = f"(SELECT q.*, row_number() OVER () AS _row FROM ({inner}) q LIMIT {view.limit + 1})"
+    branch = orders(view).branches[number]
+    inner = _branch(view, picks, args, number, branch, limit)
     columns = dict(ALWAYS[view.list.kind])
     columns |= {each.name: _shown(view, each.name) for each in view.columns}
     listed = ", ".join(f'{value} AS "{name}"' for name, value in columns.items())
-    number = "page" if "page" in kind.page else kind.alias
-    tables = kind.page.format(numbered) + _joins(kind, columns.values())
-    sql = f"SELECT {listed}, {number}._branch, {number}._keys FROM {tables} ORDER BY {number}._row"
-    return Statement(sql, tuple(args))
+    source = "page" if " page " in kind.page else kind.alias
+    needed = [*columns.values(), *(key.sql for key in branch.keys)]
+    order = order_by(branch.keys, view.cursor is not None and view.cursor.backwards)
+    tables = kind.page.format(f"({inner})") + _joins(kind, needed)
+    return Statement(f"SELECT {listed}, {source}._branch, {source}._keys FROM {tables}{order}", tuple(args))
 
 
 def count(view: View, picks: Picks = NO_PICKS, limit: int = COUNT_LIMIT) -> Statement:
@@ -129,7 +146,7 @@ def selection(view: View, columns: Mapping[str, str], picks: Picks = NO_PICKS) -
     """Return the statement that reads every row of the view in its order: `columns` maps titles to SQL."""
     args = Args()
     kind = KINDS[view.list.kind]
-    inner = _pages(view, picks, args, limit=None)
+    inner = _pages(view, picks, args)
     listed = ", ".join(f'{value} AS "{title}"' for title, value in columns.items())
     sql = f"SELECT {listed} FROM {kind.page.format(f'({inner})')}{_joins(kind, columns.values())}"
     return Statement(sql, tuple(args))
@@ -182,16 +199,10 @@ def _own(view: View, each: Filter, args: Args) -> str:
     return condition(Sql(sql.value, keys=sql.keys, exact=sql.exact), each, args)
 
 
-def _pages(view: View, picks: Picks, args: Args, limit: int | None) -> str:
-    """Return the rows of the view in its order, one branch after the other."""
-    backwards = view.cursor is not None and view.cursor.backwards
-    branches = list(enumerate(orders(view).branches))
-    if view.cursor is not None:
-        at = view.cursor.branch
-        branches = [each for each in branches if (each[0] <= at if backwards else each[0] >= at)]
-    if backwards:
-        branches.reverse()
-    parts = [_branch(view, picks, args, number, branch, limit) for number, branch in branches]
+def _pages(view: View, picks: Picks, args: Args) -> str:
+    """Return every row of the view in its order, one branch after the other."""
+    plan = orders(view).branches
+    parts = [_branch(view, picks, args, number, plan[number], None) for number in branches(view) or [0]]
     return " UNION ALL ".join(f"({part})" for part in parts)
 
 
@@ -258,6 +269,8 @@ def _where(view: View, picks: Picks, args: Args) -> list[str]:
     if orders(view).statuses is not None:
         answered.add("status")
     columns = OF_KIND[view.list.kind]
+    if view.list.kind == "sessions":  # no row starts later, so days made ahead need no look
+        parts.append(f"s.started_at < {args.add(view.now + _AHEAD, 'timestamptz')}")
     return parts + [
         condition(columns[each.column.name], each, args) for each in view.filters if each.column.name not in answered
     ]

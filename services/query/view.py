@@ -12,7 +12,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -102,6 +102,7 @@ class View:
     filters: tuple[Filter, ...]
     sort: tuple[SortKey, ...]
     columns: tuple[Column, ...]
+    now: datetime
     limit: int = DEFAULT_LIMIT
     cursor: Cursor | None = None
     masked: bool = False
@@ -203,6 +204,8 @@ class _Parse:
     defaults: bool
     masked: bool
     csv: bool
+    written: dict[str, str] = field(default_factory=dict)
+    """The column's name → the parameter as it was written, which may be an alias."""
 
     def view(self, params: Sequence[tuple[str, str]]) -> View:
         problems: list[Problem] = []
@@ -220,6 +223,7 @@ class _Parse:
             filters=filters,
             sort=sort,
             columns=columns,
+            now=self.now,
             limit=limit,
             masked=self.masked,
             csv=options,
@@ -236,13 +240,14 @@ class _Parse:
         for name, value in params:
             column = self.shape.column(name)
             if column is None and name not in known:
-                allowed = tuple(each.name for each in self.shape.columns if each.operators) + known
+                allowed = tuple(each.name for each in self.shape.columns if each.operators) + PARAMETERS
                 problems.append(Problem(name, value, "there is no such parameter", allowed))
                 continue
             own = name if column is None else column.name
             if own in given:
                 problems.append(Problem(name, value, "is given twice"))
             given[own] = value
+            self.written[own] = name
         if self.defaults:
             for name, value in self.shape.default_filter.items():
                 given.setdefault(name, value)
@@ -254,13 +259,14 @@ class _Parse:
             column = self.shape.column(name)
             if column is None or not text.strip():
                 continue
+            said = self.written.get(name, name)
             if column.personal and self.masked:
-                problems.append(Problem(name, text, f"{column.title} is masked for your role until it is revealed"))
+                problems.append(Problem(said, text, f"{column.title} is masked for your role until it is revealed"))
                 continue
             try:
                 filters.append(parse_filter(column, text, zone, self.now))
             except NotUnderstood as refusal:
-                problems.append(Problem(name, text, refusal.detail, refusal.allowed))
+                problems.append(Problem(said, text, refusal.detail, refusal.allowed))
         return tuple(filters)
 
     def _sort(self, text: str, problems: list[Problem]) -> tuple[SortKey, ...]:
