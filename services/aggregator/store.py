@@ -350,10 +350,10 @@ class _Transaction:
         seen: Iterable[Session | Sighting] = chain(self.fold.sessions.values(), self.fold.sightings.values())
         for each in seen:
             data = each.event.data
-            if data.organization_id.int ^ data.user_id.int not in self._known:
+            if _number(data.organization_id, data.user_id) not in self._known:
                 first.setdefault((data.organization_id, data.user_id), each.first_ms)
         for (organization_id, user_id), user in self.fold.users.items():
-            if organization_id.int ^ user_id.int not in self._known:
+            if _number(organization_id, user_id) not in self._known:
                 first.setdefault((organization_id, user_id), user.appended_ms)
         if not first:
             return
@@ -361,7 +361,7 @@ class _Transaction:
         await self.connection.execute(_DIRECTORY["add_organizations"], *_columns(organizations.items(), 2))
         users = ((organization_id, user_id, moment(ms)) for (organization_id, user_id), ms in first.items())
         await self.connection.execute(_DIRECTORY["add_users"], *_columns(users, 3))
-        self.met.update(organization_id.int ^ user_id.int for organization_id, user_id in first)
+        self.met.update(_number(*user) for user in first)
 
     def _see(
         self, user: tuple[UUID, UUID], partition: int, agent_id: str | None, seen: RecentSession | None = None
@@ -397,6 +397,11 @@ def _columns(records: Iterable[Sequence[Any]], width: int) -> tuple[list[Any], .
     """Turn rows into one list a column, as `unnest` takes them."""
     listed = list(records)
     return tuple(map(list, zip(*listed, strict=True))) if listed else tuple([] for _ in range(width))
+
+
+def _number(organization_id: UUID, user_id: UUID) -> int:
+    """Return a user as one number, which takes half the memory of two ids."""
+    return organization_id.int << 128 | user_id.int
 
 
 def _key(row: asyncpg.Record) -> Key:
