@@ -8,6 +8,7 @@ of the sessions that fell out of the window how many failed in a row before it.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from struct import Struct as Layout
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
@@ -154,14 +155,15 @@ _STATES: Final = {
 }
 _RETRYABLE: Final = b"E"
 _WORDS: Final = {letter[0]: word for word, letter in _STATES.items()} | {_RETRYABLE[0]: "errors"}
-_RECORD: Final = Layout(">s16sqqIQqqII")  # state, id, began, started, attempt, seq, at, limit, interval, missing
+_RECORD: Final = Layout(">sq16sqIQqqII")  # state, began, id, started, attempt, seq, at, limit, interval, missing
 _SIZE: Final = _RECORD.size
-_HEADER: Final = Layout(">BIq16sq")  # format, failed before the window, since when, and the newest that fell out of it
+_HEADER: Final = Layout(">BIqq16s")  # format, failed before the window, since when, and the newest that fell out of it
 _HEAD: Final = _HEADER.size
 _FORMAT: Final = 1
-_EMPTY: Final = _HEADER.pack(_FORMAT, 0, 0, bytes(16), 0)
-_BEGAN: Final = Layout(">q")
-_PLACE: Final = slice(1, 25)  # of a record: id and began, as they end the header
+_EMPTY: Final = _HEADER.pack(_FORMAT, 0, 0, 0, bytes(16))
+_PLACE: Final = slice(1, 25)  # of a record: began and id. As bytes they are in the order of sessions, from 1970 on
+_FIRST: Final = slice(_HEAD + 1, _HEAD + 25)  # the place of the newest record
+_FULL: Final = _HEAD + WINDOW * _SIZE
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _NONE: Final = 0xFFFFFFFF
@@ -175,19 +177,25 @@ def _time(count: int) -> datetime:
     return _EPOCH + timedelta(microseconds=count)
 
 
-def _packed(session: RecentSession) -> bytes:
+def _packed(session: RecentSession, identity: bytes | None = None) -> bytes:
     started = _count(session.started_at)
     limit, interval = session.limit_at, session.interval_s
     return _RECORD.pack(
-        _RETRYABLE if session.retryable else _STATES[session.status], session.session_id.bytes,
-        started if session.began is session.started_at else _count(session.began), started, session.attempt,
-        session.seq, _count(session.at), 0 if limit is None else _count(limit),
-        _NONE if interval is None else interval, min(session.issues_missing, _NONE),
-    )  # fmt: skip
+        _RETRYABLE if session.retryable else _STATES[session.status],
+        started if session.began is session.started_at else _count(session.began),
+        identity or session.session_id.bytes,
+        started,
+        session.attempt,
+        session.seq,
+        _count(session.at),
+        0 if limit is None else _count(limit),
+        _NONE if interval is None else interval,
+        min(session.issues_missing, _NONE),
+    )
 
 
 def _unpacked(raw: bytes, at: int) -> RecentSession:
-    state, identity, began, started, attempt, seq, appended, limit, interval, missing = _RECORD.unpack_from(raw, at)
+    state, began, identity, started, attempt, seq, appended, limit, interval, missing = _RECORD.unpack_from(raw, at)
     started_at = _time(started)
     return RecentSession(
         UUID(bytes=identity), started_at, started_at if began == started else _time(began), attempt, seq,
@@ -209,12 +217,14 @@ def unpack(raw: bytes | None) -> list[RecentSession]:
 class Recent:
     """The recent sessions of one user, unpacked only where somebody looks. Never changes: `seeing` makes another."""
 
-    __slots__ = ("_known", "_last", "raw")
+    __slots__ = ("_known", "_last", "raw", "states")
 
     def __init__(self, raw: bytes | None, known: dict[int, RecentSession] | None = None) -> None:
         self.raw: Final = raw or _EMPTY
         self._known: Final = {} if known is None else known
         self._last: int | None = None  # index of the last ended session; -1: there is none
+        self.states: Final = self.raw[_HEAD::_SIZE]
+        """One letter a session, newest first: r f i e c t, and E for errors that may be gone at the next try."""
         if self.raw[0] != _FORMAT:
             raise ValueError(f"recent sessions in format {self.raw[0]}: written by a newer version")
 
@@ -233,11 +243,6 @@ class Recent:
         return [self[index] for index in range(len(self))]
 
     @property
-    def states(self) -> bytes:
-        """One letter a session, newest first: r f i e c t, and E for errors that may be gone at the next try."""
-        return self.raw[_HEAD::_SIZE]
-
-    @property
     def newest(self) -> RecentSession | None:
         """The newest session, whatever its status."""
         return self[0] if len(self.raw) > _HEAD else None
@@ -254,8 +259,9 @@ class Recent:
     @property
     def running(self) -> tuple[RecentSession, ...]:
         """The sessions that run."""
-        states = self.states
-        return tuple(self[index] for index, state in enumerate(states) if state == 114) if b"r" in states else ()
+        if b"r" not in self.states:
+            return ()
+        return tuple(self[index] for index, state in enumerate(self.states) if state in b"r")
 
     @property
     def streak(self) -> Streak:
@@ -279,22 +285,25 @@ class Recent:
 
     def _find(self, identity: bytes) -> int:
         at = self.raw.find(identity, _HEAD)
-        while at >= 0 and (at - _HEAD - 1) % _SIZE:  # the same bytes by chance, across other members
+        while at >= 0 and (at - _HEAD - 9) % _SIZE:  # the same bytes by chance, across other members
             at = self.raw.find(identity, at + 1)
         return -1 if at < 0 else (at - _HEAD) // _SIZE
 
     def seeing(self, session: RecentSession) -> "Recent":
         """Return the union with `session` as `merged` does, or the very same where that changes nothing."""
-        index = self._find(session.session_id.bytes)
-        if index >= 0:
-            kept = self[index]
-            if kept.started_at == session.started_at:
-                if kept == session or _version(session) < _version(kept):
-                    return self
-                if kept.began == session.began:
-                    return self._replacing(index, session)
-        elif self._is_older_than(session):
-            return self._in_front(session)
+        identity = session.session_id.bytes
+        index = self._find(identity)
+        if index < 0:
+            record = _packed(session, identity)
+            if record[_PLACE] > self.raw[_FIRST]:
+                return self._in_front(session, record)
+            return self._merged_with(session)
+        kept = self[index]
+        if kept.started_at == session.started_at:
+            if kept == session or _version(session) < _version(kept):
+                return self
+            if kept.began == session.began:
+                return self._replacing(index, session)
         return self._merged_with(session)
 
     def _replacing(self, index: int, session: RecentSession) -> "Recent":
@@ -302,26 +311,21 @@ class Recent:
         raw = b"".join((self.raw[:at], _packed(session), self.raw[at + _SIZE :]))
         return Recent(raw, {**self._known, index: session})
 
-    def _is_older_than(self, session: RecentSession) -> bool:
-        if len(self.raw) == _HEAD:
-            return True
-        began, newest = _count(session.began), _BEGAN.unpack_from(self.raw, _HEAD + 17)[0]
-        return began > newest or (began == newest and session.session_id.bytes > self.raw[_HEAD + 1 : _HEAD + 17])
-
-    def _in_front(self, session: RecentSession) -> "Recent":
-        raw, full = self.raw, len(self) == WINDOW
-        head = _head_after(raw, raw[-_SIZE:]) if full else raw[:_HEAD]
-        return Recent(b"".join((head, _packed(session), raw[_HEAD : -_SIZE if full else None])), {0: session})
+    def _in_front(self, session: RecentSession, record: bytes) -> "Recent":
+        raw = self.raw
+        if len(raw) < _FULL:
+            return Recent(b"".join((raw[:_HEAD], record, raw[_HEAD:])), {0: session})
+        return Recent(b"".join((_head_after(raw, raw[-_SIZE:]), record, raw[_HEAD:-_SIZE])), {0: session})
 
     def _merged_with(self, session: RecentSession) -> "Recent":
         kept, raw = self.sessions(), self.raw
         identity = (session.started_at, session.session_id)
         is_new = identity not in {(each.started_at, each.session_id) for each in kept}
-        *_, horizon_id, horizon = _HEADER.unpack_from(raw)
-        if is_new and (_count(session.began), session.session_id.bytes) <= (horizon, horizon_id):
+        record = _packed(session)
+        if is_new and record[_PLACE] <= raw[13:_HEAD]:
             return self  # older than one that has fallen out: told too late to count
         overflows = is_new and len(kept) == WINDOW
-        head = _head_after(raw, _packed(min((*kept, session), key=_place))) if overflows else raw[:_HEAD]
+        head = _head_after(raw, min(record, raw[-_SIZE:], key=itemgetter(_PLACE))) if overflows else raw[:_HEAD]
         window = merged(kept, [session])
         return Recent(head + b"".join(map(_packed, window)), dict(enumerate(window)))
 
@@ -333,6 +337,6 @@ def _head_after(raw: bytes, fallen: bytes) -> bytes:
         _, failed, since, *_ = _HEADER.unpack_from(raw)
         if not failed:
             since = _RECORD.unpack(fallen)[6]
-        return _HEADER.pack(_FORMAT, failed + 1, since, b"", 0)[:-24] + fallen[_PLACE]
+        return _HEADER.pack(_FORMAT, failed + 1, since, 0, b"")[:13] + fallen[_PLACE]
     kept = raw[:13] if state in b"rc" else _EMPTY[:13]
     return kept + fallen[_PLACE]

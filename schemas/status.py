@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from schemas.recent import FAILED, UNHEARD, Recent, RecentSession, Row
+from schemas.recent import ENDED, FAILED, UNHEARD, Recent, RecentSession, Row
 
 DEFAULT_INTERVAL_S: Final = 1800
 LEAST_GRACE_S: Final = 300
@@ -56,7 +56,8 @@ def facts(
     late_held_until: datetime | None = None,
 ) -> Facts:
     """Return the facts of a user. `interval_s` is for one whose last session names none; 0 is push only."""
-    last = recent.last_ended
+    newest = recent.newest
+    last = newest if newest is not None and newest.status in ENDED else recent.last_ended
     due = late = None
     if off is None:
         if last is not None and last.interval_s is not None:
@@ -67,7 +68,7 @@ def facts(
             due = start + interval
             late = due + grace
     return Facts(
-        recent, recent.newest, last, recent.running, off, off_since, counted_from, due, late, agent_id, agent_silent,
+        recent, newest, last, recent.running, off, off_since, counted_from, due, late, agent_id, agent_silent,
         late_held_until,
     )  # fmt: skip
 
