@@ -1,0 +1,100 @@
+"""A query service on a private database, asked over ASGI; accounts and keys of every role."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from schemas.credentials import new_key
+from schemas.sql import named_queries
+from services.query.app import build
+from services.query.services import Services, Settings, derived_key, open_pools
+from tests.rig.databases import Database
+
+ACCOUNTS = named_queries("accounts")
+BASE = "http://127.0.0.1:8080"
+
+
+@dataclass(slots=True)
+class Service:
+    """The service under test and ways to ask it."""
+
+    services: Services
+    app: Any
+    database: Database
+    clock: datetime
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        """Return a client that sends these headers."""
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers)
+
+    async def key(self, role: str, organization_id: UUID | None = None) -> str:
+        """Make a key of the API."""
+        text, digest = new_key()
+        async with self.database.connect() as connection:
+            bound = (digest, uuid4(), f"{role} {secrets.token_hex(2)}", role, organization_id, self.clock, None)
+            await connection.execute(ACCOUNTS["add_key"], *bound)
+        return text
+
+    async def as_key(self, role: str, organization_id: UUID | None = None) -> httpx.AsyncClient:
+        """Return a client with a new key."""
+        return self.client(authorization=f"Bearer {await self.key(role, organization_id)}")
+
+    async def cookie(self, role: str, organization_id: UUID | None = None, user_id: UUID | None = None) -> str:
+        """Make an account that is signed in and return its cookie."""
+        account, cookie = uuid4(), secrets.token_urlsafe(32)
+        async with self.database.connect() as connection:
+            email = f"{role}.{secrets.token_hex(4)}@example.org"
+            bound = (account, email, None, role, organization_id, user_id, self.clock)
+            await connection.execute(ACCOUNTS["add_account"], *bound)
+            digest = hashlib.sha256(cookie.encode()).digest()
+            await connection.execute(ACCOUNTS["add_web_session"], digest, account, self.clock)
+        return cookie
+
+    async def as_person(
+        self, role: str, organization_id: UUID | None = None, user_id: UUID | None = None
+    ) -> httpx.AsyncClient:
+        """Return a client that is signed in by a cookie."""
+        client = self.client()
+        client.cookies.set("syncwatch", await self.cookie(role, organization_id, user_id))
+        return client
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The service's clock: noon of today, so that rows of the last hours have their day."""
+    return datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
+
+
+@pytest.fixture
+async def service(database: Database, now: datetime) -> AsyncIterator[Service]:
+    """A query service whose clock stands still at `now`."""
+    async with serving(database, lambda: now) as made:
+        yield made
+
+
+@asynccontextmanager
+async def serving(database: Database, clock: Callable[[], datetime]) -> AsyncIterator[Service]:
+    """Run a query service on a database."""
+    settings = Settings(
+        reader_database_url=database.reader_url,
+        reader_all_database_url=database.reader_all_url,
+        panel_database_url=database.panel_url,
+        secret_key="for tests",
+    )
+    pools = await open_pools(settings)
+    services = Services(settings, pools, clock, derived_key("for tests"))
+    try:
+        yield Service(services, build(services), database, clock())
+    finally:
+        await pools.close()

@@ -1,0 +1,173 @@
+"""The command line, as an operator uses it: in a process of its own, on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from services.common.kafka import client_options
+from services.query.commands import carry_out, parser
+from tests.conftest import Topics
+from tests.integration.query.conftest import Service
+from tests.rig.databases import Database
+
+
+async def run(database: Database, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Run `syncwatch …` in this process; return its exit code, what it said and what it complained about."""
+    code, said = await carry_out(parser().parse_args(arguments), {"DATABASE_URL": database.owner_url} | environment)
+    return (code, "", said) if code else (code, said, "")
+
+
+async def start(database: Database, *arguments: str) -> tuple[int, str, str]:
+    """The same in a process of its own."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.query.commands", *arguments,
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": database.owner_url},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode or 0, out.decode().strip(), err.decode().strip()
+
+
+async def actions(database: Database) -> list[str]:
+    """Return the audit's actions in order."""
+    async with database.connect() as connection:
+        return [row["action"] for row in await connection.fetch("SELECT action FROM audit_event ORDER BY id")]
+
+
+async def test_s8_an_account_signs_in_once_by_its_printed_link(service: Service) -> None:
+    database = service.database
+    assert (await run(database, "accounts", "add", "ann@example.org", "--role", "platform_admin"))[0] == 0
+    code, link, _ = await run(database, "accounts", "link", "ann@example.org", PANEL_URL="http://127.0.0.1:9999/")
+    assert code == 0
+    assert re.fullmatch(r"http://127\.0\.0\.1:9999/sign-in/[A-Za-z0-9_-]{43}", link)
+    path = link.removeprefix("http://127.0.0.1:9999")
+    service.services.now = lambda: datetime.now(UTC)
+    async with service.client() as client:
+        answer = await client.post(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        cookie = answer.headers["set-cookie"].casefold()
+        assert "httponly" in cookie
+        assert "samesite=lax" in cookie
+        assert (await client.get("/api/v1/me")).json()["role"] == "platform_admin"
+    async with service.client() as other:
+        again = await other.post(path)
+        assert again.headers["location"] == "/sign-in?problem=expired"
+    assert await actions(database) == ["account_added", "link_made", "sign_in"]
+
+
+async def test_s8_a_revoked_key_is_refused_at_the_next_request(service: Service) -> None:
+    code, key, _ = await run(service.database, "keys", "add", "reports", "--role", "support")
+    assert code == 0
+    async with service.client(authorization=f"Bearer {key}") as client:
+        assert (await client.get("/api/v1/me")).status_code == 200
+        _, listed, _ = await run(service.database, "keys", "list")
+        assert key not in listed
+        identity = listed.splitlines()[-1].split()[0]
+        assert (await run(service.database, "keys", "revoke", identity))[0] == 0
+        assert (await client.get("/api/v1/me")).status_code == 401
+    code, _, complaint = await run(service.database, "keys", "revoke", identity)
+    assert (code, complaint) == (1, f"There is no key {identity} that is still valid.")
+
+
+async def test_tokens_of_agents_are_made_listed_and_revoked(database: Database) -> None:
+    organization = str(uuid4())
+    code, token, _ = await run(database, "agents", "add", "caldav-1", "--organization", organization)
+    assert code == 0
+    assert token.startswith("swa_")
+    _, listed, _ = await run(database, "agents", "list")
+    assert organization in listed
+    assert token not in listed
+    identity = listed.splitlines()[-1].split()[0]
+    assert (await run(database, "agents", "revoke", identity))[0] == 0
+    assert await actions(database) == ["agent_token_added", "agent_token_revoked"]
+
+
+async def test_organizations_are_added_and_listed(database: Database) -> None:
+    code, identity, _ = await run(database, "organizations", "add", "Harbour Legal")
+    assert code == 0
+    _, listed, _ = await run(database, "organizations", "list")
+    assert identity in listed
+    assert "Harbour Legal" in listed
+    assert (await run(database, "organizations", "add", "Twice", "--id", identity))[0] == 1
+
+
+async def test_wrong_use_says_what_is_wrong_without_a_traceback(database: Database) -> None:
+    for arguments, said in (
+        (("accounts", "add", "bob@example.org", "--role", "end_user"), "need --organization"),
+        (("accounts", "add", "bob", "--role", "support"), "no e-mail address"),
+        (("accounts", "link", "nobody@example.org"), "There is no account"),
+        (("positions", "accept", "syncwatch.events", "7"), "There is no partition"),
+    ):
+        code, _, complaint = await run(database, *arguments)
+        assert code == 1
+        assert said in complaint
+    assert await start(database, "accounts", "link", "nobody@example.org") == (
+        1, "", "There is no account nobody@example.org: add it with `syncwatch accounts add`."
+    )  # fmt: skip
+    code, _, complaint = await start(database, "agents", "add", "x", "--organization", "nonsense")
+    assert code == 2
+    assert "is no id" in complaint
+    code, _, complaint = await run(database, "rejects", "replay")
+    assert (code, complaint.startswith("KAFKA_BOOTSTRAP is not set")) == (2, True)
+    code, _, complaint = await run(database, "accounts", "list", DATABASE_URL="postgres://nobody@127.0.0.1:1/none")
+    assert code == 1
+    assert complaint.startswith("Cannot reach what is needed")
+
+
+@pytest.mark.parametrize("words", [(), ("accounts",), ("positions", "accept"), ("migrate",)])
+def test_help_says_how(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args([*words, "--help"])
+    assert ended.value.code == 0
+    assert "usage: syncwatch" in capsys.readouterr().out
+
+
+async def test_a_halt_is_lifted_by_the_operator_alone_and_audited(database: Database) -> None:
+    async with database.connect() as connection:
+        await connection.execute(
+            "INSERT INTO kafka_position (topic, partition, next_offset, last_hash, halted, halted_expected,"
+            " halted_found) VALUES ('syncwatch.events', 3, 10, 77, 'gap', 10, 25),"
+            " ('syncwatch.events', 4, 5, 1, NULL, NULL, NULL)"
+        )
+    code, told, _ = await run(database, "positions", "accept", "syncwatch.events", "3")
+    assert (code, told) == (0, "syncwatch.events/3 reads on at 25, epoch 0.")
+    code, _, complaint = await run(database, "positions", "accept", "syncwatch.events", "4")
+    assert (code, complaint) == (1, "syncwatch.events/4 is not halted.")
+    async with database.connect() as connection:
+        row = await connection.fetchrow("SELECT action, object, before, after FROM audit_event")
+    assert (row["action"], row["object"]) == ("position_accepted", "syncwatch.events/3")
+    assert '"next_offset": 10' in row["before"]
+    assert '"next_offset": 25' in row["after"]
+
+
+async def test_p8_kept_rejects_are_published_again_once_byte_for_byte(database: Database, topics: Topics) -> None:
+    topic = topics.name("syncwatch.events")
+    headers = msgspec.msgpack.encode([("content-type", b"application/cloudevents+json")])
+    async with database.connect() as connection:
+        for offset, reason in ((4, "bad_json"), (9, "schema")):
+            await connection.execute(
+                'INSERT INTO rejected_event (topic, epoch, partition, "offset", reason, appended_at, key, headers,'
+                " payload) VALUES ($1, 0, 2, $2, $3, now(), $4, $5, $6)",
+                topic, offset, reason, b"user", headers, b"\x00\xff" + str(offset).encode(),
+            )  # fmt: skip
+    code, listed, _ = await run(database, "rejects", "list", "--reason", "schema")
+    assert code == 0
+    assert len(listed.splitlines()) == 3
+    bootstrap = {"KAFKA_BOOTSTRAP": topics.bootstrap}
+    assert (await run(database, "rejects", "replay", "--reason", "schema", **bootstrap))[:2] == (0, "1 replayed.")
+    assert (await run(database, "rejects", "replay", **bootstrap))[:2] == (0, "1 replayed.")
+    assert (await run(database, "rejects", "replay", **bootstrap))[:2] == (0, "0 replayed.")
+    options = client_options(topics.bootstrap)
+    async with AIOKafkaConsumer(topic, auto_offset_reset="earliest", **options) as consumer:
+        records = [await asyncio.wait_for(consumer.getone(), 20) for _ in range(2)]
+    assert sorted(record.value for record in records) == [b"\x00\xff4", b"\x00\xff9"]
+    assert {record.headers for record in records} == {(("content-type", b"application/cloudevents+json"),)}
