@@ -115,7 +115,7 @@ def outcome_of(future: asyncio.Future[Any]) -> Outcome:
 
 async def _closed(producer: AIOKafkaProducer) -> None:
     try:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(1):
             await producer.stop()
     except (TimeoutError, KafkaError, OSError, AssertionError) as error:
         _LOG.warning("the producer did not close cleanly", extra={"action": "close_failed", "error": repr(error)})

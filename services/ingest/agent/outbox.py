@@ -55,12 +55,12 @@ class Outbox:
         """Open the spool; raises where it cannot be used at all (in use, of another owner, no right)."""
         await self._in_thread(self._spool.open)
 
-    async def close(self) -> None:
-        """Write what can be written and close the file; does not wait for a disk that hangs."""
-        if self._tail:
-            await self._write_some()
+    async def close(self, seconds: float = 2.0) -> None:
+        """Write what can be written and close the file; waits so long for a disk that hangs."""
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(seconds):
+                if self._tail:
+                    await self._write_some()
                 await self._in_thread(self._spool.close)
         except TimeoutError:
             _LOG.error("the disk hangs, the spool is left open", extra={"action": "spool_hangs"})

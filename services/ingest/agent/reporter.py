@@ -40,7 +40,9 @@ LOG_FLUSH_S: Final = 5.0
 SPOOL_BYTES: Final = 256 * 1024 * 1024
 _PATIENCE_S: Final = 2.0
 """How long the start and the end of a session wait for the disk; what it did not take by then stays in memory."""
-_DRAIN_S: Final = 5.0
+_DRAIN_S: Final = 2.0
+"""How long leaving waits for what is not acknowledged yet; with the closing after it about 3 s, whoever is away."""
+_CLOSE_S: Final = 1.0
 _LOG: Final = logging.getLogger(__name__)
 
 Classify = Callable[[BaseException], Failure]
@@ -101,7 +103,7 @@ class Reporter:
             for job in self._jobs:
                 job.cancel()
             await asyncio.gather(*self._jobs, *self._refusing, return_exceptions=True)
-            await self._outbox.close()
+            await self._outbox.close(_CLOSE_S)
             await self._transport.close()
 
     @contextlib.asynccontextmanager

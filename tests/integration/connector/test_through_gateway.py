@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -32,6 +34,9 @@ from tests.integration.connector.systems import (
     wait_until_ready,
 )
 from tests.rig.databases import Database
+
+
+STOPPED_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +189,25 @@ async def test_an_agent_announces_its_directory_synchronizes_everybody_and_stops
     assert {flag.email for flag in flags} == {None} | {person.email for person in organization.people}
     assert all(flag.interval_s == 2 for flag in flags)
     assert {event.data.organization_id for event in events} == {organization.organization_id}
+
+
+def test_an_agent_stops_within_five_seconds_though_the_gateway_never_answers(outside: Outside, tmp_path: Path) -> None:
+    metrics_port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel takes connections, nobody reads them
+        environment = outside.environment() | {
+            "STATE_DIR": str(shutil.copytree(outside.state_dir, tmp_path / "state")),
+            "ORGANIZATION": ORGANIZATIONS[1].slug,
+            "GATEWAY_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "AGENT_TOKEN": "swa_nobody-checks-it",
+            "INTERVAL_S": "1",
+            "METRICS_PORT": str(metrics_port),
+        }
+        with process([*COMMAND, "agent"], environment) as running:
+            wait_until_ready(running, metrics_port)
+            silent.settimeout(PATIENCE_S)
+            with silent.accept()[0]:  # something is being sent
+                running.terminate()
+                assert running.wait(STOPPED_WITHIN_S) == 0
 
 
 def test_a_life_goes_on_by_itself_and_leaves_both_systems_mended(outside: Outside) -> None:
