@@ -129,8 +129,8 @@ async def _check_form(services: Services, request: Request, principal: Principal
     own = {services.settings.public_url, f"{request.url.scheme}://{request.headers.get('host', '')}"}
     if origin is not None and origin not in own:
         raise Forbidden("This request comes from another site.")
-    if principal is None or principal.cookie_hash is None:
-        return
+    if principal is None or principal.cookie_hash is None or request.url.path.startswith("/sign-in/"):
+        return  # a link is its own secret, also for somebody who is still signed in as another
     token = request.headers.get("x-csrf-token") or await _form_token(request)
     if not hmac.compare_digest(token.encode(), principal.csrf(services.secret).encode()):
         raise Forbidden("This form is too old or not ours. Reload the page and send it again.")

@@ -1,0 +1,236 @@
+"""Signing in, forged forms, headers, masked names, the audit trail."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+from starlette.routing import Route
+
+from services.query.principal import Principal, link_hash
+from tests.integration.query.conftest import ACCOUNTS, Service
+from tests.rig.databases import Database
+from tests.rig.seed import Plan, organization_id, seed, user_id
+
+
+async def actions(database: Database) -> list[str]:
+    async with database.connect() as connection:
+        return [row["action"] for row in await connection.fetch("SELECT action FROM audit_event ORDER BY id")]
+
+
+async def link(service: Service, *, valid: timedelta = timedelta(minutes=15)) -> str:
+    """Make an account with a one-time link; return the link's token."""
+    token, account = secrets.token_urlsafe(32), uuid4()
+    async with service.database.connect() as connection:
+        bound = (account, f"{account}@example.org", "Ann", "platform_admin", None, None, service.clock)
+        await connection.execute(ACCOUNTS["add_account"], *bound)
+        await connection.execute(ACCOUNTS["add_link"], link_hash(token), account, service.clock + valid)
+    return token
+
+
+def later(service: Service, by: timedelta) -> Callable[[], datetime]:
+    return lambda: service.clock + by
+
+
+async def test_s10_a_link_is_used_by_posting_it_once_and_never_by_looking(service: Service) -> None:
+    token = await link(service)
+    async with service.client() as client:
+        assert (await client.get(f"/sign-in/{token}")).status_code == 200
+        assert (await client.get("/api/v1/me")).status_code == 401
+        answer = await client.post(f"/sign-in/{token}")
+        assert answer.headers["location"] == "/"
+        cookie = answer.headers["set-cookie"].casefold()
+        assert "httponly" in cookie
+        assert "samesite=lax" in cookie
+        assert "path=/" in cookie
+        assert (await client.get("/api/v1/me")).json()["name"] == "Ann"
+        assert (await client.post(f"/sign-in/{token}")).headers["location"] == "/sign-in?problem=expired"
+    assert await actions(service.database) == ["sign_in"]
+
+
+async def test_s10_an_expired_link_signs_nobody_in(service: Service) -> None:
+    token = await link(service, valid=timedelta(seconds=-1))
+    async with service.client() as client:
+        assert (await client.post(f"/sign-in/{token}")).headers["location"] == "/sign-in?problem=expired"
+        assert "set-cookie" not in (await client.post("/sign-in/nonsense")).headers
+
+
+async def test_s10_a_sign_in_ends_idle_after_12_hours_by_sign_out_and_by_a_disabled_account(service: Service) -> None:
+    client = await service.as_person("support")
+    assert (await client.get("/api/v1/me")).status_code == 200
+    service.services.now = later(service, timedelta(minutes=29))
+    assert (await client.get("/api/v1/me")).status_code == 200
+    service.services.now = later(service, timedelta(minutes=58))
+    assert (await client.get("/api/v1/me")).status_code == 200, "being used kept it"
+    service.services.now = later(service, timedelta(minutes=89))
+    assert (await client.get("/api/v1/me")).status_code == 401
+    service.services.now = later(service, timedelta())
+    other = await service.as_person("support")
+    async with service.database.connect() as connection:
+        await connection.execute("UPDATE web_session SET seen_at = $1", service.clock + timedelta(hours=12))
+        service.services.now = later(service, timedelta(hours=12, seconds=1))
+        assert (await other.get("/api/v1/me")).status_code == 401
+        service.services.now = later(service, timedelta())
+        await connection.execute("UPDATE account SET role = 'platform_admin'")
+        assert (await other.get("/api/v1/me")).json()["role"] == "platform_admin", "a change of role holds at once"
+        await connection.execute("UPDATE account SET disabled_at = now()")
+    assert (await other.get("/api/v1/me")).status_code == 401
+
+
+async def token_of(service: Service, client: httpx.AsyncClient) -> str:
+    """Return the form token of a signed-in client."""
+    cookie = next(iter(client.cookies.jar)).value or ""
+    principal = Principal(actor="", role="", cookie_hash=hashlib.sha256(cookie.encode()).digest())
+    return principal.csrf(service.services.secret)
+
+
+async def test_s10_signing_out_ends_it_on_the_server(service: Service) -> None:
+    client = await service.as_person("support")
+    kept = dict(client.cookies)
+    answer = await client.post("/sign-out", data={"csrf": await token_of(service, client)})
+    assert answer.status_code == 303
+    async with service.client() as thief:
+        thief.cookies.update(kept)
+        assert (await thief.get("/api/v1/me")).status_code == 401
+    assert await actions(service.database) == ["sign_out"]
+
+
+async def test_s10_on_https_the_cookie_is_bound_to_its_host(service: Service) -> None:
+    token = await link(service)
+    service.services.settings = replace(service.services.settings, panel_url="https://sync.example")
+    async with service.client() as client:
+        cookie = (await client.post(f"/sign-in/{token}", headers={"host": "sync.example"})).headers["set-cookie"]
+    assert cookie.startswith("__Host-syncwatch=")
+    assert "secure" in cookie.casefold()
+    assert "domain" not in cookie.casefold()
+
+
+def test_plain_http_beyond_this_machine_is_refused(service: Service) -> None:
+    settings = service.services.settings
+    assert settings.problem() is None
+    assert replace(settings, panel_url="https://sync.example").problem() is None
+    for url in ("http://sync.example", "http://10.0.0.3:8080"):
+        assert "https" in (replace(settings, panel_url=url).problem() or "")
+
+
+async def test_s11_a_change_needs_the_forms_token_and_our_own_site(service: Service) -> None:
+    client = await service.as_person("support")
+    own = await token_of(service, client)
+    stranger = await token_of(service, await service.as_person("support"))
+    for headers, data in (
+        ({}, {}),
+        ({}, {"csrf": stranger}),
+        ({"origin": "https://evil.example"}, {"csrf": own}),
+        ({"sec-fetch-site": "cross-site"}, {"csrf": own}),
+        ({"content-type": "text/plain"}, {}),
+        ({"host": "evil.example"}, {"csrf": own}),
+    ):
+        for path in ("/sign-out", "/reveal", "/preferences"):
+            assert (await client.post(path, data=data, headers=headers)).status_code == 403, (path, headers)
+    assert (await client.delete(f"/api/v1/exports/{uuid4()}")).status_code == 403
+    assert (await client.delete(f"/api/v1/exports/{uuid4()}", headers={"x-csrf-token": own})).status_code == 404
+    saved = await client.post("/preferences", json={"theme": "dark"}, headers={"x-csrf-token": own})
+    assert saved.status_code == 204
+    assert (await client.get("/api/v1/me")).json()["preferences"] == {"theme": "dark"}
+    wrong = await client.post("/preferences", json={"role": "platform_admin"}, headers={"x-csrf-token": own})
+    assert wrong.status_code == 400
+    assert await actions(service.database) == []
+
+
+async def test_a_way_back_never_leads_to_another_site(service: Service) -> None:
+    client = await service.as_person("support")
+    csrf = await token_of(service, client)
+    for wanted, given in (
+        ("/users?a=1", "/users?a=1"),
+        ("//evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/\\evil", "/"),
+    ):
+        answer = await client.post("/reveal", data={"csrf": csrf, "next": wanted})
+        assert answer.headers["location"] == given
+
+
+async def test_s12_every_answer_carries_the_headers_errors_too(service: Service) -> None:
+    client = await service.as_key("platform_admin")
+    paths = [route.path for route in service.app.routes if isinstance(route, Route) and "{" not in route.path]
+    for path in (*paths, "/nowhere", "/api/v1/nowhere", "/api/v1/users?limit=0", "/api/v1/sessions.csv"):
+        answer = await client.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+async def test_a_fault_of_ours_is_a_problem_document_with_headers_and_no_detail(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    async def broken(*arguments: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("services.query.api.routes.details.overview", broken)
+    client = await service.as_key("platform_admin")
+    answer = await client.get("/api/v1/overview")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "secret detail" not in answer.text
+    assert "content-security-policy" in answer.headers
+
+
+async def test_s18_names_are_masked_for_support_until_revealed_and_revealing_is_written_down(
+    service: Service, now: datetime
+) -> None:
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=1, users=4, sessions=12))
+        row = await connection.fetchrow("SELECT session_started_at, session_id FROM sync_issue LIMIT 1")
+    assert row is not None
+    client = await service.as_person("support")
+    path = f"/api/v1/organizations/{organization_id(0)}/issues"
+    masked, clear = "B••••• r•••••", "Budget review"
+    assert {row["name"] for row in (await client.get(path)).json()["rows"]} == {masked}
+    assert clear not in (await client.get(f"{path}.csv")).text
+    assert masked in (await client.get(f"{path}.csv")).text
+    assert clear not in (await client.get(f"{path}.csv?raw=1")).text
+    assert (await client.get(f"{path}?name=Budget")).status_code == 400
+    assert (await client.get(f"{path}?sort=name")).status_code == 400
+    key = (await client.get(path)).json()["rows"][0]["session_key"]
+    assert {each["object_name"] for each in (await client.get(f"/api/v1/sessions/{key}/issues")).json()["rows"]} == {
+        masked
+    }
+    await client.post("/reveal", data={"csrf": await token_of(service, client)})
+    assert {row["name"] for row in (await client.get(path)).json()["rows"]} == {clear}
+    assert clear in (await client.get(f"{path}.csv")).text
+    service.services.now = later(service, timedelta(minutes=15, seconds=1))
+    assert {row["name"] for row in (await client.get(path)).json()["rows"]} == {masked}
+    assert "names_revealed" in await actions(service.database)
+    service.services.now = later(service, timedelta())
+    for other in (
+        await service.as_key("organization_admin", organization_id(0)),
+        await service.as_key("platform_admin"),
+    ):
+        assert {row["name"] for row in (await other.get(path)).json()["rows"]} == {clear}
+    assert {row["name"] for row in (await (await service.as_key("support")).get(path)).json()["rows"]} == {masked}
+
+
+async def test_s21_exports_and_log_downloads_are_written_down_before_data_leaves(
+    service: Service, now: datetime
+) -> None:
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=1, users=1, sessions=2))
+    client = await service.as_key("organization_admin", organization_id(0))
+    key = (await client.get("/api/v1/sessions")).json()["rows"][0]["key"]
+    for path in ("sessions.csv", f"sessions/{key}/logs.zip", f"users/{organization_id(0)}/{user_id(0, 0)}/logs.zip"):
+        assert (await client.get(f"/api/v1/{path}")).status_code == 200
+    assert await actions(service.database) == ["export_started", "logs_downloaded", "logs_downloaded"]
+    async with service.database.connect() as connection:
+        states = {row["state"] for row in await connection.fetch("SELECT state FROM export")}
+    assert states == {"complete"}
