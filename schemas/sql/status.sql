@@ -10,6 +10,12 @@ CREATE TEMPORARY TABLE IF NOT EXISTS judged_user (
   last_started_at timestamptz, last_session_id uuid, last_status text
 ) ON COMMIT DELETE ROWS;
 
+-- name: by_loops
+-- For the rest of this transaction: joins go by key and by row address, whatever the planner believes of a table that was
+-- empty when it last looked. Without it a plan made on the first day reads whole tables on the second.
+SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+       set_config('enable_seqscan', 'off', true);
+
 -- name: read_users
 -- What the verdict needs, in key order. No lock: the position that this transaction has moved keeps other writers of these
 -- users away, and where it does not (partitions were added), the write below finds the row no longer where it was read.
@@ -38,10 +44,6 @@ SELECT organization_id, user_id, partition, ''
   FROM unnest($1::uuid[], $2::uuid[], $3::smallint[]) AS t(organization_id, user_id, partition)
  ORDER BY organization_id, user_id
 ON CONFLICT (organization_id, user_id) DO NOTHING;
-
--- name: by_loops
--- For this transaction. The next statement joins by row address and by key, and must never read a whole table instead.
-SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true);
 
 -- name: store_verdicts
 -- Old and new of the same row feed the change told and the counters, so they cannot disagree with what is stored.
@@ -76,7 +78,7 @@ WITH stored AS (
                     WHERE s.started_at = j.last_started_at AND s.session_id = j.last_session_id AND j.last_status <> 'running'
                     LIMIT 1) AS session ON true
        LIMIT 1) AS s
-   WHERE us.ctid = j.row_id AND us.user_id = j.user_id
+   WHERE us.ctid = j.row_id AND (us.user_id = j.user_id) IS TRUE  -- no index shall be tried for this
   RETURNING new.organization_id, new.user_id, new.partition, old.bucket AS was_bucket, new.bucket,
             CASE WHEN old.revision > 0 THEN old.status END AS was, new.status AS became, new.reason, new.since,
             new.revision, new.revision <> old.revision AS changed

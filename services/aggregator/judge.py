@@ -52,6 +52,11 @@ async def prepare(connection: asyncpg.Connection) -> None:
     await connection.execute(_SQL["temporary_tables"])
 
 
+async def go_by_loops(connection: Any) -> None:
+    """Keep the statements of this transaction to indexes and row addresses."""
+    await connection.execute(_SQL["by_loops"])
+
+
 async def judge(
     connection: Any,
     touched: Sequence[Touched],
@@ -67,6 +72,7 @@ async def judge(
     """
     if not touched:
         return
+    await go_by_loops(connection)
     ids = [each.organization_id for each in touched], [each.user_id for each in touched]
     rows = await connection.fetch(_SQL["read_users"], *ids, default_interval_s)
     if len(rows) < len(touched):
@@ -84,7 +90,6 @@ async def judge(
 
 async def _store(connection: Any, records: list[tuple[object, ...]], nows: Mapping[int, datetime]) -> None:
     await connection.copy_records_to_table("judged_user", records=records, columns=_COLUMNS, schema_name="pg_temp")
-    await connection.execute(_SQL["by_loops"])
     stored = await connection.fetchval(_SQL["store_verdicts"], [nows.get(at) for at in range(max(nows) + 1)])
     if stored < len(records):
         raise Overtaken(f"{len(records) - stored} users were written by somebody else meanwhile")

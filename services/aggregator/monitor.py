@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from schemas.recent import Recent, RecentSession, session_of
 from schemas.sql import named_queries
-from services.aggregator.judge import Lateness, Touched, judge
+from services.aggregator.judge import Lateness, Touched, go_by_loops, judge
 from services.aggregator.silence import Heard, held_until, silent_agents
 from services.aggregator.store import with_counters
 from services.common.patience import through_outages
@@ -108,6 +108,7 @@ class Monitor:
         if row is None:
             return None
         now: datetime = row["applied_to"]
+        await go_by_loops(connection)
         agents = [Heard(*agent) for agent in await connection.fetch(_SQL["agents"], now)]
         return _Turn(partition, now, Lateness(silent_agents(agents, now), held_until(agents, now, row["resumed_at"])))
 
