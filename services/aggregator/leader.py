@@ -32,6 +32,7 @@ STAND_BY_S: Final = 2.0
 """How often somebody who does not lead tries to."""
 KAFKA_PATIENCE_S: Final = 5.0
 """How long the other duties wait for Kafka."""
+_RELAYS_A_TURN: Final = 10
 _SHARE: Final = 20
 """A duty that takes long is done less often: it shall take a twentieth of the time at most."""
 
@@ -84,9 +85,10 @@ class Reign:
     async def relay(self) -> None:
         """Publish status changes. While Kafka is away the other duties go on."""
         try:
-            async with asyncio.timeout(KAFKA_PATIENCE_S):
-                while await relay(self.connection, self.producer, self.topic_prefix) == AT_ONCE:
-                    pass
+            for _ in range(_RELAYS_A_TURN):
+                async with asyncio.timeout(KAFKA_PATIENCE_S):
+                    if await relay(self.connection, self.producer, self.topic_prefix) < AT_ONCE:
+                        return
         except (KafkaError, TimeoutError) as error:
             if not is_outage(error):
                 raise
