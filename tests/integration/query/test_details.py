@@ -1,0 +1,218 @@
+"""Details, figures and logs: everything the job details show, numbers that agree, gaps that are named."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.query.conftest import Service
+from tests.rig.seed import Plan, add_log, organization_id, seed, user_id
+
+
+@pytest.fixture
+async def client(service: Service, now: datetime) -> AsyncIterator[httpx.AsyncClient]:
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=3, users=6, sessions=22))
+    async with await service.as_key("platform_admin") as client:
+        yield client
+
+
+async def body(client: httpx.AsyncClient, path: str) -> Any:
+    answer = await client.get(f"/api/v1{path}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_r28_to_r40_job_details_hold_every_field(client: httpx.AsyncClient) -> None:
+    row = (await body(client, "/sessions?status=errors&limit=1"))["rows"][0]
+    job = await body(client, f"/sessions/{row['key']}")
+    assert job["user"]["name"] == row["user"]
+    assert (job["run"], job["ended_at"], job["status"]) == (row["run"], row["ended_at"], "errors")
+    assert job["status_detail"] == "stopped at batch 3"
+    assert [line["type"] for line in job["report"]] == ["email", "appointment"]
+    assert job["report_text"].startswith("E-Mail, Exchange to Salesforce: fetched 30")
+    for name in ("objects", "changes", "failures", "total_changes", "issues", "conflicts"):
+        assert job[name] == row[name]
+    assert job["error"]["source"] == row["error_source"]
+    assert job["error"]["category"] == row["error_category"]
+    assert job["exception"].startswith(row["exception"][:40])
+    assert job["advice"]["steps"]
+    assert job["durations"] == {"mail_s": 1.5, "crm_s": 2.25, "engine_s": 0.5}
+    assert job["same_cause"]["users"] >= 0
+    assert job["log"]["chunks_arrived"] == 2
+    before = await body(client, f"/sessions/{job['previous_key']}")
+    assert before["next_key"] == job["key"]
+    assert before["run"] < job["run"]
+
+
+async def test_issues_of_a_session_are_those_it_saw(client: httpx.AsyncClient) -> None:
+    row = (await body(client, "/sessions?issues=1&limit=1"))["rows"][0]
+    seen = (await body(client, f"/sessions/{row['key']}/issues"))["rows"]
+    assert [(each["object_name"], each["operation"], each["error_code"]) for each in seen] == [
+        ("Budget review", "update", 1)
+    ]
+
+
+async def test_a_users_page_says_why_and_shows_its_last_20_sessions(client: httpx.AsyncClient) -> None:
+    found = (await body(client, "/users?status=failing&columns=user,status,why,last_20,in_a_row"))["rows"][0]
+    page = await body(client, f"/users/{found['organization_id']}/{found['user_id']}")
+    assert page["status"] == "failing"
+    deciding = [link for link in page["chain"] if link["state"] == "deciding"]
+    assert [link["icon"] for link in deciding] == ["failing"]
+    assert [link["state"] for link in page["chain"]].index("deciding") >= 2
+    assert len(page["recent"]) == len(found["last_20"]) == 20
+    assert [each["key"] for each in page["recent"]] == [each["key"] for each in found["last_20"]]
+    assert page["recent"][-1]["key"] == page["last_session_key"]
+    assert page["advice"]["steps"]
+    assert found["why"].startswith("caused by")
+
+
+async def test_q10_the_overviews_numbers_are_those_of_the_lists(client: httpx.AsyncClient) -> None:
+    figures = await body(client, "/overview")
+    for health, number in figures["organizations"].items():
+        assert (await body(client, f"/organizations?health={health}"))["total"] == number, health
+    for status, number in figures["users"].items():
+        assert (await body(client, f"/users?status={status}"))["total"] == number, status
+    totals = figures["hours"]["totals"]
+    first = figures["hours"]["hours"][0]["hour"]
+    for status, number in totals.items():
+        listed = await body(client, f"/sessions?status={status}&run={first}..")
+        assert listed["total"] == number, status
+    assert len(figures["hours"]["hours"]) == 24
+    errors = sum(kind["errors"] for kind in figures["kinds"])
+    assert errors == totals["errors"] + totals["timed_out"]
+    for kind in figures["kinds"]:
+        assert sum(kind["bars"]) == kind["errors"]
+        query = f"/sessions?status=errors,timed_out&error_source=eq:{kind['source']}&run={first}.."
+        category = f"&error_category=eq:{kind['category']}"
+        assert (await body(client, query + category))["total"] == kind["errors"], kind
+    assert {row["status"] for row in figures["failures"]} <= {"errors", "timed_out"}
+    assert [row["run"] for row in figures["failures"]] == sorted(
+        (row["run"] for row in figures["failures"]), reverse=True
+    )
+
+
+async def test_figures_of_one_organization_are_its_own(client: httpx.AsyncClient) -> None:
+    one = await body(client, f"/session-hours?organization={organization_id(0)}&hours=48")
+    listed = await body(client, f"/organizations/{organization_id(0)}/sessions?run=48h")
+    assert sum(one["totals"].values()) == listed["total"]
+    page = await body(client, f"/organizations/{organization_id(0)}")
+    assert page["chain"][0]["words"] == "Organization on"
+    assert page["agents"][0]["silent"] is False
+    assert page["users"] == (await body(client, f"/organizations/{organization_id(0)}/users"))["total"]
+
+
+async def test_search_finds_names_addresses_and_ids(client: httpx.AsyncClient) -> None:
+    assert (await body(client, "/search?q=ZOE"))["users"][0]["name"].startswith("Zoë")
+    assert (await body(client, "/search?q=northwind"))["organizations"][0]["organization_id"] == str(organization_id(0))
+    by_id = await body(client, f"/search?q={user_id(1, 2)}")
+    assert [each["user_id"] for each in by_id["users"]] == [str(user_id(1, 2))]
+    row = (await body(client, "/sessions?limit=1"))["rows"][0]
+    assert (await body(client, f"/search?q={row['key']}"))["session_key"] == row["key"]
+    assert (await body(client, "/search?q=%25"))["users"] == []
+
+
+async def test_log_lines_are_paged_searched_and_their_gaps_named(
+    service: Service, client: httpx.AsyncClient, now: datetime
+) -> None:  # fmt: skip
+    row = (await body(client, "/sessions?limit=1"))["rows"][0]
+    async with service.database.connect() as connection:
+        session = await connection.fetchrow(
+            "SELECT * FROM sync_session ORDER BY started_at DESC, session_id DESC LIMIT 1"
+        )
+        assert session is not None
+        await connection.execute(
+            "UPDATE log_chunk SET chunk_no = 3, dropped_lines = 4 WHERE session_id = $1 AND chunk_no = 1",
+            session["session_id"],
+        )
+        await connection.execute(
+            "UPDATE sync_session SET log_chunks_sent = 6 WHERE session_id = $1", session["session_id"]
+        )
+    path = f"/sessions/{row['key']}/logs"
+    whole = await body(client, path)
+    assert [line["position"] for line in whole["lines"]] == [1, 2, 3, 4, 5, 6]
+    assert whole["gaps"] == [
+        {"attempt": 1, "chunk": 1, "chunks": 2, "before_line": 4},
+        {"attempt": 1, "chunk": 4, "chunks": 2, "before_line": None},
+    ]
+    assert whole["dropped_lines"] == 4
+    page = await body(client, f"{path}?limit=4")
+    assert page["next"] == 4
+    assert [line["position"] for line in (await body(client, f"{path}?limit=4&after=4"))["lines"]] == [5, 6]
+    assert [line["position"] for line in (await body(client, f"{path}?tail=2"))["lines"]] == [5, 6]
+    assert {line["level"] for line in (await body(client, f"{path}?level=error"))["lines"]} == {"error"}
+    assert (await body(client, f"{path}?q=REFUSED"))["matching"] == 2
+    assert (await client.get(f"/api/v1{path}?level=loud")).status_code == 400
+
+
+async def archive(client: httpx.AsyncClient, path: str) -> zipfile.ZipFile:
+    answer = await client.get(f"/api/v1{path}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/zip"
+    return zipfile.ZipFile(io.BytesIO(answer.content))
+
+
+async def test_r27_a_zip_of_an_organization_holds_each_log_and_a_manifest(
+    service: Service, client: httpx.AsyncClient, now: datetime
+) -> None:  # fmt: skip
+    async with service.database.connect() as connection:
+        session = dict(await connection.fetchrow(
+            "SELECT * FROM sync_session WHERE organization_id = $1 ORDER BY started_at DESC LIMIT 1", organization_id(0)
+        ) or {})  # fmt: skip
+        await connection.execute("DELETE FROM log_chunk WHERE session_id = $1 AND chunk_no = 0", session["session_id"])
+        await connection.execute("UPDATE log_chunk SET redactions = 2 WHERE session_id = $1", session["session_id"])
+    since = (now - timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M")
+    opened = await archive(client, f"/organizations/{organization_id(0)}/logs.zip?from={since}")
+    assert opened.testzip() is None
+    manifest = json.loads(opened.read("manifest.json"))
+    listed = await body(client, f"/organizations/{organization_id(0)}/sessions?run={since}..&limit=500")
+    assert {each["key"] for each in manifest["logs"]} == {row["key"] for row in listed["rows"]}
+    assert {each["entry"] for each in manifest["logs"]} | {"manifest.json"} == set(opened.namelist())
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]{1,120}", name) for name in opened.namelist())
+    broken = next(each for each in manifest["logs"] if each["session_id"] == str(session["session_id"]))
+    assert (broken["complete"], broken["missing_chunks"], broken["redactions"]) == (False, 1, 2)
+    assert broken["gaps"] == [{"attempt": 1, "chunk": 0, "chunks": 1, "before_line": 4}]
+    text = opened.read(broken["entry"]).decode()
+    assert "1 part of the log did not arrive" in text
+    assert "ERROR   crm    a record was refused" in text
+    assert manifest["complete"] is False
+    assert manifest["totals"]["missing_chunks"] == 1
+
+
+async def test_zips_of_a_session_and_of_a_user_in_a_range(client: httpx.AsyncClient, now: datetime) -> None:
+    row = (await body(client, f"/users/{organization_id(0)}/{user_id(0, 1)}/sessions?limit=1"))["rows"][0]
+    one = json.loads((await archive(client, f"/sessions/{row['key']}/logs.zip")).read("manifest.json"))
+    assert [each["key"] for each in one["logs"]] == [row["key"]]
+    path = f"/users/{organization_id(0)}/{user_id(0, 1)}/logs.zip"
+    whole = json.loads((await archive(client, path)).read("manifest.json"))
+    assert len(whole["logs"]) == 22
+    assert {each["user_id"] for each in whole["logs"]} == {str(user_id(0, 1))}
+    for query in ("from=soon", "from=2026-11-02&to=2026-11-01", "fro=2026-11-02"):
+        assert (await client.get(f"/api/v1{path}?{query}")).status_code == 400
+
+
+async def test_a_large_log_is_streamed_as_it_was(service: Service, client: httpx.AsyncClient, now: datetime) -> None:
+    row = (await body(client, "/sessions?limit=1"))["rows"][0]
+    async with service.database.connect() as connection:
+        session = dict(
+            await connection.fetchrow("SELECT * FROM sync_session ORDER BY started_at DESC, session_id DESC LIMIT 1")
+            or {}
+        )
+        await connection.execute("DELETE FROM log_chunk WHERE session_id = $1", session["session_id"])
+        chunks = [
+            [{"at": "2026-11-24T10:00:00Z", "level": "info", "message": f"line {part}.{n}"} for n in range(500)]
+            for part in range(40)
+        ]
+        await add_log(connection, session, chunks)
+    opened = await archive(client, f"/sessions/{row['key']}/logs.zip")
+    name = next(each for each in opened.namelist() if each.endswith(".log"))
+    lines = [line for line in opened.read(name).decode().splitlines() if not line.startswith("====")]
+    assert [line.rpartition(" ")[2] for line in lines] == [f"{part}.{n}" for part in range(40) for n in range(500)]
