@@ -136,8 +136,9 @@ class Reporter:
             failed = error
             raise
         finally:
+            done = session.end(failed, classify or self._classify)
             self._sessions.pop(about.session_id, None)
-            await _patiently(session.end(failed, classify or self._classify))
+            await _patiently(done)
 
     async def directory(
         self, *, kind: DirectoryKind | str, revision: int, organization_id: UUID | None = None,
@@ -201,13 +202,13 @@ class Reporter:
         return self._outbox.put(item)
 
     def _on_dropped(self, kind: str, value: bytes) -> None:
-        """Tell a session that still runs that a chunk of its log was lost here; its next event says so."""
+        """Tell a session that still runs that a chunk of its log was lost here; its next events say so."""
         if kind != "log":
             return
         event = msgspec.json.decode(value, type=LogEvent)
         session = self._sessions.get(event.data.session_id)
         if session is not None:
-            session.chunk_dropped()
+            session.chunk_dropped(len(event.data.lines) + event.data.dropped_lines)
 
     async def _keep_beating(self) -> None:
         while self._sender.stopped is None:

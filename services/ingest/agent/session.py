@@ -52,6 +52,7 @@ class Session:
         self._open_issues: set[UUID] = set()
         self._chunks = Chunks()
         self._chunks_dropped = 0
+        self._lines_dropped = 0
         self._error: Failure | None = None
         self._detail: str | None = None
         self._next_run_at: datetime | None = None
@@ -151,13 +152,16 @@ class Session:
         """Send the last event, for whatever outcome; return what `emit` returns."""
         status = self._outcome(error, classify)
         self.flush_log(final=True)
+        if self._lines_dropped:  # the last chunk itself pushed one out
+            self.flush_log(final=True)
         self._ended = True
         self._seq += 1
         return self._emit(self._state(status, ended_at=self._now()))
 
-    def chunk_dropped(self) -> None:
-        """Count a log chunk that was lost on this side, for want of room."""
+    def chunk_dropped(self, lines: int) -> None:
+        """Count a log chunk that was lost here for want of room; the next chunk says how many lines it cost."""
         self._chunks_dropped += 1
+        self._lines_dropped += lines
 
     def _outcome(
         self, error: BaseException | None, classify: Callable[[BaseException], Failure] | None
@@ -201,11 +205,12 @@ class Session:
             return
         about = self._about
         chunk_no, first_line = self._chunks.number(lines)
+        dropped, self._lines_dropped = self._lines_dropped, 0
         self._emit(
             LogData(
                 organization_id=about.organization_id, user_id=about.user_id, session_id=about.session_id,
                 started_at=about.started_at, attempt=about.attempt, chunk_no=chunk_no, first_line=first_line,
-                final=final, lines=lines,
+                final=final, dropped_lines=dropped, lines=lines,
             )
         )  # fmt: skip
 

@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from schemas.events import SessionStatus, decode
+from schemas.events import LogData, SessionData, SessionStatus, decode
 from services.ingest.agent import HttpTransport, KafkaTransport, Reporter, Transport
+from services.ingest.agent import outbox as outbox_module
 from services.ingest.agent.transport import Fate, NotNow, Outcome
 
 ORGANIZATION = uuid4()
@@ -80,3 +81,49 @@ async def test_a_reporter_is_left_in_time_when_the_other_side_is_away(away: Tran
     assert [data.status for data in states] == [SessionStatus.RUNNING, SessionStatus.CANCELLED]
     assert {data.session_id for data in states} == set(session_ids)
     assert [event.data.lines[0].message for event in sent if event.type == "syncwatch.log.v1"] == ["one line"]
+
+
+async def test_a4_lines_that_had_to_make_room_are_told_in_the_next_chunk(tmp_path: Path) -> None:
+    ledger = Ledger()
+    async with Reporter(
+        Away(), agent_id="agent-1", organization_id=ORGANIZATION, spool_path=tmp_path / "spool.db", version="1",
+        spool_bytes=800_000,
+    ) as reporter:  # fmt: skip
+        async with reporter.session(uuid4()) as session:
+            for number in range(800):
+                session.log("info", "mail", f"{number} {'line ' * 1000}")
+                if number % 20 == 0:
+                    await asyncio.sleep(0.01)
+        assert reporter.figures().dropped["log"] > 10
+    async with reporter_of(ledger, tmp_path / "spool.db") as later:
+        assert await later.drained(30)
+    data = [decode(value).data for value in ledger.events]
+    chunks = sorted((each for each in data if isinstance(each, LogData)), key=lambda chunk: chunk.chunk_no)
+    [end] = [each for each in data if isinstance(each, SessionData) and each.ended_at]
+    arrived = sum(len(chunk.lines) for chunk in chunks)
+    told = sum(chunk.dropped_lines for chunk in chunks)
+    assert chunks[-1].final
+    assert 0 < arrived < 800
+    assert told > 0
+    assert end.log_chunks_dropped > 10
+    missing = end.log_chunks_sent - len(chunks)
+    assert missing >= end.log_chunks_dropped
+    if missing == end.log_chunks_dropped:  # else one was dropped only after the session had ended
+        assert arrived + told == 800
+
+
+async def test_a4_what_the_last_chunk_pushes_out_of_memory_is_told_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written to disk here: the memory is all the room there is."""
+    monkeypatch.setattr(outbox_module, "_MEMORY_BYTES", 800_000)
+    reporter = reporter_of(Away(), tmp_path / "spool.db")
+    async with reporter.session(uuid4()) as session:
+        for number in range(500):
+            session.log("info", "mail", f"{number} {'line ' * 1000}")
+    kept = [decode(item.value).data for item, _ in reporter._outbox._tail]
+    chunks = [each for each in kept if isinstance(each, LogData)]
+    [end] = [each for each in kept if isinstance(each, SessionData) and each.ended_at]
+    assert reporter.figures().dropped == {"log": end.log_chunks_dropped}
+    assert end.log_chunks_dropped == end.log_chunks_sent - len(chunks) > 0
+    assert sum(len(chunk.lines) + chunk.dropped_lines for chunk in chunks) == 500
