@@ -1,4 +1,4 @@
-"""The browser tests: a service over the small world, and Chromium driven by Node scripts that hand back what they saw."""
+"""The browser tests: a service over the small world, and Chromium driven by Node scripts that tell what they saw."""
 
 from __future__ import annotations
 

@@ -81,7 +81,12 @@ async def sign_up(connection: Any, made: world.World, now: datetime) -> dict[str
             "INSERT INTO sign_in_link (link_hash, account_id, expires_at) VALUES ($1, $2, $3)",
             link_hash(token), account_id, now + timedelta(minutes=15),
         )  # fmt: skip
-        people[role] = {"cookie": cookie, "token": token, "organization_id": str(organization or ""), "user_id": str(user or "")}
+        people[role] = {
+            "cookie": cookie,
+            "token": token,
+            "organization_id": str(organization or ""),
+            "user_id": str(user or ""),
+        }
     return people
 
 

@@ -55,7 +55,9 @@ async def test_the_numbers_on_screen_are_those_in_postgres(browse: Browse, site:
 
 
 async def test_the_users_file_holds_the_last_sessions_details(browse: Browse) -> None:
-    seen = browse("list", path=f"/organizations/{NORTHWIND}?tz=UTC&columns=user,status", box="status", text="failing", sort="user")
+    seen = browse(
+        "list", path=f"/organizations/{NORTHWIND}?tz=UTC&columns=user,status", box="status", text="failing", sort="user"
+    )
     titles: list[Any] = list(records(seen["csv"])[0])
     assert titles[:2] == ["User", "Status"]
     assert {"Exception", "Error Source", "Error Category", "Total Changes", "Conflicts", "Issues"} <= set(titles)

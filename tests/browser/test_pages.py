@@ -21,7 +21,8 @@ USERS = f"/organizations/{NORTHWIND}?tz=UTC"
 async def _paths(site: Site) -> list[str]:
     session = (await site.fetch(
         "SELECT started_at, session_id, organization_id, user_id FROM sync_session s WHERE organization_id = $1 "
-        "AND status = 'errors' AND issues > 0 AND EXISTS (SELECT FROM log_chunk l WHERE l.session_id = s.session_id)", NORTHWIND
+        "AND status = 'errors' AND issues > 0 AND EXISTS (SELECT FROM log_chunk l WHERE l.session_id = s.session_id)",
+        NORTHWIND,
     ))[0]  # fmt: skip
     job = f"/sessions/{session_key(session['started_at'], session['session_id'])}"
     user = f"/users/{session['organization_id']}/{session['user_id']}"
@@ -50,8 +51,8 @@ async def test_job_details_open_step_copy_and_close(browse: Browse) -> None:
     assert seen["after_back"] == seen["list_url"]
     assert seen["returned"] == "Job details"
     assert seen["standing"] == "Synchronization job details"
-    assert {"Run", "Status", "Objects", "Changes", "Failures", "Total Changes", "Error Source", "Error Category", "Issues",
-            "Conflicts"} <= set(seen["terms"])  # fmt: skip
+    assert {"Run", "Status", "Objects", "Changes", "Failures", "Total Changes", "Error Source", "Error Category",
+            "Issues", "Conflicts"} <= set(seen["terms"])  # fmt: skip
     assert {"Objects", "Exception", "What to do", "Log"} <= set(seen["headings"])
     assert seen["said"] == "Exception copied"
     assert seen["exception"].count("\n") >= 2
@@ -146,17 +147,28 @@ async def _churn(site: Site, stop: threading.Event) -> None:
         if stop.is_set():
             break
         await connection.execute(
-            "UPDATE sync_session SET changes = changes + 1 WHERE (started_at, session_id) IN (SELECT started_at, session_id "
-            "FROM sync_session WHERE organization_id = $1 ORDER BY started_at DESC LIMIT 20)", NORTHWIND
+            "UPDATE sync_session SET changes = changes + 1 WHERE (started_at, session_id) IN ("
+            "SELECT started_at, session_id FROM sync_session WHERE organization_id = $1 ORDER BY started_at DESC LIMIT 20)",
+            NORTHWIND,
         )  # fmt: skip
         if beat % 10 == 0:
             at = datetime.now(UTC) + timedelta(seconds=beat)
-            row = dict(user) | {"started_at": at, "began": at, "session_id": uuid4(), "ended_at": None, "status": "running"}
+            row = dict(user) | {
+                "started_at": at,
+                "began": at,
+                "session_id": uuid4(),
+                "ended_at": None,
+                "status": "running",
+            }
             names = ", ".join(row)
             places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
             await connection.execute(f"INSERT INTO sync_session ({names}) VALUES ({places})", *row.values())
         await asyncio.sleep(0.1)
-    await connection.execute("DELETE FROM sync_session WHERE organization_id = $1 AND started_at > $2", NORTHWIND, datetime.fromisoformat(site.now))  # noqa: E501
+    await connection.execute(
+        "DELETE FROM sync_session WHERE organization_id = $1 AND started_at > $2",
+        NORTHWIND,
+        datetime.fromisoformat(site.now),
+    )
     await connection.close()
 
 

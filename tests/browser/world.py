@@ -29,19 +29,44 @@ ORGANIZATIONS: Final = (
     ("Halcyon Biotech", "office365", 6), ("Arctos Energy", "exchange", 8), ("Zephyrline Cargo", "office365", 4),
     ("Millbrook Press", "gmail", 4), ("Delmarva Shipping", "exchange", 5), ("Gildenhall Works", "office365", 5),
 )  # fmt: skip
-DISABLED: Final = {"Harrow & Pike Legal": "authorization", "Pemberlode Wines": "manual", "Delmarva Shipping": "throttling"}
-FIRST: Final = "Abel Adaeze Agnes Aiko Ailsa Alba Aldo Aleksi Alina Amara Amina Anders Anouk Anselm Aoife Aram Ariadne Arjun Asta Astrid Aurelio Axel Ayla Azadeh Bashir Bea Birgit Bruna Chidi Dario Desta Eilidh Freya Ingrid Ismael Jonas Jorah Kwame Leonie Lucía Marek Mateus Mirela Noor Olumide Oskar Paolo Petra Pilar Ronja".split()  # fmt: skip  # noqa: E501
-LAST: Final = "Kirchner Nnamdi Torvald Tanabe Drummond Serrano Brancati Rautio Petrenko Nwosu Belkacem Kvist Lemaire Vogt Brannigan Petrosyan Kostas Velankar Lundqvist Hellemans Conti Thornqvist Karaduman Farrokh Santacruz Wolde Macrae Lindholm Solbakken Quintero Weissbach Achterberg Berenguer Havelka".split()  # fmt: skip  # noqa: E501
+DISABLED: Final = {
+    "Harrow & Pike Legal": "authorization",
+    "Pemberlode Wines": "manual",
+    "Delmarva Shipping": "throttling",
+}
+FIRST: Final = (  # noqa: SIM905
+    "Abel Adaeze Agnes Aiko Ailsa Alba Aldo Aleksi Alina Amara Amina Anders Anouk Anselm Aoife Aram Ariadne Arjun "
+    "Asta Astrid Aurelio Axel Ayla Azadeh Bashir Bea Birgit Bruna Chidi Dario Desta Eilidh Freya Ingrid Ismael "
+    "Jonas Jorah Kwame Leonie Lucía Marek Mateus Mirela Noor Olumide Oskar Paolo Petra Pilar Ronja"
+).split()
+LAST: Final = (  # noqa: SIM905
+    "Kirchner Nnamdi Torvald Tanabe Drummond Serrano Brancati Rautio Petrenko Nwosu Belkacem Kvist Lemaire Vogt "
+    "Brannigan Petrosyan Kostas Velankar Lundqvist Hellemans Conti Thornqvist Karaduman Farrokh Santacruz Wolde "
+    "Macrae Lindholm Solbakken Quintero Weissbach Achterberg Berenguer Havelka"
+).split()
 STATUSES: Final = ("healthy",) * 10 + ("failing",) * 4 + ("partial",) * 3 + ("late", "stuck", "new", "disabled")
+FIGURES: Final = (
+    "objects", "changes", "failures", "total_changes", "conflicts", "issues", "error_source", "error_category",
+    "error_code", "error_retryable",
+)  # fmt: skip
+TRACE: Final = (
+    '\n  File "connector/mail/ews.py", line 412, in fetch_batch\n    reply = self._call("GetItem", ids, timeout=120)'
+)
 INTERVAL: Final = timedelta(minutes=30)
 ERRORS: Final = (
     ("authentication", "ErrorAccessDenied", False, "401 Unauthorized: credentials refused for svc-sync@{host}"),
-    ("throttling", "ErrorServerBusy", True, "ThrottledException: ErrorServerBusy: The server cannot service this request right now. Back off 252000 ms."),  # noqa: E501
+    (
+        "throttling",
+        "ErrorServerBusy",
+        True,
+        "ThrottledException: ErrorServerBusy: The server cannot service this request right now. Back off 252000 ms.",
+    ),
     ("quota", "REQUEST_LIMIT_EXCEEDED", True, "REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded."),
     ("timeout", "", True, "no report for 30 min, closed by the service; last seen: GetItem batch 14 of 31"),
 )
 NAMES: Final = {
-    "email": ("Re: Delivery dates for lot 4471", "Offer 2026-118, revised", "Invoice 88-20417", "Minutes of the steering meeting in November"),
+    "email": ("Re: Delivery dates for lot 4471", "Offer 2026-118, revised", "Invoice 88-20417",
+              "Minutes of the steering meeting in November"),
     "appointment": ("Quarterly review, Harrow & Pike", "Site visit Rotterdam", "Weekly pipeline call"),
     "contact": ("Marguerite Vandenberghe", "Piotr Zawadzki-Horn"), "task": ("Call back about the frame contract",),
 }  # fmt: skip
@@ -160,13 +185,16 @@ class _User:
         self.disabled_reason = random.choice(["authorization", "manual", "throttling"]) if own_flag else None
         behind = timedelta(minutes=random.randrange(5, 28), seconds=random.randrange(60))
         for place, status in enumerate(self._history(random)):
-            started_at = self.now - behind - INTERVAL * place - (timedelta(hours=2) if self.status == "late" else timedelta())
+            started_at = (
+                self.now - behind - INTERVAL * place - (timedelta(hours=2) if self.status == "late" else timedelta())
+            )
             self.sessions.append(_session(made, random, self, started_at, status, place, index))
         email = f"{fold(self.name).replace(' ', '.')}@{self.host}"
         if self.name == sorted([self.name])[0] and index == 0 and self.organization == "Northwind Traders":
             email = f"ann+crm@{self.host}"
         made.add(
-            "sync_user", organization_id=self.organization_id, user_id=self.user_id, email=email, display_name=self.name,
+            "sync_user", organization_id=self.organization_id, user_id=self.user_id, email=email,
+            display_name=self.name,
             email_key=fold(email), name_key=fold(self.name), mail_system=self.mail_system, crm_system=self.crm_system,
             sync_enabled=not own_flag, disabled_reason=self.disabled_reason,
             flag_since=self.now - timedelta(days=1 if own_flag else 80), flag_actor="directory",
@@ -177,7 +205,9 @@ class _User:
 
     def _history(self, random: Random) -> list[str]:
         """Return the statuses of its sessions, newest first."""
-        calm = random.choices(["finished", "finished_with_issues", "errors", "timed_out", "cancelled"], [15, 2, 1, 1, 1], k=20)
+        calm = random.choices(
+            ["finished", "finished_with_issues", "errors", "timed_out", "cancelled"], [15, 2, 1, 1, 1], k=20
+        )
         match self.status:
             case "new":
                 return []
@@ -187,7 +217,12 @@ class _User:
                 return ["finished_with_issues", *calm[1:]]
             case "failing":
                 row = random.randrange(1, 9)
-                return ["timed_out" if random.random() < 0.1 else "errors", *["errors"] * row, "finished", *calm[row + 2 :]]
+                return [
+                    "timed_out" if random.random() < 0.1 else "errors",
+                    *["errors"] * row,
+                    "finished",
+                    *calm[row + 2 :],
+                ]
             case "stuck":
                 return ["running", *calm[1:]]
         return ["errors", "errors", *calm[2:]]
@@ -206,6 +241,7 @@ class _User:
             for s in self.sessions
         ]  # fmt: skip
         shown = ended or {}
+        failed_since = self.sessions[failed - 1]["ended_at"] if failed else None
         due = newest and newest["ended_at"] and newest["ended_at"] + INTERVAL
         reason = {
             "late": "overdue", "stuck": "past_limit", "failing": "session_errors", "partial": "session_issues",
@@ -215,14 +251,14 @@ class _User:
         made.add(
             "user_status", organization_id=self.organization_id, user_id=self.user_id, partition=0, status=self.status,
             status_rank=USER_RANK[self.status], bucket=self.status, reason=reason,
-            since=self.now - timedelta(hours=1), failing_since=self.sessions[failed - 1]["ended_at"] if failed else None,
+            since=self.now - timedelta(hours=1), failing_since=failed_since,
             in_a_row=failed, due_at=None if self.status == "disabled" else due,
             limit_at=self.now - timedelta(minutes=2) if self.status == "stuck" else None,
             recent=pack(recent) if recent else None, agent_id=f"eu-{self.organization.split()[0].lower()}",
             changed_at=self.now, last_started_at=newest and newest["started_at"],
             last_session_id=newest and newest["session_id"], last_ended_at=newest and newest["ended_at"],
             last_status=newest and newest["status"],
-            **{name: shown.get(name) for name in ("objects", "changes", "failures", "total_changes", "conflicts", "issues", "error_source", "error_category", "error_code", "error_retryable")},  # noqa: E501
+            **{name: shown.get(name) for name in FIGURES},
         )  # fmt: skip
 
 
@@ -247,7 +283,8 @@ def _session(
     row = {
         "started_at": started_at, "session_id": session_id, "organization_id": user.organization_id,
         "user_id": user.user_id, "attempt": 1, "seq": 3, "digest": 0, "began": started_at,
-        "partition": 0, "counted_ended": ended_at is not None, "counted_attempt": 1, "counted_seq": 3, "counted_digest": 0,
+        "partition": 0, "counted_ended": ended_at is not None, "counted_attempt": 1, "counted_seq": 3,
+        "counted_digest": 0,
         "first_appended_at": started_at, "appended_at": ended_at or started_at, "status": status,
         "status_sent": "running" if status == "timed_out" else status, "ended_at": ended_at,
         "timed_out_at": ended_at if status == "timed_out" else None, "interval_s": 1800,
@@ -265,7 +302,7 @@ def _session(
     }  # fmt: skip
     made.add("sync_session", **row)
     if failed:
-        trace = HOSTILE if hostile else f'{message}\n  File "connector/mail/ews.py", line 412, in fetch_batch\n    reply = self._call("GetItem", ids, timeout=120)'  # noqa: E501
+        trace = HOSTILE if hostile else message + TRACE
         made.add("session_text", started_at=started_at, session_id=session_id, organization_id=user.organization_id,
                  message=message, exception=trace)  # fmt: skip
     for number in range(min(issues, 8)):
@@ -303,7 +340,8 @@ def _issue(made: World, random: Random, user: _User, session: dict[str, Any], nu
     shared = {
         "issue_id": issue_id, "organization_id": user.organization_id, "user_id": user.user_id, "attempt": 1,
         "seq": number, "digest": 0, "began": session["began"], "object_type": kind, "object_name": name,
-        "object_id": f"AAMk{number}", "counterpart_id": None, "direction": random.choice(["mail_to_crm", "crm_to_mail"]),
+        "object_id": f"AAMk{number}", "counterpart_id": None,
+        "direction": random.choice(["mail_to_crm", "crm_to_mail"]),
         "operation": random.choice(["create", "update", "delete"]), "error_code": code, "error_text": TEXTS[code],
         "error_source": "salesforce", "error_category": "validation", "error_retryable": False, "attempts": 1,
         "resolution": None,
@@ -325,13 +363,13 @@ def _log(made: World, session: dict[str, Any], message: str) -> None:
     for chunk in range(3):
         if message and chunk == 1:
             continue
-        first = 1 + chunk * 20
+        first, failed = 1 + chunk * 20, bool(message) and chunk == 2
         lines = [
             {
                 "at": (session["started_at"] + timedelta(seconds=2 * (first + line))).isoformat(),
-                "level": ("debug", "info", "info", "warning")[line % 4] if not (message and chunk == 2 and line > 17) else "error",
+                "level": "error" if failed and line > 17 else ("debug", "info", "info", "warning")[line % 4],
                 "source": ("mail", "crm", "engine", "agent")[line % 4],
-                "message": message if message and chunk == 2 and line == 18 else f"GetItem batch {first + line} of 60, 16 ids",
+                "message": message if failed and line == 18 else f"GetItem batch {first + line} of 60, 16 ids",
             }
             for line in range(20)
         ]  # fmt: skip

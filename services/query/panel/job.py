@@ -36,7 +36,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     values = _values(found, issues["rows"], tail, who, page, services.settings.public_url, bool(own_page(principal)))
     template = "_job.html" if request.headers.get(PART) == "job" else "job.html"
     answer = HTMLResponse(html(template, page=page, job=found, **values))
-    answer.headers["Vary"] = "Syncwatch-Part"
+    answer.headers.add_vary_header("Syncwatch-Part")
     return answer
 
 
@@ -74,7 +74,7 @@ def objects(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the report by type and direction, in the order of the vocabulary; a type is named once."""
     order = list(vocabulary.OBJECT_TYPE)
     report = sorted(
-        found["report"], key=lambda each: (order.index(each["type"]) if each["type"] in order else len(order), each["type"])
+        found["report"], key=lambda each: (order.index(each["type"]) if each["type"] in order else 99, each["type"])
     )  # fmt: skip
     listed, before = [], None
     for each in report:

@@ -7,12 +7,13 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from schemas import vocabulary
 from schemas.columns import LISTS, ListView
 from services.query.filters import Among, Problem
 from services.query.lists import Page, fetch_page, status_counts
-from services.query.panel import looks, rows, table
-from services.query.panel.render import html
+from services.query.panel import looks, rows, table, words
 from services.query.panel.frame import Frame
+from services.query.panel.render import html
 from services.query.panel.table import Act, Choice, Empty, Tab, Table, Wrong
 from services.query.principal import Principal
 from services.query.problems import Busy, TooSlow, TooWide
@@ -117,7 +118,8 @@ def _bare(asked: Asked, view: View, broken: Mapping[str, str] | None = None) -> 
         name=view.list.name, label=view.list.title, path=asked.path, here=asked.frame.here,
         noun=table.KIND_WORDS[view.list.kind], density=density_of(asked.principal, view.list), first=first,
         min_width=looks.min_width(first, drawn, bool(actions)), two_titles=view.list.kind in {"users", "sessions"},
-        actions=actions, shown=heads, choices=table.picklist(view), hidden=table.hidden_fields(view), keep=" ".join(view.list.default_filter),
+        actions=actions, shown=heads, choices=table.picklist(view), hidden=table.hidden_fields(view),
+        keep=" ".join(view.list.default_filter),
         chips=table.chips(view, asked.path), clear_href=_clear(asked, view), matches_rest="not counted",
         export_note="There is nothing to export", limit=view.limit, sort_words=table.sort_words(view),
     )  # fmt: skip
@@ -174,7 +176,7 @@ async def _empty(services: Services, asked: Asked, view: View) -> Empty:
         Act(f"Remove {title}", f"{asked.path}?{table.query(view, drop=narrowest.column.name)}"),
         Act("Clear all filters", _clear(asked, view)),
     )
-    count = table.words.capped(total, exact)
+    count = words.capped(total, exact)
     return Empty("filter", f"No {many} match these filters", f"{count} {many} match without {title}.", acts)
 
 
@@ -191,7 +193,7 @@ async def _with_counts(services: Services, asked: Asked, view: View, made: Table
     counts = await status_counts(services, asked.principal, view)
     pressed = pressed_statuses(view)
     tabs = tuple(
-        Tab(slug, slug, table.words.capped(*counts.get(slug, (0, True))), slug in pressed)
+        Tab(slug, slug, words.capped(*counts.get(slug, (0, True))), slug in pressed)
         for slug in ("errors", "timed_out", "finished_with_issues", "finished", "running", "cancelled")
     )
     default = pressed == {"errors", "timed_out"}
@@ -212,7 +214,7 @@ def pressed_statuses(view: View) -> set[str]:
 def toggled(view: View, slug: str) -> str:
     """Return the status filter after one count tab was pressed; empty means all."""
     pressed = pressed_statuses(view) ^ {slug}
-    return ",".join(name for name in view.list.column("status").words or {} if name in pressed)  # type: ignore[union-attr]
+    return ",".join(name for name in vocabulary.SESSION_STATUS if name in pressed)
 
 
 # ---------------------------------------------------------------------------------------------- what is wrong
@@ -260,5 +262,8 @@ def _too_wide(asked: Asked, view: View, detail: str) -> Wrong:
 
 def _too_slow(asked: Asked, view: View) -> Wrong:
     again = f"{asked.path}?{table.query(view)}"
-    detail = "The query was ended so that it cannot slow others. A narrower filter, for example a Run range, makes it fast. Nothing was changed."  # noqa: E501
+    detail = (
+        "The query was ended so that it cannot slow others. A narrower filter, for example a Run range, makes it fast. "
+        "Nothing was changed."
+    )
     return Wrong("This list took too long and was stopped", detail, (Choice("", "Try again", href=again),))

@@ -29,7 +29,7 @@ def drawn(
             left
             and left[0]["before_line"] is not None
             and (left[0]["attempt"], left[0]["before_line"]) <= (line["attempt"], line["line"])
-        ):  # noqa: E501
+        ):
             made.append({"lost": left.pop(0)})
         made.append({
             "number": line["position"], "at": moment(line["at"]), "level": line["level"],
@@ -49,7 +49,7 @@ def moment(text: str | None) -> datetime | None:
 
 
 def marked(message: str, text: str) -> list[tuple[str, bool]]:
-    """Divide a message into pieces, those that match a search marked; matched as the search does, where lengths agree."""
+    """Divide a message into pieces, those that match marked; matched as the search does, where lengths agree."""
     wanted, folded = fold(text), fold(message)
     if not wanted or len(folded) != len(message):
         return [(message, False)]

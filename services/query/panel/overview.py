@@ -1,4 +1,4 @@
-"""The Overview: counts, sessions per hour, silence, error cards, newest failures; each number opens the list behind it."""
+"""The Overview: counts, sessions per hour, silence, error cards, newest failures; each number opens its list."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -92,7 +92,8 @@ def _milli(context: Context, at: datetime) -> str:
 @pass_context
 def _span(context: Context, start: datetime, end: datetime | None) -> str:
     zone = context["page"].zone
-    return f"{words.day(start.astimezone(zone), year=True)}, {words.clock(start, zone)} – {words.clock(end, zone) if end else 'now'}"
+    until = words.clock(end, zone) if end else "now"
+    return f"{words.day(start.astimezone(zone), year=True)}, {words.clock(start, zone)} – {until}"
 
 
 def _iso(at: datetime) -> str:
@@ -109,7 +110,9 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(
-        when=_when, whole=_whole, clock=_clock, run=_run, day=_day, minute=_minute, date=_date, milli=_milli, span=_span, iso=_iso, number=words.number, rough=words.rough,
+        when=_when, whole=_whole, clock=_clock, run=_run, day=_day, minute=_minute, date=_date, milli=_milli,
+        span=_span, iso=_iso,
+        number=words.number, rough=words.rough,
         duration=words.duration, short_id=words.short_id,
     )  # fmt: skip
     made.globals.update(

@@ -1,8 +1,10 @@
 """The panel's addresses, one handler each: who asks, which list or details, which template."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Final
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -10,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from services.query.filters import Problem
 from services.query.panel import choices, job, overview, pages
+from services.query.panel.compress import STATIC_TYPES, squeezed, squeezed_file, takes_gzip
 from services.query.panel.frame import own_page
 from services.query.panel.render import STATIC, html
 from services.query.principal import Principal
@@ -24,6 +27,15 @@ class Stamped(StaticFiles):
 
     async def get_response(self, path: str, scope: Any) -> Response:
         response = await super().get_response(path, scope)
+        accepted = Headers(scope=scope).get("accept-encoding", "")
+        kind = STATIC_TYPES.get(PurePosixPath(path).suffix)
+        if response.status_code == 200 and kind and takes_gzip(accepted):
+            file = STATIC / path
+            etag = response.headers.get("etag", "")
+            response = Response(squeezed_file(file, file.stat().st_mtime), media_type=kind)
+            response.headers["Content-Encoding"] = "gzip"
+            response.headers["ETag"] = f"W/{etag}"
+        response.headers["Vary"] = "Accept-Encoding"
         stamped = b"v=" in scope.get("query_string", b"")
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if stamped else "no-cache"
         return response
@@ -38,7 +50,7 @@ def routes(services: Services) -> list[Route | Mount]:
             mine = own_page(principal)
             if mine and method == "GET" and not _within(request.url.path, mine):
                 return RedirectResponse(mine, 303)
-            return await show(services, request, principal)
+            return squeezed(request, await show(services, request, principal))
 
         return Route(path, answer, methods=[method])
 

@@ -11,7 +11,7 @@ from schemas import vocabulary
 from schemas.columns import Column, ListView, Type
 
 Values = Mapping[str, Any]
-WHOLE_EXCEPTION: Final = 1000  # lists hold the first 1,000 characters: a longer one is fetched when it is copied
+WHOLE_EXCEPTION: Final = 1000  # lists hold the first 1,000 characters
 _COUNTS: Final = (
     ("fetched", "Fetched"), ("created", "Create"), ("updated", "Update"), ("deleted", "Delete"),
     ("skipped", "Skipped"), ("failed", "Failed"), ("conflicts", "Conflicts"),
@@ -125,11 +125,16 @@ def _session(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:
         "href": path if view.name == "user_sessions" else user_path(found["organization_id"], found["user_id"]),
         "details_href": path,
         "logs_href": f"/api/v1{path}/logs.zip",
-        "exception_href": f"{path}/exception" if exception and len(exception) >= WHOLE_EXCEPTION else "",
+        "exception_href": f"{path}/exception" if exception and _needs_fetching(exception) else "",
         "links": {"organization": organization_path(found["organization_id"]), "issues": f"{path}#issues"},
         "second": {"status": found.get("status_detail") or "", "report": report_lines(report)},
         "copies": {"report": report_text(report, found.get("mail_system"), found.get("crm_system"))},
     }
+
+
+def _needs_fetching(exception: str) -> bool:
+    """Whether the page does not hold it byte for byte: cut, or with line ends that HTML makes into others."""
+    return len(exception) >= WHOLE_EXCEPTION or "\r" in exception
 
 
 def _issue(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:

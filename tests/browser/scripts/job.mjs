@@ -23,7 +23,7 @@ export default async function ({ open, given }) {
   const returned = await page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
   await page.goto(job_url);
   const standing = await page.textContent("h1");
-  await page.locator('[aria-labelledby="exception-title"] [data-copy]').click();
+  await page.locator('[aria-label="Copy Exception"]').click();
   await page.waitForSelector(".toast");
   const exception = await page.evaluate(() => navigator.clipboard.readText());
   const said = await page.textContent(".toast");

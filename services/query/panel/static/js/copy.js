@@ -1,4 +1,4 @@
-/** Copy buttons: `data-copy` holds the text, or `data-from` names the element whose text is copied byte for byte. */
+/** Copy buttons: `data-copy` holds the text (empty: the address); `data-copy-whole` says where it is, byte for byte. */
 import { hit, icon, one } from "./dom.js";
 import { toast } from "./say.js";
 
@@ -28,12 +28,23 @@ export async function copyText(text, what) {
   }
 }
 
+/** @param {HTMLElement} button @returns {Promise<string>} what is to be copied; a long text is fetched whole */
+async function textOf(button) {
+  const { copyWhole, copy } = button.dataset;
+  if (copyWhole) {
+    const answer = await fetch(copyWhole);
+    if (!answer.ok) throw new Error(String(answer.status));
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await answer.arrayBuffer());
+  }
+  return copy || location.href;
+}
+
 document.addEventListener("click", async (event) => {
-  const button = hit(event, "[data-copy]");
+  const button = hit(event, "[data-copy], [data-copy-whole]");
   if (!button) return;
   event.preventDefault();
-  const from = button.dataset.from;
-  const text = from ? one(`#${CSS.escape(from)}`)?.textContent ?? "" : button.dataset.copy || location.href;
+  const text = await textOf(button).catch(() => null);
+  if (text === null) { toast("It did not come, so nothing was copied", "warning"); return; }
   if (!(await copyText(text, button.dataset.what ?? "Text"))) return;
   const before = button.querySelector(".i");
   if (!before || button.classList.contains("done")) return;
@@ -41,4 +52,18 @@ document.addEventListener("click", async (event) => {
   button.classList.add("done");
   before.replaceWith(check);
   setTimeout(() => { check.replaceWith(before); button.classList.remove("done"); }, 2000);
+});
+
+document.addEventListener("click", (event) => {
+  const button = hit(event, "[data-save]");
+  const table = button && one(`#${CSS.escape(button.dataset.from ?? "")}`);
+  if (!button || !table) return;
+  const cell = (/** @type {Element} */ each) => `"${(each.textContent ?? "").trim().replace(/^([=+\-@])/, "'$1").replaceAll('"', '""')}"`;
+  const lines = [...table.querySelectorAll("tr")].map((row) => [...row.children].map(cell).join(","));
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob(["\ufeff", lines.join("\r\n"), "\r\n"], { type: "text/csv" }));
+  link.download = button.dataset.save ?? "table.csv";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  toast("Objects saved as CSV", "download");
 });
