@@ -76,12 +76,12 @@ WITH merged AS (
     mail_s = excluded.mail_s, crm_s = excluded.crm_s, engine_s = excluded.engine_s
   WHERE (kept.attempt, kept.seq, kept.digest) < (excluded.attempt, excluded.seq, excluded.digest)
     AND kept.organization_id = excluded.organization_id AND kept.user_id = excluded.user_id
-  RETURNING new.started_at, new.session_id, new.organization_id, new.partition,
+  RETURNING new.digest, new.started_at, new.session_id, new.organization_id, new.partition,
     old.status AS was, old.error_source AS was_source, old.error_category AS was_category, old.mail_system AS was_mail,
     new.status AS became, new.error_source, new.error_category, new.mail_system,
     old.attempt = new.attempt AND old.seq = new.seq AS clashed, new.first_appended_at, new.issues_arrived
 ) /* count_hours */
-SELECT started_at, session_id, was, became, coalesce(clashed, false) AS clashed, was_source IS NOT NULL AS had_error,
+SELECT digest, started_at, session_id, was, became, coalesce(clashed, false) AS clashed, was_source IS NOT NULL AS had_error,
        first_appended_at, issues_arrived
   FROM merged;
 

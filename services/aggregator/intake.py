@@ -21,7 +21,7 @@ from services.aggregator.batch import Batch, Held, Part, Partition, Work, hash_o
 from services.aggregator.brake import Brake
 from services.aggregator.positions import GAP, LOG_MADE_ANEW, Position, Positions, Start, Trouble, where_to_read
 from services.aggregator.sift import Bounds, Decode, Record
-from services.aggregator.store import Fenced, Saved
+from services.aggregator.transaction import Fenced, Saved
 
 LOG: Final = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE, MAIL_SYSTEM, OBJECT
 from services.aggregator.batch import REFUSED_BY_DATABASE, Partition, Work
 from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED
 from services.aggregator.sift import IN_FUTURE, TOO_OLD, Reject
-from services.aggregator.store import Saved
+from services.aggregator.transaction import Saved
 
 REGISTRY: Final = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)

@@ -17,7 +17,7 @@ from schemas.recent import Recent, RecentSession, session_of
 from schemas.sql import named_queries
 from services.aggregator.judge import Lateness, Touched, go_by_loops, judge
 from services.aggregator.silence import Heard, held_until, silent_agents
-from services.aggregator.store import with_counters
+from services.aggregator.transaction import with_counters
 from services.common.patience import through_outages
 
 LOG: Final = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -47,8 +48,9 @@ Key = tuple[datetime, UUID]
 """A session's identity: (started_at, session_id)."""
 
 
+@lru_cache(maxsize=4096)
 def moment(ms: int) -> datetime:
-    """Return the append time of a record, given in ms since 1970."""
+    """Return the append time of a record, given in ms since 1970. All records of a produced batch have the same."""
     return _EPOCH + timedelta(milliseconds=ms)
 
 

@@ -13,7 +13,7 @@ from services.aggregator.apply import Store
 from services.aggregator.batch import Held, Work
 from services.aggregator.intake import Intake
 from services.aggregator.monitor import MonitorRun
-from services.aggregator.store import Saved
+from services.aggregator.transaction import Saved
 from services.aggregator.transport import Consumer
 from services.common.health import Health
 

@@ -11,7 +11,8 @@ import pytest
 from schemas.topics import TOPICS
 from services.aggregator.apply import apply
 from services.aggregator.batch import Work
-from services.aggregator.store import PostgresStore, Saved, prepare
+from services.aggregator.store import PostgresStore, prepare
+from services.aggregator.transaction import Saved
 from services.common.pool import create_pool
 from services.common.topics import positions
 from tests.rig.databases import Database

@@ -1,0 +1,373 @@
+"""One transaction: fence, merges, counters, statuses and rejects, in that order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import asyncpg.pool
+import zstandard
+
+from schemas.events import IssueEvent, LogEvent, SessionEvent
+from schemas.recent import Recent, RecentSession, limit_of, session_of
+from schemas.sql import named_queries
+from services.aggregator import rows
+from services.aggregator.apply import CannotGoIn
+from services.aggregator.batch import Partition, Place, Work
+from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED, Session, Sighting
+from services.aggregator.judge import Touched, judge
+from services.aggregator.rows import Key, moment
+from services.aggregator.sift import packed_headers
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Attempt = tuple[Key, int]
+"""One attempt of a session."""
+
+_SESSIONS: Final = named_queries("sessions")
+_ISSUES: Final = named_queries("issues")
+_LOGS: Final = named_queries("logs")
+_DIRECTORY: Final = named_queries("directory")
+_POSITIONS: Final = named_queries("positions")
+_REJECTS: Final = named_queries("rejects")
+_STATUS: Final = named_queries("status")
+
+
+def with_counters(statement: str) -> str:
+    """Return a statement whose CTE `merged` also moves the counters of the hours."""
+    return statement.replace("/* count_hours */", _SESSIONS["count_hours"])
+
+
+_MERGE_SESSIONS: Final = with_counters(_SESSIONS["merge_sessions"])
+_ADJUST_ISSUES: Final = with_counters(_SESSIONS["adjust_issues"])
+
+
+class Fenced(Exception):
+    """Somebody else moved a position, or halted it: what is in memory of it is worth nothing."""
+
+    def __init__(self, partitions: Iterable[Partition]) -> None:
+        super().__init__(", ".join(f"{topic}-{partition}" for topic, partition in partitions))
+
+
+@dataclass(slots=True)
+class Saved:
+    """What a transaction changed, for the metrics."""
+
+    ended: Counter[tuple[str, str | None, str | None, str | None]] = field(default_factory=Counter)
+    """By status, error source, error category, mail system."""
+    opened: Counter[str] = field(default_factory=Counter)
+    """Issues newly open, by object type."""
+    clashes: int = 0
+
+
+@dataclass(slots=True)
+class _User:
+    """A user whose facts may have changed in this batch."""
+
+    organization_id: UUID
+    user_id: UUID
+    partition: int
+    agent_id: str | None
+    sessions: list[RecentSession]
+
+
+class Transaction:
+    """One transaction, run once."""
+
+    def __init__(
+        self, connection: Connection, work: Work, events_topic: str, known: set[int],
+        compressor: zstandard.ZstdCompressor,
+    ) -> None:  # fmt: skip
+        self.connection = connection
+        self.work = work
+        self.fold = work.fold
+        self.saved = Saved(clashes=work.fold.clashes)
+        self.met: set[int] = set()
+        self._events_topic = events_topic
+        self._known = known
+        self._compressor = compressor
+        self._nows: dict[int, datetime] = {}
+        self._users: dict[int, _User] = {}
+
+    async def run(self) -> None:
+        """Do it all but the commit."""
+        await self._move_positions()
+        fold = self.fold
+        if fold.sessions or fold.sightings:
+            await self._merge_sessions_and_issues()
+        if fold.chunks:
+            await self._merge_chunks()
+        if fold.agents:
+            await self.connection.execute(_DIRECTORY["merge_agents"], *rows.agent_columns(fold.agents.values()))
+        if fold.sessions or fold.sightings or fold.organizations or fold.users:
+            await self._merge_directory()
+        await self._judge()
+        if self.work.rejects:
+            await self._add_rejects()
+
+    async def _move_positions(self) -> None:
+        spans = self.work.spans
+        if not spans:
+            return
+        moved = await self.connection.fetch(_POSITIONS["move_positions"], *map(list, zip(*spans, strict=True)))
+        if len(moved) != len(spans):
+            mine = {(row["topic"], row["partition"]) for row in moved}
+            raise Fenced((span.topic, span.partition) for span in spans if (span.topic, span.partition) not in mine)
+        self._nows = {row["partition"]: row["applied_to"] for row in moved if row["topic"] == self._events_topic}
+
+    # --- sessions and issues -------------------------------------------------------------------------------------
+
+    async def _merge_sessions_and_issues(self) -> None:
+        arrived: dict[Attempt, tuple[int, int]] = {}
+        opened: Sequence[asyncpg.Record] = ()
+        if self.fold.sightings:
+            opened = await self._merge_sightings()
+            datas = [sighting.event.data for sighting in self.fold.sightings.values()]
+            keys = {(data.started_at, data.session_id) for data in datas}
+            arrived = await self._count_sightings(keys)
+        merged = await self._merge_sessions(arrived) if self.fold.sessions else set()
+        if self.fold.sightings:
+            await self._check_owner(_ISSUES["foreign_sightings"], IssueEvent)
+            await self._adjust_issues({each: counts for each, counts in arrived.items() if each not in merged})
+            await self._merge_issues(opened)
+
+    async def _merge_sightings(self) -> Sequence[asyncpg.Record]:
+        sightings = map(rows.sighting_row, self.fold.sightings.values())
+        await self.connection.copy_records_to_table("batch_sighting", records=sightings, columns=rows.SIGHTING_COLUMNS)
+        changed = await self.connection.fetch(_ISSUES["merge_sightings"])
+        self.saved.clashes += sum(row["clashed"] for row in changed)
+        return changed
+
+    async def _count_sightings(self, keys: Iterable[Key]) -> dict[Attempt, tuple[int, int]]:
+        """Return (key, attempt) -> (issues, issues that arrived)."""
+        counted = await self.connection.fetch(_ISSUES["count_sightings"], *_columns(keys, 2))
+        return {
+            ((row["started_at"], row["session_id"]), row["attempt"]): (row["issues"], row["issues_arrived"])
+            for row in counted
+        }
+
+    async def _merge_sessions(self, arrived: Mapping[Attempt, tuple[int, int]]) -> set[Attempt]:
+        """Merge, and return the attempts whose counts of issues stand in what was merged."""
+        sessions = list(self.fold.sessions.values())
+        records = [rows.session_row(session, arrived) for session in sessions]
+        await self.connection.copy_records_to_table("batch_session", records=records, columns=rows.SESSION_COLUMNS)
+        changed = await self.connection.fetch(_MERGE_SESSIONS)
+        if len(changed) < len(sessions):
+            await self._explain_unmerged()
+        merged = list(zip(_by_digest(sessions, changed), changed, strict=True))
+        await self._check_started_at([session for session, row in merged if row["was"] is None])
+        await self._note_changed(merged)
+        if not arrived:
+            return set()
+        datas = (session.event.data for session, _ in merged)
+        return {((data.started_at, data.session_id), data.attempt) for data in datas}
+
+    async def _note_changed(self, merged: Sequence[tuple[Session, asyncpg.Record]]) -> None:
+        texts: list[tuple[Any, ...]] = []
+        textless: list[Key] = []
+        incomplete: list[Key] = []
+        for session, (_, _, _, was, became, clashed, had_error, first_appended_at, issues_arrived) in merged:
+            event = session.event
+            data, error = event.data, event.data.error
+            recent = _recent(session, became, first_appended_at, issues_arrived)
+            self._see(data.organization_id, data.user_id, session.partition, event.agent_id, recent)
+            if became not in (was, "running"):
+                source, category = (None, None) if error is None else (error.source, error.category)
+                self.saved.ended[became, source, category, data.mail_system] += 1
+            if clashed:
+                self.saved.clashes += 1
+            if error is not None and (text := rows.text_row(session)):
+                texts.append(text)
+            elif had_error:
+                textless.append((data.started_at, data.session_id))
+            if data.issues_sent > issues_arrived:
+                incomplete.append((data.started_at, data.session_id))
+        if texts:
+            await self.connection.execute(_SESSIONS["merge_texts"], *_columns(texts, 5))
+        if textless:
+            await self.connection.execute(_SESSIONS["drop_texts"], *_columns(textless, 2))
+        if incomplete:  # sightings may have overtaken their session
+            await self._adjust_issues(await self._count_sightings(incomplete))
+
+    async def _explain_unmerged(self) -> None:
+        unmerged = await self.connection.fetch(_SESSIONS["explain_unmerged"])
+        foreign = [(_key(row), row["user_id"]) for row in unmerged if row["is_foreign"]]
+        if foreign:
+            raise CannotGoIn(self._refused(foreign, FOREIGN, SessionEvent))
+        self.saved.clashes += sum(row["clashed"] for row in unmerged)
+        late = [_key(row) for row in unmerged if row["counts_newer"]]
+        if late:
+            await self.connection.execute(_SESSIONS["merge_late_counts"], *_columns(late, 2))
+
+    async def _check_started_at(self, new: Sequence[Session]) -> None:
+        """Refuse a session that its user has had among the last 20 with another started_at."""
+        if not new:
+            return
+        datas = [session.event.data for session in new]
+        known = await self.connection.fetch(
+            _SESSIONS["find_known"], [data.organization_id for data in datas], [data.user_id for data in datas],
+            [data.session_id for data in datas], [data.started_at for data in datas],
+        )  # fmt: skip
+        changed = [
+            (_key(row), row["user_id"])
+            for row in known
+            if Recent(row["recent"]).started_at_of(row["session_id"]) not in (None, row["started_at"])
+        ]
+        if changed:
+            raise CannotGoIn(self._refused(changed, STARTED_AT_CHANGED, SessionEvent))
+
+    async def _check_owner(self, statement: str, kind: type) -> None:
+        """Refuse issues and chunks of a session that is another user's."""
+        foreign = [(_key(row), row["user_id"]) for row in await self.connection.fetch(statement)]
+        if foreign:
+            raise CannotGoIn(self._refused(foreign, FOREIGN, kind))
+
+    def _refused(self, keys: Iterable[tuple[Key, UUID]], reason: str, kind: type) -> dict[Place, tuple[str, str]]:
+        return dict.fromkeys(self.work.places_of(keys, kind), (reason, ""))
+
+    async def _adjust_issues(self, counts: Mapping[Attempt, tuple[int, int]]) -> None:
+        if not counts:
+            return
+        adjusted = await self.connection.fetch(
+            _ADJUST_ISSUES,
+            *_columns(((*key, attempt, *issues) for (key, attempt), issues in counts.items()), 5),
+        )
+        for row in adjusted:
+            self._see(row["organization_id"], row["user_id"], row["partition"], None, session_of(dict(row)))
+            if row["became"] not in (row["was"], "running"):
+                cause = row["error_source"], row["error_category"], row["mail_system"]
+                self.saved.ended[(row["became"], *cause)] += 1
+
+    async def _merge_issues(self, sightings: Sequence[asyncpg.Record]) -> None:
+        opened = [(row["organization_id"], row["issue_id"], row["opened"]) for row in sightings if row["opened"]]
+        for row in await self.connection.fetch(_ISSUES["merge_issues"], *_columns(opened, 3)):
+            if row["newly_open"]:
+                self.saved.opened[row["object_type"]] += 1
+
+    # --- logs, directory, users ----------------------------------------------------------------------------------
+
+    async def _merge_chunks(self) -> None:
+        chunks = [rows.chunk_row(chunk, self._compressor) for chunk in self.fold.chunks.values()]
+        await self.connection.copy_records_to_table("batch_chunk", records=chunks, columns=rows.CHUNK_COLUMNS)
+        await self._check_owner(_LOGS["foreign_chunks"], LogEvent)
+        await self.connection.execute(_LOGS["merge_chunks"])
+
+    async def _merge_directory(self) -> None:
+        await self._add_placeholders()
+        for organization_id, organization in sorted(self.fold.organizations.items()):
+            judge_again = await self.connection.fetchval(
+                _DIRECTORY["merge_organization"], *rows.organization_row(organization)
+            )
+            if judge_again:
+                at = moment(organization.appended_ms)
+                await self.connection.execute(_STATUS["queue_organization"], [organization_id], at)
+        for (organization_id, user_id), user in sorted(self.fold.users.items()):
+            if await self.connection.fetchrow(_DIRECTORY["merge_user"], *rows.user_row(user)):
+                self._see(organization_id, user_id, user.partition, None)
+
+    async def _add_placeholders(self) -> None:
+        """Add a row for each organization and user that an event names for the first time."""
+        first: dict[tuple[UUID, UUID], int] = {}
+        seen: Iterable[Session | Sighting] = chain(self.fold.sessions.values(), self.fold.sightings.values())
+        for each in seen:
+            data = each.event.data
+            if _number(data.organization_id, data.user_id) not in self._known:
+                first.setdefault((data.organization_id, data.user_id), each.first_ms)
+        for (organization_id, user_id), user in self.fold.users.items():
+            if _number(organization_id, user_id) not in self._known:
+                first.setdefault((organization_id, user_id), user.appended_ms)
+        if not first:
+            return
+        organizations = {organization_id: moment(ms) for (organization_id, _), ms in reversed(first.items())}
+        await self.connection.execute(_DIRECTORY["add_organizations"], *_columns(organizations.items(), 2))
+        users = ((organization_id, user_id, moment(ms)) for (organization_id, user_id), ms in first.items())
+        await self.connection.execute(_DIRECTORY["add_users"], *_columns(users, 3))
+        self.met.update(_number(*user) for user in first)
+
+    def _see(
+        self,
+        organization_id: UUID,
+        user_id: UUID,
+        partition: int,
+        agent_id: str | None,
+        session: RecentSession | None = None,
+    ) -> None:
+        number = _number(organization_id, user_id)
+        user = self._users.get(number)
+        if user is None:
+            user = self._users[number] = _User(organization_id, user_id, partition, agent_id, [])
+        elif user.agent_id is None:
+            user.agent_id = agent_id
+        if session is not None:
+            user.sessions.append(session)
+
+    async def _judge(self) -> None:
+        touched = [
+            Touched(user.organization_id, user.user_id, user.partition, user.agent_id, _last_of_each(user.sessions))
+            for user in self._users.values()
+            if user.partition in self._nows
+        ]
+        if touched:
+            await judge(self.connection, touched, self._nows)
+
+    async def _add_rejects(self) -> None:
+        await self.connection.execute(_REJECTS["add_rejects"], *_columns((
+            (
+                reject.record.topic, epoch, reject.record.partition, reject.record.offset, reject.organization_id,
+                reject.reason, reject.detail, moment(reject.record.timestamp), reject.record.key,
+                packed_headers(reject.record.headers), reject.record.value,
+            )
+            for reject, epoch in self.work.rejects
+        ), 11))  # fmt: skip
+
+
+def _columns(records: Iterable[Sequence[Any]], width: int) -> tuple[list[Any], ...]:
+    """Turn rows into one list a column, as `unnest` takes them."""
+    listed = list(records)
+    return tuple(map(list, zip(*listed, strict=True))) if listed else tuple([] for _ in range(width))
+
+
+def _number(organization_id: UUID, user_id: UUID) -> int:
+    """Return a user as one number, which takes half the memory of two ids."""
+    return organization_id.int << 128 | user_id.int
+
+
+def _key(row: asyncpg.Record) -> Key:
+    return row["started_at"], row["session_id"]
+
+
+def _last_of_each(seen: Sequence[RecentSession]) -> Sequence[RecentSession]:
+    """Return each session once, as it was seen last: after the merge its issues may have been counted anew."""
+    if len(seen) < 2:
+        return seen
+    return list({(each.started_at, each.session_id): each for each in seen}.values())
+
+
+def _by_digest(sessions: Sequence[Session], changed: Sequence[asyncpg.Record]) -> list[Session]:
+    """Return the session of each row that the merge returned. A digest is the cheapest name within a batch."""
+    of_digest = {session.newest.digest: session for session in sessions}
+    if len(of_digest) == len(sessions):
+        return [of_digest[row["digest"]] for row in changed]
+    of_key = {(session.event.data.started_at, session.event.data.session_id): session for session in sessions}
+    return [of_key[_key(row)] for row in changed]
+
+
+def _recent(session: Session, status: str, first_appended_at: datetime, issues_arrived: int) -> RecentSession:
+    """Return a merged session as `judge` takes it: the row as stored, which may keep what the batch did not bring."""
+    data, appended_at = session.event.data, moment(session.appended_ms)
+    limit_at = limit_of(
+        status, started_at=data.started_at, first_appended_at=first_appended_at, appended_at=appended_at,
+        deadline_at=data.deadline_at,
+    )  # fmt: skip
+    began = data.started_at if data.started_at <= first_appended_at else first_appended_at
+    missing = data.issues_sent - issues_arrived
+    retryable = status == "errors" and data.error is not None and bool(data.error.retryable)
+    return RecentSession(
+        data.session_id, data.started_at, began, data.attempt, data.seq, status, appended_at, limit_at,
+        data.interval_s, missing if missing > 0 else 0, retryable,
+    )  # fmt: skip
