@@ -11,11 +11,15 @@ import pytest
 
 from schemas.events import DirectoryData, Event, Failure
 from schemas.recent import unpack
+from schemas.sql import named_queries
+from schemas.status import facts_of, status_of
+from services.aggregator import monitor
 from services.aggregator.judge import Overtaken, Touched, judge
 from tests.integration.aggregator.conftest import Stored
 from tests.rig.scene import Scene
 from tests.rig.stream import NOW, counts, issue, through_the_wire
 
+FACTS = named_queries("status")["facts_of_user"]
 START = NOW - timedelta(hours=10)
 MINUTE = timedelta(minutes=1)
 THROTTLED = Failure(source="office365", category="throttling", code="ApplicationThrottled", retryable=True)
@@ -144,6 +148,18 @@ async def test_an_organization_switched_off_is_worked_off_by_the_owners(scene: S
     assert await scene.counted() == {"healthy": 3, "failing": 2}
 
 
+async def test_a_large_organization_is_worked_off_in_many_transactions(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor, "USERS_A_TRANSACTION", 2)
+    users = [uuid4() for _ in range(7)]
+    await scene.tell(START, *(scene.session(user_id, started_at=START, status="finished") for user_id in users))
+    await scene.tell(START + MINUTE, flag(scene, "organization", 1, sync_enabled=False))
+    assert (await scene.look()).judged == 7
+    assert await scene.counted() == {"disabled_organization": 7}
+    assert await scene.stored.rows("SELECT * FROM recompute_queue") == []
+
+
 async def test_p5_the_order_of_events_changes_no_verdict(scene: Scene, stored: Stored) -> None:
     """The same events in another order and in other batches, each with the append time it has: the same rows."""
     chance = random.Random(11)
@@ -183,6 +199,9 @@ async def test_counters_follow_every_verdict(scene: Scene) -> None:
         )  # fmt: skip
         rows = await scene.stored.rows("SELECT bucket, count(*)::int AS n FROM user_status GROUP BY bucket")
         assert await scene.counted() == {row["bucket"]: row["n"] for row in rows}
+    for user_id in users:
+        row = await scene.stored.row(FACTS, scene.organization_id, user_id, 1800)
+        assert row["status"] == status_of(facts_of(row), START + 12 * MINUTE), "the stored one is the function's"
 
 
 async def test_what_was_seen_before_is_not_written_again(scene: Scene) -> None:
