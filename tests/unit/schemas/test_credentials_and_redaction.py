@@ -63,11 +63,29 @@ def test_c33_secrets_are_taken_out_and_counted(text: str, secrets: list[str]) ->
     assert redact(redacted) == (redacted, 0)
 
 
+NAMES = (
+    "token access_token refresh_token id_token auth_token session_token bearer_token security_token csrf_token"
+    " api_token accessToken refresh-token client_secret clientSecret password app_password user_password db_password"
+    " passwd pwd passphrase secret apikey api_key x-api-key private_key privateKey client_assertion assertion sig"
+    " signature aws_secret_access_key secretAccessKey sessionid session_key"
+)
+
+
+@pytest.mark.parametrize("name", NAMES.split())
+def test_c33_no_name_of_a_secret_is_missed_in_any_case(name: str) -> None:
+    # The last three are letters that match s, k and i where case does not matter.
+    odd = [name.replace(*letters) for letters in ("s\u017f", "k\u212a", "i\u0131")]
+    for written in (name, name.upper(), name.title(), *odd):
+        assert redact(f"{written}=AAA and more") == (f"{written}={MARK} and more", 1)
+    assert redact("s\u0130g=AAA") == (f"s\u0130g={MARK}", 1)
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "The refresh token has expired due to inactivity", "basic authentication failed", "token: invalid",
         "password expired for ann@example.org", "https://dav.example.org:8443/a@b", "design=5, signal: 9",
+        "session_id=0b9d7f1e-3c58-4a6e-9a41-57c2d1e8f902", "primary key: 7", "keyboard=qwerty",
     ],
 )  # fmt: skip
 def test_c33_what_is_no_secret_stays(text: str) -> None:
