@@ -27,7 +27,6 @@ from services.query.view import All, Cursor, One, OneUser, Scope, View, seal
 
 _SQL: Final = named_queries("lists")
 _DETAILS: Final = named_queries("details")
-_COUNT_MS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +83,11 @@ async def fetch_page(services: Services, principal: Principal, view: View) -> Pa
         picks = await pick(connection, view)
         total: tuple[int, bool] | None = None
         if not is_indexed(view):
-            total = await narrow_count(connection, view, picks)
+            total = await narrow_count(services, connection, view, picks)
         records = await _records(connection, view, picks)
         if total is None and view.cursor is None and len(records) <= view.limit:
             total = len(records), True
-        total = total or await counted(connection, view, picks)
+        total = total or await counted(services, connection, view, picks)
         fresh = await freshness_of(connection, services.now())
     return _page(services, view, records, total, fresh)
 
@@ -117,9 +116,9 @@ async def needs_existing(connection: Any, view: View) -> None:
         raise NotFound
 
 
-async def narrow_count(connection: Any, view: View, picks: Picks) -> tuple[int, bool]:
+async def narrow_count(services: Services, connection: Any, view: View, picks: Picks) -> tuple[int, bool]:
     """Count a view whose order has no index, or raise TooWide with what to do."""
-    number, exact = await counted(connection, view, picks)
+    number, exact = await counted(services, connection, view, picks)
     if not exact:
         titles = " and ".join(key.column.title for key in view.sort)
         raise TooWide(
@@ -129,15 +128,18 @@ async def narrow_count(connection: Any, view: View, picks: Picks) -> tuple[int, 
     return number, True
 
 
-async def counted(connection: Any, view: View, picks: Picks) -> tuple[int, bool]:
+async def counted(services: Services, connection: Any, view: View, picks: Picks) -> tuple[int, bool]:
     """Return (number of rows, whether it is exact); a count that takes too long is given up."""
     statement = count(view, picks)
+    attempt = connection.transaction()
+    await attempt.start()
     try:
-        async with connection.transaction():
-            await connection.execute(_SQL["shorten"], str(_COUNT_MS))
-            number = await connection.fetchval(statement.sql, *statement.args)
+        await connection.execute(_SQL["shorten"], str(int(services.settings.count_timeout_s * 1000)))
+        number = await connection.fetchval(statement.sql, *statement.args)
     except asyncpg.QueryCanceledError:
         return 0, False
+    finally:
+        await attempt.rollback()  # which also takes the shorter time-out back
     return min(number, COUNT_LIMIT), number <= COUNT_LIMIT
 
 
@@ -160,7 +162,7 @@ async def status_counts(services: Services, principal: Principal, view: View) ->
     async with services.reading(view.scope) as connection:
         for status in SESSION_STATUS:
             one = replace(view, filters=(*others, Filter(column, status, False, Among((status,)))), cursor=None)
-            counts[status] = await counted(connection, one, await pick(connection, one))
+            counts[status] = await counted(services, connection, one, await pick(connection, one))
     return counts
 
 

@@ -38,7 +38,7 @@ _READING: Final[Mapping[str, str]] = MappingProxyType(
         "default_transaction_read_only": "on",
     }
 )
-_LISTS: Final = {**_READING, "statement_timeout": "3s", "idle_in_transaction_session_timeout": "10s"}
+_LISTS: Final = {**_READING, "idle_in_transaction_session_timeout": "10s"}
 _EXPORTS: Final = {
     **_READING,
     "statement_timeout": "600s",
@@ -64,6 +64,8 @@ class Settings:
     host: str = setting("address to listen on", default="127.0.0.1")
     port: int = setting("port of panel and API", parse=int, default=8080)
     metrics_port: int = setting("port of /metrics, /alive and /ready", parse=int, default=9104)
+    list_timeout_s: float = setting("longest time a statement of a page may take", parse=float, default=3.0)
+    count_timeout_s: float = setting("longest time a page waits for its count", parse=float, default=0.4)
     panel_url: str = setting("how people reach the panel, as https://…; empty: http on this machine", default="")
 
     @property
@@ -117,9 +119,10 @@ async def open_pools(settings: Settings) -> Pools:
     async def opened(url: str, name: str, size: int, server: Mapping[str, str]) -> asyncpg.Pool:
         return await create_pool(url, role_name=name, min_size=0, max_size=size, server_settings=server, init=_codecs)
 
+    lists = {**_LISTS, "statement_timeout": str(int(settings.list_timeout_s * 1000))}
     return Pools(
-        lists=await opened(settings.reader_database_url, "query-list", LIST_CONNECTIONS, _LISTS),
-        lists_all=await opened(settings.reader_all_database_url, "query-list-all", LIST_CONNECTIONS, _LISTS),
+        lists=await opened(settings.reader_database_url, "query-list", LIST_CONNECTIONS, lists),
+        lists_all=await opened(settings.reader_all_database_url, "query-list-all", LIST_CONNECTIONS, lists),
         exports=await opened(settings.reader_database_url, "query-export", EXPORT_CONNECTIONS, _EXPORTS),
         exports_all=await opened(settings.reader_all_database_url, "query-export-all", EXPORT_CONNECTIONS, _EXPORTS),
         admin=await opened(settings.panel_database_url, "query-admin", ADMIN_CONNECTIONS, _ADMIN),

@@ -143,13 +143,21 @@ def count(view: View, picks: Picks = NO_PICKS, limit: int = COUNT_LIMIT) -> Stat
 
 
 def selection(view: View, columns: Mapping[str, str], picks: Picks = NO_PICKS) -> Statement:
-    """Return the statement that reads every row of the view in its order: `columns` maps titles to SQL."""
+    """Return the statement that reads every row of the view in its order: `columns` maps titles to SQL.
+
+    Each branch is ordered by itself, joins included, so that no join may change the order.
+    """
     args = Args()
     kind = KINDS[view.list.kind]
-    inner = _pages(view, picks, args)
     listed = ", ".join(f'{value} AS "{title}"' for title, value in columns.items())
-    sql = f"SELECT {listed} FROM {kind.page.format(f'({inner})')}{_joins(kind, columns.values())}"
-    return Statement(sql, tuple(args))
+    plan = orders(view).branches
+    parts = []
+    for number in branches(view) or [0]:
+        branch = plan[number]
+        where = _where(view, picks, args) + ([branch.predicate] if branch.predicate else [])
+        tables = _picked(kind, picks, args) + _joins(kind, [*columns.values(), *(key.sql for key in branch.keys)])
+        parts.append(f"(SELECT {listed} FROM {tables}{_where_sql(where)}{order_by(branch.keys, False)})")
+    return Statement(" UNION ALL ".join(parts), tuple(args))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +207,7 @@ def _own(view: View, each: Filter, args: Args) -> str:
     return condition(Sql(sql.value, keys=sql.keys, exact=sql.exact), each, args)
 
 
-def _pages(view: View, picks: Picks, args: Args) -> str:
-    """Return every row of the view in its order, one branch after the other."""
-    plan = orders(view).branches
-    parts = [_branch(view, picks, args, number, plan[number], None) for number in branches(view) or [0]]
-    return " UNION ALL ".join(f"({part})" for part in parts)
-
-
-def _branch(view: View, picks: Picks, args: Args, number: int, branch: Branch, limit: int | None) -> str:
+def _branch(view: View, picks: Picks, args: Args, number: int, branch: Branch, limit: int) -> str:
     kind = KINDS[view.list.kind]
     backwards = view.cursor is not None and view.cursor.backwards
     parts = _where(view, picks, args)
@@ -214,7 +215,7 @@ def _branch(view: View, picks: Picks, args: Args, number: int, branch: Branch, l
     if view.cursor is not None and view.cursor.branch == number:
         parts.append(after(branch.keys, view.cursor, args))
     order = order_by(branch.keys, backwards)
-    cut = "" if limit is None else f" LIMIT {limit}"
+    cut = f" LIMIT {limit}"
     keys = ", ".join(f"({key.sql})::text" for key in branch.keys)
     select = f"SELECT {kind.keys}, {number} AS _branch, ARRAY[{keys}] AS _keys FROM "
     if branch.indexed and _lateral(kind, picks):

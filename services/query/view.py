@@ -119,6 +119,8 @@ class View:
         The cursor is dropped unless given: another filter or order has other places.
         """
         values: dict[str, str] = {each.column.name: each.text for each in self.filters}
+        for name in self.list.default_filter:  # which is only off when the URL says so
+            values.setdefault(name, "")
         if self.sort and ",".join(map(str, self.sort)) != self.list.default_sort:
             values["sort"] = ",".join(map(str, self.sort))
         if self.chosen_columns:
@@ -127,7 +129,6 @@ class View:
             values["limit"] = str(self.limit)
         values |= {name: value for name, value in changes.items() if value is not None}
         for name in (drop,) if isinstance(drop, str) else drop:
-            # A default filter is only off when the URL says so.
             values.pop(name, None)
             if name in self.list.default_filter:
                 values[name] = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from services.query.exports.columns import csv_columns
@@ -52,10 +53,10 @@ async def _copy(services: Services, view: View, sink: Sink) -> None:
         picks = await pick(connection, view)
         indexed = is_indexed(view)
         if not indexed:
-            await narrow_count(connection, view, picks)
+            await narrow_count(services, connection, view, picks)
         fresh = await freshness_of(connection, services.now())
         await connection.execute(_IN_ORDER.format("off" if indexed else "on"))
-        statement = selection(view, csv_columns(view), picks)
+        statement = selection(replace(view, cursor=None), csv_columns(view), picks)
         status = await connection.copy_from_query(
             statement.sql, *statement.args, output=write, format="csv", header=True, delimiter=view.csv.separator
         )

@@ -91,6 +91,8 @@ async def serving(database: Database, clock: Callable[[], datetime]) -> AsyncIte
         reader_all_database_url=database.reader_all_url,
         panel_database_url=database.panel_url,
         secret_key="for tests",
+        list_timeout_s=60,  # a starved machine is slow, and no test measures
+        count_timeout_s=60,
     )
     pools = await open_pools(settings)
     services = Services(settings, pools, clock, derived_key("for tests"))
