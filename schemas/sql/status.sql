@@ -46,16 +46,19 @@ SELECT organization_id, user_id, partition, ''
 ON CONFLICT (organization_id, user_id) DO NOTHING;
 
 -- name: store_verdicts
+-- NULL in agent, status, rank, bucket, reason, since and revision: as they are, which is the most frequent.
 -- Old and new of the same row feed the change told and the counters, so they cannot disagree with what is stored.
 -- Figures are those of the session shown; where it ended and its day is gone since, those in the row stand.
 -- Returns how many rows it wrote: fewer than were judged means that somebody else wrote one of them meanwhile.
 -- $1: append times applied so far, one a partition, from 0 on.
 WITH stored AS (
   UPDATE user_status us
-     SET partition = j.partition, recent = j.recent, agent_id = j.agent_id, changed_at = ($1::timestamptz[])[j.partition + 1],
-         status = j.status, status_rank = j.status_rank, bucket = j.bucket, reason = j.reason, since = j.since,
-         failing_since = j.failing_since, in_a_row = j.in_a_row, check_at = j.check_at, due_at = j.due_at,
-         limit_at = j.limit_at, revision = j.revision,
+     SET partition = j.partition, recent = j.recent, agent_id = coalesce(j.agent_id, us.agent_id),
+         changed_at = ($1::timestamptz[])[j.partition + 1],
+         status = coalesce(j.status, us.status), status_rank = coalesce(j.status_rank, us.status_rank),
+         bucket = coalesce(j.bucket, us.bucket), reason = coalesce(j.reason, us.reason),
+         since = coalesce(j.since, us.since), revision = coalesce(j.revision, us.revision),
+         failing_since = j.failing_since, in_a_row = j.in_a_row, check_at = j.check_at, due_at = j.due_at, limit_at = j.limit_at,
          last_started_at = j.last_started_at, last_session_id = j.last_session_id, last_status = j.last_status,
          last_ended_at = CASE WHEN s.gone THEN us.last_ended_at ELSE s.ended_at END,
          objects = CASE WHEN s.gone THEN us.objects ELSE s.objects END,

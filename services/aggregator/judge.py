@@ -20,6 +20,10 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+_AS_STORED: Final = (None,) * 6
+"""For status, rank, bucket, reason, since and revision where they stay as they are."""
+
+
 class Overtaken(asyncpg.SerializationError):
     """Somebody else wrote a user's row between our reading and our writing it: do the transaction again."""
 
@@ -119,9 +123,13 @@ def _record(
         == (revision, reason, bucket, check_at, reporter, partition)
     ):
         return None
+    stands = (verdict.revision, verdict.reason, verdict.bucket) == (revision, reason, bucket) and since is not None
     shown = known.last or known.newest
     last = (None, None, None) if shown is None else (shown.started_at, shown.session_id, shown.status)
-    return (row_id, touched.user_id, touched.partition, recent.raw, agent_id, *verdict, *last)
+    return (
+        row_id, touched.user_id, touched.partition, recent.raw, None if agent_id == reporter else agent_id,
+        *(_AS_STORED if stands else verdict[:6]), *verdict[6:], *last,
+    )  # fmt: skip
 
 
 def _seeing(recent: Recent, sessions: Sequence[RecentSession], *, all_words: bool) -> Recent:

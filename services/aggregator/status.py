@@ -30,12 +30,12 @@ class Verdict(NamedTuple):
     bucket: str
     reason: str
     since: datetime
+    revision: int
     failing_since: datetime | None
     in_a_row: int
     check_at: datetime | None
     due_at: datetime | None
     limit_at: datetime | None
-    revision: int
 
 
 def judged(facts: Facts, now: datetime, stored: Stored) -> Verdict:
@@ -49,10 +49,18 @@ def judged(facts: Facts, now: datetime, stored: Stored) -> Verdict:
     streak = facts.recent.streak
     newest = facts.newest
     return Verdict(
-        status, USER_RANK[status], bucket_of(facts, status, reason, streak.in_a_row), reason, since,
-        streak.since, streak.in_a_row, _next_check(check_at(facts, now), stored.check_at, now), facts.due_at,
-        newest.limit_at if newest is not None else None, stored.revision + changed,
-    )  # fmt: skip
+        status=status,
+        status_rank=USER_RANK[status],
+        bucket=bucket_of(facts, status, reason, streak.in_a_row),
+        reason=reason,
+        since=since,
+        revision=stored.revision + changed,
+        failing_since=streak.since,
+        in_a_row=streak.in_a_row,
+        check_at=_next_check(check_at(facts, now), stored.check_at, now),
+        due_at=facts.due_at,
+        limit_at=newest.limit_at if newest is not None else None,
+    )
 
 
 def _since(facts: Facts, now: datetime, status: str, stored: Stored) -> datetime:
