@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from deploy.local import access, children, once
@@ -21,20 +22,24 @@ from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS
 
 @asynccontextmanager
 async def everything(
-    settings: Settings, environ: Mapping[str, str], folder: Folder, say: Say
-) -> AsyncIterator[tuple[World, Supervisor]]:
+    world: World,
+    environ: Mapping[str, str],
+    say: Say,
+    *,
+    reporting: Sequence[Child] = (),
+    watchers: Sequence[Child] = (),
+) -> AsyncIterator[Supervisor]:
     """Bring up all that takes events in, applies and shows them, and the two sides that the connector synchronizes.
 
-    What crashes is started again; at the end, however it comes, all is stopped.
+    `reporting` sends events, `watchers` need nothing. What crashes is started again; at the end, however it comes,
+    all is stopped.
     """
-    for name in await asyncio.to_thread(stop_leftovers, folder.pids):
-        say(f"{name} was left over from an earlier start and is stopped")
-    world = plan(settings, folder)
-    supervisor = Supervisor(folder.logs, folder.pids, say)
+    supervisor = Supervisor(world.folder.logs, world.folder.pids, say)
     watching = asyncio.create_task(supervisor.watch())
     try:
-        await _bring(world, environ, supervisor, say)
-        yield world, supervisor
+        async with asyncio.TaskGroup() as tasks:
+            _Bringing(world, environ, supervisor, say, tasks).bring(reporting, watchers)
+        yield supervisor
     finally:
         watching.cancel()
         with suppress(asyncio.CancelledError):
@@ -42,17 +47,39 @@ async def everything(
         await supervisor.stop()
 
 
-async def _bring(world: World, environ: Mapping[str, str], supervisor: Supervisor, say: Say) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        kafka = tasks.create_task(bring_kafka(world, environ, supervisor, say))
-        schema = tasks.create_task(_bring_schema(world, supervisor, say))
-        calendars = tasks.create_task(supervisor.start(children.radicale(world)))
-        topics = tasks.create_task(_after(_make_topics(world, say), kafka, schema))
-        tasks.create_task(_after(supervisor.start(children.query(world)), schema))
-        tasks.create_task(_after(access.ensure_tokens(world), schema))
-        tasks.create_task(_after(_set_up_both_sides(world, say), schema, calendars))
-        for child in (children.gateway(world), *children.aggregators(world)):
-            tasks.create_task(_after(supervisor.start(child), topics))
+@dataclass(frozen=True, slots=True)
+class _Bringing:
+    """Starts each part as soon as what it needs is there."""
+
+    world: World
+    environ: Mapping[str, str]
+    supervisor: Supervisor
+    say: Say
+    tasks: asyncio.TaskGroup
+
+    def bring(self, reporting: Sequence[Child], watchers: Sequence[Child]) -> None:
+        world, supervisor, say = self.world, self.supervisor, self.say
+        kafka = self._do(bring_kafka(world, self.environ, supervisor, say))
+        postgres = self._do(bring_postgres(world, supervisor, say))
+        calendars = self._start(children.radicale(world))
+        schema = self._do(bring_schema(world, say), postgres)
+        topics = self._do(_make_topics(world, say), kafka, schema)
+        self._start(children.query(world), schema)
+        for child in children.aggregators(world):
+            self._start(child, topics)
+        gateway = self._start(children.gateway(world), topics)
+        tokens = self._do(access.ensure_tokens(world), schema)
+        both_sides = self._do(_set_up_both_sides(world, say), schema, calendars)
+        for child in reporting:
+            self._start(child, gateway, tokens, both_sides)
+        for child in watchers:
+            self._start(child)
+
+    def _start(self, child: Child, *first: asyncio.Task[None]) -> asyncio.Task[None]:
+        return self._do(self.supervisor.start(child), *first)
+
+    def _do(self, work: Coroutine[Any, Any, None], *first: asyncio.Task[None]) -> asyncio.Task[None]:
+        return self.tasks.create_task(_after(work, *first))
 
 
 async def _after(work: Coroutine[Any, Any, None], *first: asyncio.Task[None]) -> None:
@@ -64,11 +91,6 @@ async def _after(work: Coroutine[Any, Any, None], *first: asyncio.Task[None]) ->
         work.close()
         raise
     await work
-
-
-async def _bring_schema(world: World, supervisor: Supervisor, say: Say) -> None:
-    await bring_postgres(world, supervisor, say)
-    await bring_schema(world, say)
 
 
 async def _make_topics(world: World, say: Say) -> None:
@@ -83,23 +105,28 @@ async def _set_up_both_sides(world: World, say: Say) -> None:
 
 async def stay(settings: Settings, environ: Mapping[str, str], folder: Folder, say: Say) -> None:
     """Bring everything up, print where it is, and keep it up until cancelled."""
-    async with everything(settings, environ, folder, say) as (world, supervisor):
-        watchers = children.watchers(world)
-        async with asyncio.TaskGroup() as tasks:
-            link = tasks.create_task(access.sign_in_link(world))
-            for child in (*children.agents(world), children.life(world), *watchers):
-                tasks.create_task(supervisor.start(child))
-        _tell(world, link.result(), watchers)
+    world = await _clear_and_plan(settings, folder, say)
+    reporting = [*children.agents(world), children.life(world)]
+    watchers = children.watchers(world)
+    async with everything(world, environ, say, reporting=reporting, watchers=watchers):
+        _tell(world, await access.sign_in_link(world), watchers)
         await asyncio.Event().wait()
 
 
 async def run_once(settings: Settings, environ: Mapping[str, str], folder: Folder, sessions: int, say: Say) -> bool:
     """Bring up what is needed, run that many sessions, and say whether every published event was applied."""
-    async with everything(settings, environ, folder, say) as (world, supervisor):
+    world = await _clear_and_plan(settings, folder, say)
+    async with everything(world, environ, say) as supervisor:
         return await once.run(world, supervisor, sessions, say)
 
 
-def _tell(world: World, link: str, watchers: list[Child]) -> None:
+async def _clear_and_plan(settings: Settings, folder: Folder, say: Say) -> World:
+    for name in await asyncio.to_thread(stop_leftovers, folder.pids):
+        say(f"{name} was left over from an earlier start and is stopped")
+    return plan(settings, folder)
+
+
+def _tell(world: World, link: str, watchers: Sequence[Child]) -> None:
     missing = sorted({"alertmanager", "prometheus"} - {child.name for child in watchers})
     lines = [
         f"Admin Panel     {link}",

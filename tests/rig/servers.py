@@ -45,6 +45,7 @@ def make_kafka(folder: Path) -> Kafka:
         port=ports.any_free(),
         controller_port=ports.any_free(),
         environment=environment(),
+        throwaway=True,
     )
 
 
