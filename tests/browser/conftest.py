@@ -18,7 +18,7 @@ from tests.rig import parts
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent.parent
-LONGEST_S: Final = 120
+LONGEST_S: Final = 240
 
 
 @dataclass(frozen=True, slots=True)

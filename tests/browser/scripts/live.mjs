@@ -7,7 +7,7 @@ export default async function ({ open, given }) {
   const before = await order();
   const box = page.locator('thead input[name="user"]');
   await page.evaluate(() => { document.querySelector(".scroll").scrollTop = 120; document.querySelector(".scroll").scrollLeft = 60; });
-  const cell = page.locator("#rows > tr").nth(6).locator(".full.mono").first();
+  const cell = page.locator("#rows .full.mono").nth(3);
   await cell.evaluate((element) => { const range = document.createRange(); range.setStart(element.firstChild, 0); range.setEnd(element.firstChild, 20); getSelection().removeAllRanges(); getSelection().addRange(range); });
   const selected = await page.evaluate(() => getSelection()?.toString());
   await page.waitForFunction(() => document.querySelectorAll("#rows > tr.changed").length > 0, null, { timeout: 20000 });
