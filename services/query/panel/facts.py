@@ -1,11 +1,12 @@
-"""Facts of an organization or a user for the head of its page: pairs, the chain, the cause. Pure."""
+"""Facts of an organization or a user for the head of its page: pairs, the chain, the causes. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from schemas import vocabulary
+from schemas.remediation import advice
 from services.query.panel import words
 from services.query.panel.rows import asked, session_path
 
@@ -107,15 +108,45 @@ def of_user(found: Mapping[str, Any]) -> list[Pair]:
     return pairs
 
 
-def cause(found: Mapping[str, Any], path: str) -> dict[str, Any] | None:
-    """Return the bar of an organization that is off: what, how many users, since when, and where they are."""
-    if found["sync_enabled"]:
-        return None
-    return {
-        "title": "Synchronization Disabled",
-        "why": vocabulary.words(vocabulary.DISABLED_REASON, found["disabled_reason"] or "other"),
-        "users": found["users"],
-        "since": found["flag_since"],
-        "actor": found["flag_actor"],
-        "href": asked(path, status="disabled"),
-    }
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One line for one cause: what, facts beside it, how many users it holds back, where they are, what to do."""
+
+    icon: str
+    title: str
+    facts: tuple[Pair, ...]
+    users: int
+    href: str
+    advice: Mapping[str, Any] | None = None
+
+
+def causes(found: Mapping[str, Any], path: str) -> list[Bar]:
+    """Return why users of an organization do not sync: it is off, else what two or more of them fail for."""
+    if not found["sync_enabled"]:
+        return [_off(found, path)]
+    return [_cause(cause, path) for cause in found["causes"]]
+
+
+def _off(found: Mapping[str, Any], path: str) -> Bar:
+    said = [Pair("why", vocabulary.words(vocabulary.DISABLED_REASON, found["disabled_reason"] or "other"))]
+    if found["flag_since"]:
+        said.append(Pair("since", at=found["flag_since"]))
+    if found["flag_actor"]:
+        said.append(Pair("by", found["flag_actor"]))
+    href = asked(path, status="disabled")
+    return Bar("slash-ring", "Synchronization Disabled", tuple(said), found["users"], href)
+
+
+def _cause(cause: Mapping[str, Any], path: str) -> Bar:
+    source, category, code = cause["source"], cause["category"], cause["code"]
+    title = vocabulary.words(vocabulary.ERROR_SOURCE, source)
+    if category:
+        title += f", {vocabulary.words(vocabulary.ERROR_CATEGORY, category)}"
+    said = [Pair("code", code)] if code else []
+    said.append(Pair("first hit", at=cause["since"]))
+    if cause["grown"]:
+        said.append(Pair("growth", f"+{words.number(cause['grown'])} in 10 min"))
+    exact = {"error_source": source, "error_category": category, "error_code": code}
+    filters = {name: f"eq:{value}" if value else "has:empty" for name, value in exact.items()}
+    href = asked(path, status="failing", **filters)
+    return Bar("octagon-x", title, tuple(said), cause["users"], href, asdict(advice(source, category, code)))

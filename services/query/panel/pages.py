@@ -15,7 +15,7 @@ from services.query.panel.facts import Fact, Step
 from services.query.panel.frame import Frame, frame, own_page
 from services.query.panel.lists_page import Asked
 from services.query.panel.render import html
-from services.query.panel.rows import organization_path, user_path
+from services.query.panel.rows import asked as address_of, organization_path, user_path
 from services.query.panel.table import Tab
 from services.query.principal import Principal
 from services.query.services import Services
@@ -104,7 +104,8 @@ def _organization_values(found: Mapping[str, Any], path: str, current: str) -> d
         "chain_": facts.chain(found["chain"]),
         "tabs": _tabs(ORGANIZATION_TABS, path, current, counts),
         "logs_href": f"/api/v1{path}/logs.zip",
-        "cause": facts.cause(found, path),
+        "causes": facts.causes(found, path),
+        "more_causes_href": address_of(path, status="failing"),
     }
 
 
