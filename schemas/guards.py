@@ -19,7 +19,7 @@ _ESCAPES: Final = re.compile(
     rb"|(?P<nul>\\u0000)"
 )
 _TIME_MEMBERS: Final = b"time|started_at|ended_at|deadline_at|next_run_at|sent_at|at|since|expires_at|finished_at"
-_FINE_TIME: Final = re.compile(rb"\.\d{7}")
+FINE_TIME: Final = re.compile(rb"\.\d{7}")
 # A quote inside a JSON string follows a backslash, the one that opens a member's name never does: no text matches.
 _FINE_TIME_MEMBER: Final = re.compile(rb'(?<!\\)("(?:' + _TIME_MEMBERS + rb')"\s*:\s*"[^"\\]*?\.\d{6})\d+')
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
@@ -56,7 +56,7 @@ def mend_escapes(value: bytes, most: int | None = None) -> tuple[bytes, bool]:
 
 def has_fine_time(value: bytes) -> bool:
     """Tell whether a number, or a time, has more digits behind its point than a time may keep."""
-    return _FINE_TIME.search(value) is not None
+    return FINE_TIME.search(value) is not None
 
 
 def cut_times(value: bytes) -> bytes:

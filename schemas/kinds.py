@@ -304,8 +304,8 @@ class _Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, ta
     subject: Annotated[str, Meta(max_length=256)] | None = None
     datacontenttype: Annotated[str, Meta(max_length=128)] | None = None
     traceparent: Annotated[str, Meta(max_length=128)] | None = None
-    data_base64: str | None = None
-    """Read by `decode` alone and never set afterwards."""
+    data_base64: None = None
+    """Text here is for `decode` to read; it is never set afterwards."""
 
     @property
     def agent_id(self) -> str:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import guards
+from schemas import events, guards
 from schemas.events import (
     REASONS,
     Direction,
@@ -52,6 +52,18 @@ def test_p6_each_kind_has_its_outcome(poison: Poison) -> None:
     if refused:
         assert refused.reason in REASONS
         assert poison.pointer in (None, refused.pointer)
+
+
+def test_the_sources_that_are_remembered_are_bounded_and_all_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "_MOST_SOURCES", 4)
+    for number in range(20):
+        good = session(ORGANIZATION, NOW) | {"source": f"/agents/agent-{number}"}
+        assert decode(text(good)).agent_id == f"agent-{number}"
+        for _ in range(2):
+            refused = refusal(text(good | {"source": f"/agents/a/{number}"}))
+            assert refused is not None
+            assert (refused.reason, refused.pointer) == ("bad_source", "/source")
+    assert len(events._SOURCES) <= 4
 
 
 @pytest.mark.parametrize("poison", [each for each in CORPUS if each.value and each.kafka is None and each.http != 202])
