@@ -26,7 +26,7 @@ ADDRESSES = ("a_b@x.example", "axb@x.example", "50%@x.example", "50x@x.example",
 async def client(service: Service, now: datetime) -> AsyncIterator[httpx.AsyncClient]:
     """A platform admin's key on a small seeded database."""
     async with service.database.connect() as connection:
-        await seed(connection, Plan(now=now, organizations=3, users=5, sessions=8))
+        await seed(connection, Plan(now=now, organizations=2, users=4, sessions=6))
     async with await service.as_key("platform_admin") as client:
         yield client
 
@@ -127,12 +127,11 @@ async def test_c22_each_session_comes_exactly_once_in_both_directions(
             "SELECT count(*) FROM sync_session WHERE organization_id = $1", organization_id(0)
         )
     for path in ("/api/v1/sessions", f"/api/v1/organizations/{organization_id(0)}/sessions"):
-        for limit in (2, 7):
-            ahead, behind = await walk(client, f"{path}?sort={sort}", limit, "key")
-            assert len(ahead) == len(set(ahead))
-            assert behind == ahead
-            if "organizations" in path:
-                assert len(ahead) == everything
+        ahead, behind = await walk(client, f"{path}?sort={sort}", 2 if "organizations" in path else 9, "key")
+        assert len(ahead) == len(set(ahead))
+        assert behind == ahead
+        if "organizations" in path:
+            assert len(ahead) == everything
     columns = LISTS["sessions"].column(sort.strip("-").partition(",")[0])
     assert columns is not None
     listed = (await client.get(f"/api/v1/sessions?sort={sort}&limit=500&columns=session_id,{columns.name}")).json()[
@@ -286,7 +285,7 @@ async def test_c24_every_operator_of_every_column_gives_list_and_file_the_same_r
     title = view.column(key)
     assert title is not None
     for column in view.columns:
-        for text in samples(column):
+        for at, text in enumerate(samples(column)):
             query = f"{column.name}={quote(text, safe='')}&columns={key}"
             answer = await client.get(f"/api/v1/{list_name}?{query}&limit=500")
             assert answer.status_code == 200, (column.name, text, answer.text)
@@ -294,7 +293,7 @@ async def test_c24_every_operator_of_every_column_gives_list_and_file_the_same_r
             assert answer.json()["total"] == len(listed), (column.name, text)
             file = read((await client.get(f"/api/v1/{list_name}.csv?{query}")).text)
             assert [row[title.heading] for row in file] == listed, (column.name, text)
-            if not text.startswith("not:") and column.type is not Type.ID:
+            if at == 0 and column.type is not Type.ID:
                 negated = await client.get(
                     f"/api/v1/{list_name}?{column.name}={quote('not:' + text, safe='')}&limit=500"
                 )
