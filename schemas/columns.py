@@ -220,6 +220,10 @@ _LAST_SESSION_HIDDEN: Final = (
         "Changes found in the last session: applied, failed, in conflict, and skipped on purpose.", hidden=True,
     ),
     _C(
+        name="error_code", title="Error code", type=Type.TEXT, hidden=True,
+        description="The last session's error's own code, as sent.",
+    ),
+    _C(
         name="exception", title="Exception", type=Type.TEXT, hidden=True, sortable=False,
         description="The last session's exception, else the error's message. Lists show its first 1,000 characters.",
     ),

@@ -88,6 +88,14 @@ SELECT agent_id, version, heard_at, clock_error_s, sessions_running, queued, old
 -- name: failing_since
 SELECT min(failing_since) FROM user_status WHERE organization_id = $1 AND status_rank = 0;
 
+-- name: causes
+-- What two or more users of an organization fail for now: one line per source, category and code, never per text, since a
+-- text carries ids and times of its own. `grown`: users that began to fail in the ten minutes up to $2.
+SELECT coalesce(error_source, 'unknown') AS source, error_category AS category, error_code AS code, count(*) AS users,
+       min(failing_since) AS since, count(*) FILTER (WHERE failing_since > $2::timestamptz - interval '10 minutes') AS grown
+  FROM user_status WHERE organization_id = $1 AND status_rank = 0
+ GROUP BY 1, 2, 3 HAVING count(*) > 1 ORDER BY users DESC, since, 1, 2, 3 LIMIT 50;
+
 -- name: organizations_by_health
 SELECT health, count(*) AS organizations FROM organization WHERE state = 'present' GROUP BY health;
 

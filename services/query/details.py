@@ -225,7 +225,7 @@ def _last_key(row: Mapping[str, Any]) -> str | None:
 
 
 async def organization(services: Services, principal: Principal, organization_id: UUID) -> dict[str, Any]:
-    """Return one organization: facts, health, counts of its users, its agents, the chain."""
+    """Return one organization: facts, health, counts of its users, its agents, the chain, what its users fail for."""
     async with services.reading(scope_of(principal, organization_id)) as connection:
         row = await connection.fetchrow(_SQL["organization"], organization_id)
         if row is None:
@@ -233,6 +233,7 @@ async def organization(services: Services, principal: Principal, organization_id
         agents = [dict(each) for each in await connection.fetch(_SQL["organization_agents"], organization_id)]
         since = await connection.fetchval(_SQL["failing_since"], organization_id)
         fresh = await freshness_of(connection, services.now())
+        causes = await connection.fetch(_SQL["causes"], organization_id, fresh.as_of)
     now = services.now()
     hidden = ("name_key", "health_rank", "digest", "revision")
     return {
@@ -241,6 +242,7 @@ async def organization(services: Services, principal: Principal, organization_id
         "synchronization_status": "enabled" if row["sync_enabled"] else "disabled",
         "agents": [each | {"silent": now - each["heard_at"] > chain.SILENT_AFTER} for each in agents],
         "chain": [asdict(link) for link in chain.of_organization(row, agents[0] if agents else None, since, now)],
+        "causes": [dict(cause) for cause in causes],
         "as_of": fresh.as_of,
         "lag_s": fresh.lag_s,
     }

@@ -152,7 +152,7 @@ USERS: Final[Mapping[str, Sql]] = MappingProxyType(
         "disabled_since": Sql("CASE WHEN NOT u.sync_enabled THEN u.flag_since END"),
         "disabled_reason": Sql("CASE WHEN NOT u.sync_enabled THEN u.disabled_reason END"),
         **_plain("us", "objects", "changes", "failures", "total_changes", "conflicts", "issues", "error_category"),
-        **_plain("us", "failing_since", "in_a_row"),
+        **_plain("us", "error_code", "failing_since", "in_a_row"),
         **_plain("u", "mail_system", "crm_system", "external_id"),
         **_sure("us", "user_id", "organization_id"),
     }

@@ -298,7 +298,7 @@ def _schemas() -> dict[str, Json]:
         "kinds": {"type": "object", "required": ["kinds"], "properties": {"kinds": kinds}},
         "found": _members("organizations", "users", "session_key", "more"),
         "organization": _members(
-            "organization_id", "name", "synchronization_status", "health", "chain", "agents", "as_of"
+            "organization_id", "name", "synchronization_status", "health", "chain", "agents", "causes", "as_of"
         ),
         "user": _members("organization_id", "user_id", "name", "status", "chain", "recent", "as_of"),
         "session": _members(

@@ -15,7 +15,8 @@ from services.query.panel.facts import Fact, Step
 from services.query.panel.frame import Frame, frame, own_page
 from services.query.panel.lists_page import Asked
 from services.query.panel.render import html
-from services.query.panel.rows import asked as address_of, organization_path, user_path
+from services.query.panel.rows import asked as address_of
+from services.query.panel.rows import organization_path, user_path
 from services.query.panel.table import Tab
 from services.query.principal import Principal
 from services.query.services import Services

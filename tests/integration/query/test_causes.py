@@ -1,0 +1,77 @@
+"""One cause, one line: what many users of an organization fail for, whatever their texts say (C08)."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from schemas.events import Failure
+from tests.integration.aggregator.conftest import Stored, stored  # noqa: F401  # a fixture
+from tests.integration.query.conftest import Service
+from tests.rig.stream import session
+
+EXPIRED = "AADSTS700082: The refresh token has expired due to inactivity."
+USERS, FINE = 240, 60
+
+
+def message(number: int) -> str:
+    """Return what Office 365 says to one user: the same news with ids and times of its own, now and then odd."""
+    text = f"{EXPIRED} Trace ID: {uuid4()} Correlation ID: {uuid4()} Timestamp: 2026-11-24 09:{number % 60:02}:07Z"
+    if number < 10:
+        return json.dumps({"error": "invalid_grant", "error_description": text.replace(". ", ".\r\n")})
+    return text.replace("expired", "expir\ufffd") if number < 20 else text
+
+
+async def heard(stored: Stored) -> None:  # noqa: F811
+    """Apply what was appended; ticks have moved the other partitions as far."""
+    await stored.apply()
+    await stored.owner.execute("UPDATE kafka_position SET applied_to = (SELECT max(applied_to) FROM kafka_position)")
+
+
+async def test_c08_one_revoked_consent_is_one_line_of_240_users(stored: Stored, service: Service) -> None:  # noqa: F811
+    organization = uuid4()
+    texts: dict[UUID, str] = {uuid4(): message(number) for number in range(USERS)}
+    refused = {"source": "office365", "category": "authentication", "code": "AADSTS700082", "scope": "organization"}
+    for user_id, text in texts.items():
+        error = Failure(**refused, message=text)
+        stored.log.append(session(uuid4(), user_id=user_id, organization_id=organization, status="errors", error=error))
+    for _ in range(FINE):
+        stored.log.append(session(uuid4(), user_id=uuid4(), organization_id=organization, status="finished"))
+    await heard(stored)
+
+    async with await service.as_key("organization_admin", organization) as client:
+        causes = (await client.get(f"/api/v1/organizations/{organization}")).json()["causes"]
+        assert [(each["source"], each["category"], each["code"], each["users"], each["grown"]) for each in causes] == [
+            ("office365", "authentication", "AADSTS700082", USERS, USERS)
+        ]
+        assert causes[0]["since"] is not None
+        exact = "status=failing&error_source=eq:office365&error_category=eq:authentication&error_code=eq:AADSTS700082"
+        found = (await client.get(f"/api/v1/organizations/{organization}/users?{exact}&limit=500")).json()
+        assert {UUID(row["user_id"]) for row in found["rows"]} == set(texts)
+        healthy = (await client.get(f"/api/v1/organizations/{organization}/users?status=healthy")).json()
+        assert healthy["total"] == FINE
+    kept = await stored.rows(
+        "SELECT user_id, message FROM session_text JOIN sync_session USING (started_at, session_id)"
+    )
+    assert {row["user_id"]: row["message"] for row in kept} == texts
+
+    async with await service.as_person("organization_admin", organization) as person:
+        page = (await person.get(f"/organizations/{organization}")).text
+    assert page.count("Show the 240 users") == 1
+    assert "Office 365, caused by authentication issues" in page
+
+
+async def test_one_failing_user_is_no_cause_and_growth_is_of_ten_minutes(stored: Stored, service: Service) -> None:  # noqa: F811
+    organization = uuid4()
+    error = Failure(source="exchange", category="throttling", message="busy")
+    start = stored.log.at
+    for number in range(3):
+        at = start + timedelta(minutes=9 * number)
+        stored.log.append(
+            session(uuid4(), organization_id=organization, user_id=uuid4(), status="errors", error=error), at=at
+        )
+        await heard(stored)
+        async with await service.as_key("support") as client:
+            causes = (await client.get(f"/api/v1/organizations/{organization}")).json()["causes"]
+        assert [(each["users"], each["grown"]) for each in causes] == ([] if number == 0 else [(number + 1, 2)])
