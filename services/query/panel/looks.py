@@ -62,8 +62,8 @@ _BY_KIND: Final[Mapping[str, Mapping[str, Look]]] = {
     "users": {
         "user": Look("person"),
         "synchronization_disabled": Look("flag", 110),
-        "status": Look("status", 82, phone="ph1"),
-        "why": Look("why", 0, least=108, phone="ph2"),
+        "status": Look("status", 94, phone="ph1"),
+        "why": Look("why", 0, least=100, phone="ph2"),
         "last_20": Look("strip", 152, phone="ph2"),
         "last_session": Look("time", 102, phone="ph3"),
         "session_status": Look("status", 152),

@@ -26,6 +26,6 @@ export default async function ({ open, given }) {
   const before = await page.locator("thead input").first().isVisible();
   await page.locator("[data-filters]").click();
   const after = await page.locator("thead input").first().isVisible();
-  const small = await page.$$eval("main a, main button, main summary", (all) => all.filter((each) => each.checkVisibility()).map((each) => [each.textContent?.trim().slice(0, 20), Math.round(each.getBoundingClientRect().height)]).filter(([, height]) => height < 18));
+  const small = await page.$$eval("main a, main button, main summary", (all) => all.filter((each) => each.checkVisibility()).map((each) => [each.textContent?.trim().slice(0, 20), Math.round(each.getBoundingClientRect().height)]).filter(([, height]) => height > 1 && height < 18));
   return { found, rules, filters: [before, after], small };
 }

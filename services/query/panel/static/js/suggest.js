@@ -12,7 +12,6 @@ let open = null;
 
 function close() {
   open?.menu.remove();
-  open?.box.removeAttribute("aria-expanded");
   open = null;
 }
 
@@ -44,11 +43,10 @@ function show(box) {
   }
   const hint = HINTS[box.dataset.choices ? (box.dataset.kind === "boolean" ? "boolean" : "closed") : box.dataset.kind ?? ""];
   if (hint) menu.append(make("p", {}, hint));
-  document.body.append(menu);
+  (box.closest("section") ?? document.body).append(menu);
   const at = box.getBoundingClientRect();
   menu.style.left = `${Math.max(8, Math.min(at.left - 24, innerWidth - menu.offsetWidth - 8))}px`;
   menu.style.top = `${at.bottom + 4}px`;
-  box.setAttribute("aria-expanded", "true");
   open = { box, menu };
 }
 
