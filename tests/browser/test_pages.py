@@ -226,3 +226,58 @@ async def test_an_end_user_sees_the_page_of_itself_and_nothing_else(browse: Brow
     assert seen["issues"][:5] == ["Type", "Name", "Direction", "Operation name", "Error Code"]
     assert set(seen["elsewhere"].values()) == {mine}
     assert seen["foreign"] == 404
+
+
+async def test_the_keyboard_is_enough(browse: Browse) -> None:
+    seen = browse("keys", path=STATISTICS)
+    assert seen["find"] == "find"
+    assert seen["first_box"] == "box-user"
+    assert seen["second_row"] == 1
+    assert seen["outlined"] == "2px"
+    assert (seen["menu"], seen["help"]) == (1, 1)
+    assert seen["skip"] == "skip"
+
+
+async def test_every_number_of_the_overview_opens_the_list_that_proves_it(browse: Browse, site: Site) -> None:
+    seen = browse("overview")
+    assert [(href, number) for href, number, proof in seen["proved"] if number != proof] == []
+    assert len(seen["proved"]) == 15
+    newest = await site.fetch(
+        "SELECT started_at FROM sync_session WHERE status IN ('errors', 'timed_out') ORDER BY started_at DESC LIMIT 10"
+    )
+    assert [datetime.fromisoformat(at) for at in seen["failures"]] == [row["started_at"] for row in newest]
+    assert seen["chart"] == 2
+    assert seen["table"]
+
+
+async def test_a_monitor_that_is_behind_says_so_on_every_page(browse: Browse, site: Site) -> None:
+    await site.fetch("UPDATE kafka_position SET applied_to = applied_to - interval '4 minutes' WHERE partition = 3")
+    try:
+        for path in ("/", "/organizations", STATISTICS):
+            seen = browse("look", path=path)
+            assert "4 min behind" in seen["fresh"]
+            assert seen["tone"] == "fresh behind"
+            assert seen["banner"].startswith("Monitoring is 4 min behind: nobody is called late meanwhile.")
+        await site.fetch("UPDATE kafka_position SET halted = 'hash' WHERE partition = 3")
+        seen = browse("look", path="/users")
+        assert seen["tone"] == "fresh stopped"
+        assert "syncwatch.events/3" in seen["banner"]
+    finally:
+        await site.fetch(
+            "UPDATE kafka_position SET halted = NULL, applied_to = applied_to + interval '4 minutes' "
+            "WHERE partition = 3"
+        )
+    assert browse("look", path="/users")["banner"] == ""
+
+
+async def test_names_with_markup_controls_and_ten_thousand_characters_are_text(browse: Browse, site: Site) -> None:
+    hostile = "<b>Bobby</b><script>1</script> \u202eevil\u202c \U0001f98a " + "x" * 10_000
+    user = (await site.fetch("SELECT user_id, display_name FROM sync_user WHERE organization_id = $1", NORTHWIND))[0]
+    await site.fetch("UPDATE sync_user SET display_name = $2 WHERE user_id = $1", user["user_id"], hostile)
+    try:
+        seen = browse("look", path=f"{USERS}&user_id={user['user_id']}")
+        assert seen["alive"] == 0
+        assert seen["heights"] == [32]
+        assert seen["first"].startswith("<b>Bobby</b><script>1</script>")
+    finally:
+        await site.fetch("UPDATE sync_user SET display_name = $2 WHERE user_id = $1", *user.values())
