@@ -37,8 +37,8 @@ ERRORS = {
 SWITCHES = {"switched_off", "organization_switched_off"}
 
 
-def life_of(connector: Connector, path: Path, opening: tuple[str, ...] = tuple(FAULTS)) -> Life:
-    return Life(connector.hands, Journal(path), Random(3), lambda: NOW, time.monotonic, opening)
+def life_of(connector: Connector, path: Path) -> Life:
+    return Life(connector.hands, Journal(path), Random(3), lambda: NOW, time.monotonic, opening={})
 
 
 def test_every_fault_is_tried_here() -> None:
@@ -109,7 +109,7 @@ async def test_a_life_goes_on_whatever_its_people_meet(connector: Connector, tmp
     connector.hands.stop_calendar_server()
     try:
         await connector.hands.wait_for_calendar_server(connector.person, is_up=False)
-        life = life_of(connector, tmp_path / "journal.json", opening=())
+        life = life_of(connector, tmp_path / "journal.json")
         for _ in range(5):
             await life.step()
     finally:

@@ -35,7 +35,6 @@ from tests.integration.connector.systems import (
 )
 from tests.rig.databases import Database
 
-
 STOPPED_WITHIN_S = 5.0
 
 

@@ -198,10 +198,10 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "mass_delete": Fault(_empty_crm, _restore, (50, 100)),
     "saved_meanwhile": Fault(_save_meanwhile, _close_form_and_agree, (40, 50)),
     "removed_meanwhile": Fault(_remove_meanwhile, _close_form, (40, 50)),
-    "server_stopped": Fault(_stop_server, _start_server, (8, 20), is_wide=True),
-    "organization_switched_off": Fault(_switch_all_off, _switch_all_on, (40, 60), is_wide=True),
+    "server_stopped": Fault(_stop_server, _start_server, (6, 12), is_wide=True),
+    "organization_switched_off": Fault(_switch_all_off, _switch_all_on, (20, 34), is_wide=True),
 }
-"""By name, in the order a new life meets them first."""
+"""By name; `plan` says when each of them comes."""
 
 
 async def make_an_edit(hands: Hands, person: Person, rng: Random, now: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,14 +19,12 @@ from vdirsyncer import exceptions as vdir
 
 from services.ingest.connectors.caldav_crm.faults import FAULTS, Memo, make_an_edit, person_of
 from services.ingest.connectors.caldav_crm.hands import Hands
+from services.ingest.connectors.caldav_crm.plan import OPENING, Plan
 from services.ingest.connectors.caldav_crm.stopping import pause
 from services.ingest.connectors.caldav_crm.world import Person, everybody
 
 log = logging.getLogger(__name__)
 
-FAULT_SHARE: Final = 0.2
-WIDE_SHARE: Final = 0.15
-MOST_AT_ONCE: Final = 6
 GRACE_S: Final = 1.5
 MEND_S: Final = 3.0
 
@@ -75,7 +73,7 @@ def journal_of(state_dir: Path) -> Journal:
 class Life:
     """Two systems' worth of people. `clock` gives seconds, `now` the date appointments are made from.
 
-    The faults of `opening` come first, one after the other.
+    `opening` names faults by the step in which they come, before chance decides.
     """
 
     def __init__(
@@ -85,7 +83,7 @@ class Life:
         rng: Random,
         now: Callable[[], datetime],
         clock: Callable[[], float],
-        opening: Iterable[str] = tuple(FAULTS),
+        opening: Mapping[int, str] = OPENING,
     ) -> None:
         self._hands = hands
         self._journal = journal
@@ -93,7 +91,8 @@ class Life:
         self._now = now
         self._clock = clock
         self._mend_at: dict[str, float] = {}
-        self._first = list(opening)
+        self._began = clock()
+        self._plan = Plan(rng, opening)
 
     async def live(self, period_s: float, stop: asyncio.Event) -> None:
         """Let something happen every `period_s` seconds until `stop`, then mend what can be mended in a moment.
@@ -164,7 +163,7 @@ class Life:
     async def _something(self) -> None:
         afflicted = {begun.user_id for begun in self._journal.begun}
         person = self._rng.choice([each for each in everybody() if str(each.user_id) not in afflicted])
-        name = self._next_fault()
+        name = self._plan.next(self._clock() - self._began, [begun.fault for begun in self._journal.begun])
         if name is None or await self._begin_or_put_off(name, person) is None:
             await self.edit(person)
 
@@ -175,18 +174,8 @@ class Life:
             begun = await self.begin(name, person)
         finally:
             if begun is None:
-                self._first.append(name)
+                self._plan.put_off(name)
         return begun
-
-    def _next_fault(self) -> str | None:
-        """Each kind once at first, so that a new stack soon shows them all; then by chance, wide ones rarely."""
-        if self._first:
-            return self._first.pop(0)
-        if self._rng.random() >= FAULT_SHARE or len(self._journal.begun) >= MOST_AT_ONCE:
-            return None
-        wide = self._rng.random() < WIDE_SHARE
-        name = self._rng.choice([each for each, fault in FAULTS.items() if fault.is_wide is wide])
-        return None if any(begun.fault == name for begun in self._journal.begun) else name
 
 
 def _key(begun: Begun) -> str:
