@@ -129,7 +129,7 @@ class Gateway:
         metrics.OUTAGE.labels("postgres").set(trouble is not None)
 
     def _charge(self, principal: Principal, events: int) -> None:
-        wait = self._quota.take(principal.organization_id or principal.token_id, events, time.monotonic())
+        wait = self._quota.take(principal.organization_id, events, time.monotonic())
         if wait:
             raise _Later(429, "quota", "this organization sends more events than its quota allows", wait)
 

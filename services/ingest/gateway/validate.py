@@ -19,11 +19,11 @@ BATCH: Final = "application/cloudevents-batch+json"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whom a token speaks for. Without an organization it is the operator's own, and its events say whose they are."""
+    """Whom a token speaks for: one agent of one organization. Agents of the operator write to Kafka themselves."""
 
     token_id: UUID
     agent_id: str
-    organization_id: UUID | None
+    organization_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,6 @@ def judge(value: bytes, principal: Principal) -> Good | Bad:
 
 def _trespass(event: Event, principal: Principal) -> tuple[str, str, str] | None:
     """Return reason, pointer and detail where the event is not this principal's to send; the same whoever exists."""
-    if principal.organization_id is None:
-        return None
     if getattr(event.data, "organization_id", None) != principal.organization_id:
         return "foreign_organization", "/data/organization_id", "the organization of the token"
     if isinstance(event, HeartbeatEvent) and event.agent_id != principal.agent_id:

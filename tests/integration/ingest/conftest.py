@@ -59,9 +59,7 @@ class Rig:
         return await self.client.post("/v1/events", content=body, headers=head)
 
 
-async def add_token(
-    database: Any, organization_id: UUID | None, *, agent_id: str = "agent-1", **times: datetime
-) -> str:
+async def add_token(database: Any, organization_id: UUID, *, agent_id: str = "agent-1", **times: datetime) -> str:
     """Store a token and return its text."""
     text, token_hash = new_token()
     async with database.connect() as connection:
