@@ -9,11 +9,16 @@ from typing import Any, Final
 
 import orjson
 
+from schemas.redact import redact
+
 _USUAL: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
 
 class JsonLines(logging.Formatter):
-    """Turns a record into one JSON object; whatever came in `extra` becomes a member of its own."""
+    """Turns a record into one JSON object; whatever came in `extra` becomes a member of its own.
+
+    Secrets are taken out: what others answer stands in exceptions, and theirs may hold tokens.
+    """
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -30,6 +35,7 @@ class JsonLines(logging.Formatter):
         line |= {name: value for name, value in record.__dict__.items() if name not in _USUAL}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
+        line = {name: redact(value)[0] if isinstance(value, str) else value for name, value in line.items()}
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 

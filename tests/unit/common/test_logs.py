@@ -24,6 +24,19 @@ def test_an_exception_is_a_member_and_breaks_no_line() -> None:
     assert "ValueError: two" in json.loads(text)["exception"]
 
 
+def test_c33_no_secret_comes_into_our_own_logs() -> None:
+    said = "refresh_token=1//0gAAA&client_secret=GOCSPX-BBB Authorization: Bearer eyJCCC https://u:DDD@dav.example.org/"
+    try:
+        raise ValueError(said)
+    except ValueError as error:
+        record = logging.makeLogRecord(
+            {"msg": "answered %s", "args": (said,), "exc_info": sys.exc_info(), "error": repr(error)}
+        )
+    text = JsonLines("query").format(record)
+    assert not any(secret in text for secret in ("AAA", "BBB", "CCC", "DDD"))
+    assert "dav.example.org" in json.loads(text)["message"]
+
+
 def test_what_json_does_not_know_is_written_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     before = (root.handlers[:], root.level)
