@@ -256,7 +256,10 @@ def _uncoded(coded: bytes) -> bytes:
         msgspec.json.decode(inner, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
         raise Refused("bad_base64", "/data_base64", "base64 of a JSON object") from None
-    return _mended(inner)
+    try:
+        return _mended(inner)
+    except Refused as refused:
+        raise Refused(refused.reason, f"/data{refused.pointer}", refused.detail) from None
 
 
 _PATH: Final = re.compile(r"(?P<what>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?", re.DOTALL)

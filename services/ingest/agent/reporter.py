@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from schemas.events import (
+    Actor,
     DirectoryData,
     DirectoryKind,
     DirectoryState,
@@ -154,7 +155,7 @@ class Reporter:
                 organization_id=self._organization(organization_id), user_id=user_id, kind=DirectoryKind(kind),
                 revision=revision, state=DirectoryState(state), name=name and texts.name(name),
                 email=email and texts.name(email), display_name=display_name and texts.name(display_name),
-                external_id=external_id and texts.short(external_id), **members,
+                external_id=external_id and texts.short(external_id), **_fit(members),
             )
         )  # fmt: skip
 
@@ -242,6 +243,14 @@ class Reporter:
                 if elapsed >= PROGRESS_S:
                     session.progress()
             elapsed %= PROGRESS_S
+
+
+def _fit(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return further members of a directory event with their texts as they may be sent."""
+    found = {name: texts.slug(value) if isinstance(value, str) else value for name, value in members.items()}
+    if isinstance(actor := found.get("actor"), Actor):
+        found["actor"] = Actor(type=texts.slug(actor.type), id=actor.id and texts.short(actor.id))
+    return found
 
 
 def _kind(event_type: str) -> str:

@@ -99,7 +99,7 @@ async def test_a_password_nobody_told_us_is_a_matter_of_configuration(
     assert (data.error.source, data.error.category) == ("connector", "configuration")
 
 
-async def test_a_bug_of_ours_ends_one_session_and_not_the_agent(
+async def test_c08_a_bug_of_ours_ends_one_session_and_not_the_agent(
     agent: Agent, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,8 @@ import pytest
 
 from schemas.events import Direction, Failure, LogData, LogLevel, LogLine, Operation, SessionStatus, decode
 from services.ingest.agent import HttpTransport, KafkaTransport, Reporter, Transport
+from services.ingest.agent.transport import Fate
+from tests.corpus.poison import corpus
 
 
 @pytest.fixture(params=["http", "kafka"])
@@ -133,6 +136,42 @@ async def test_c28_an_event_beyond_the_limit_is_set_aside_and_the_next_flow(
         assert reporter.figures().set_aside == {"too_large": 1}
     assert "too_large" in (tmp_path / "spool.db.rejects.jsonl").read_text()
     assert len(await records("syncwatch.events")) == 2
+
+
+async def test_c28_the_direct_way_takes_what_the_contract_allows(topics: Any, records: Callable[..., Any]) -> None:
+    kinds = {kind.name: kind.value or b"" for kind in corpus(uuid4(), datetime.now(UTC))}
+    small = kinds["a member nobody knows"]
+    transport = KafkaTransport(topics.bootstrap, topics.prefix)
+    try:
+        found = await transport.send([kinds["exactly 256 KiB"], kinds["a byte too many"], small])
+    finally:
+        await transport.close()
+    assert [(outcome.fate, outcome.status) for outcome in found] == [
+        (Fate.STORED, 202), (Fate.REFUSED, 413), (Fate.STORED, 202)
+    ]  # fmt: skip
+    stored = {record.value for record in await records("syncwatch.events")}
+    assert stored == {kinds["exactly 256 KiB"], small}
+
+
+async def test_c04_what_is_not_ours_is_set_aside_by_the_answer_and_the_rest_arrives(
+    rig: Any, url: str, records: Callable[..., Any], tmp_path: Path
+) -> None:
+    async with Reporter(
+        HttpTransport(url, rig.own.token), agent_id="agent-1", organization_id=rig.own.organization_id,
+        spool_path=tmp_path / "spool.db", version="1.0", spread_s=0.1,
+    ) as reporter:  # fmt: skip
+        async with reporter.session(uuid4()), reporter.session(uuid4(), organization_id=rig.foreign.organization_id):
+            pass
+        assert await reporter.drained(15)
+        figures = reporter.figures()
+    assert figures.acknowledged == {"session": 2}
+    assert figures.set_aside == {"foreign_organization": 2}
+    aside = (tmp_path / "spool.db.rejects.jsonl").read_text().splitlines()
+    assert len(aside) == 2
+    assert all(str(rig.foreign.organization_id) in line for line in aside)
+    stored = [decode(record.value) for record in await records("syncwatch.events")]
+    assert {event.data.organization_id for event in stored} == {rig.own.organization_id}
+    assert len(stored) == 2
 
 
 async def test_a_long_log_is_cut_into_chunks_without_a_hole(reporter: Reporter, records: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import zstandard
 
 from schemas.events import decode
 from schemas.topics import topic_of
-from tests.corpus.poison import Poison, corpus, issue, log, session, text
+from tests.corpus.poison import Poison, corpus, directory, issue, log, session, text
 from tests.integration.ingest.conftest import BATCH, SINGLE, Rig, counter
 
 NOW = datetime.now(UTC)
@@ -129,6 +130,60 @@ async def test_c02_unknown_members_are_kept_on_the_topic(rig: Rig, records: Reco
     assert record.headers == (("content-type", b"application/cloudevents+json"),)
 
 
+async def test_c02_an_odd_attribute_is_as_good_as_absent(rig: Rig, records: Records) -> None:
+    own = rig.own.organization_id
+    plain = session(own, NOW, interval_s=None)
+    odd: list[dict[str, Any]] = [
+        {"traceparent": None}, {"dataschema": "https://example.org/s.json"}, {"shard": 3}, {"meta": {"a": [1]}},
+        {"my-Extension": "x"}, {"data": plain["data"]},
+    ]  # fmt: skip
+    events = [plain | attributes for attributes in odd]
+    for event in events:
+        assert (await rig.post(text(event))).status_code == 202
+    assert sorted(record.value for record in await kept(records)) == sorted(map(text, events))
+    assert {decode(text(event)) for event in events} == {decode(text(plain))}
+
+
+@pytest.mark.parametrize("member", ["id", "source", "data"])
+async def test_c02_what_is_needed_and_null_is_refused_with_its_place(rig: Rig, records: Records, member: str) -> None:
+    event = session(rig.own.organization_id, NOW)
+    without = {name: value for name, value in event.items() if name != member}
+    for lame in (event | {member: None}, without):
+        answer = await rig.post(text(lame))
+        assert answer.status_code == 422
+        assert [error["pointer"] for error in answer.json()["errors"]] == [f"/{member}"]
+    assert await kept(records) == []
+
+
+async def test_c03_data_in_base64_is_data_and_as_text_is_not(rig: Rig, records: Records) -> None:
+    own = rig.own.organization_id
+    event = session(own, NOW)
+    inner = json.dumps(event["data"])
+    bare = {name: value for name, value in event.items() if name != "data"}
+
+    def coded(data: str) -> dict[str, Any]:
+        return bare | {"data_base64": base64.b64encode(data.encode()).decode()}
+
+    assert (await rig.post(text(coded(inner)))).status_code == 202
+    [record] = await kept(records)
+    assert decode(record.value) == decode(text(event))
+    nul = json.dumps(session(own, NOW, error={"message": "a\0"})["data"])
+    long = json.dumps(session(own, NOW, error={"message": "x" * 8193})["data"])
+    foreign = json.dumps(session(rig.foreign.organization_id, NOW)["data"])
+    for lame, status, pointer in (
+        (event | {"data": inner}, 422, "/data"),
+        (coded(inner) | {"data": event["data"]}, 422, "/data_base64"),
+        (bare | {"data_base64": "no base64!"}, 422, "/data_base64"),
+        (coded("[1]"), 422, "/data_base64"),
+        (coded(nul), 422, "/data/error/message"),
+        (coded(long), 422, "/data/error/message"),
+        (coded(foreign), 403, "/data/organization_id"),
+    ):
+        answer = await rig.post(text(lame))
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (status, pointer)
+    assert len(await kept(records)) == 1
+
+
 async def test_c04_one_bad_event_in_a_batch(rig: Rig, records: Records) -> None:
     good = [session(rig.own.organization_id, NOW) for _ in range(2)]
     lame = session(rig.own.organization_id, NOW)
@@ -234,12 +289,18 @@ async def test_c07_bytes_are_counted_not_characters(rig: Rig) -> None:
 
 async def test_c09_nul_in_a_text_is_refused_with_its_place(rig: Rig, records: Records) -> None:
     own = rig.own.organization_id
-    lame = issue(own, NOW, object_name="Bud\0get")
-    answer = await rig.post(array(session(own, NOW), lame, session(own, NOW)), BATCH)
+    line = {"at": "2026-11-12T03:10:00Z", "level": "info", "message": "ten\0found"}
+    lame = {
+        "/data/object_name": issue(own, NOW, object_name="Bud\0get"),
+        "/data/error/message": session(own, NOW, status="errors", error={"message": "a\0"}),
+        "/data/lines/0/message": log(own, NOW, lines=[line]),
+        "/data/display_name": directory(own, NOW, display_name="Ann\0Lee"),
+    }
+    answer = await rig.post(array(*(each for event in lame.values() for each in (session(own, NOW), event))), BATCH)
     assert answer.status_code == 207
-    assert [result["status"] for result in answer.json()["results"]] == [202, 422, 202]
-    assert answer.json()["results"][1]["pointer"] == "/data/object_name"
-    assert len(await kept(records)) == 2
+    assert [result["status"] for result in answer.json()["results"]] == [202, 422] * 4
+    assert [result["pointer"] for result in answer.json()["results"][1::2]] == list(lame)
+    assert len(await kept(records)) == 4
 
 
 async def test_c28_what_the_contract_allows_arrives(rig: Rig, records: Records) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from schemas.events import LogData, SessionData, SessionStatus, decode
+from schemas.events import Actor, Failure, LogData, SessionData, SessionStatus, decode
 from services.ingest.agent import HttpTransport, KafkaTransport, Reporter, Transport
 from services.ingest.agent import outbox as outbox_module
 from services.ingest.agent.transport import Fate, NotNow, Outcome
@@ -127,3 +128,40 @@ async def test_a4_what_the_last_chunk_pushes_out_of_memory_is_told_too(
     assert reporter.figures().dropped == {"log": end.log_chunks_dropped}
     assert end.log_chunks_dropped == end.log_chunks_sent - len(chunks) > 0
     assert sum(len(chunk.lines) + chunk.dropped_lines for chunk in chunks) == 500
+
+
+SECRETS = "refresh_token=1//0gAAA&client_secret=GOCSPX-BBB Authorization: Bearer eyJCCC https://u:DDD@dav.example.org/"
+
+
+async def failing_with(said: str, reporter: Reporter) -> None:
+    """Say something in every place that a session has for texts, and fail with it."""
+    async with reporter.session(uuid4(), mail_system="cal\0dav") as session:
+        session.log("error", "mail", said, said)
+        session.detail(said)
+        session.issue(
+            object_type="e\0mail", object_name="Bud\0get", object_id="\0", direction="mail_to_crm",
+            operation="create", error_code=1, error_text=said, error=Failure(message=said, exception=said),
+        )  # fmt: skip
+        raise RuntimeError(said)
+
+
+async def test_c33_c09_no_text_leaves_with_a_secret_or_a_nul(tmp_path: Path) -> None:
+    ledger = Ledger()
+    async with reporter_of(ledger, tmp_path / "spool.db") as reporter:
+        with pytest.raises(RuntimeError):
+            await failing_with(f"{SECRETS} for ann@example.org\0", reporter)
+        await reporter.directory(
+            kind="user", user_id=uuid4(), revision=1, display_name="Ann\0Lee", disabled_reason="man\0ual",
+            actor=Actor(type="admin", id="ann\0lee"),
+        )  # fmt: skip
+        assert await reporter.drained(30)
+        assert reporter.figures().set_aside == {}
+    sent = [decode(value) for value in ledger.events]
+    kinds = Counter(event.type for event in sent if event.type != "syncwatch.heartbeat.v1")
+    assert kinds == {
+        "syncwatch.session.v1": 2, "syncwatch.log.v1": 1, "syncwatch.issue.v1": 1, "syncwatch.directory.v1": 1
+    }  # fmt: skip
+    everything = b"".join(ledger.events)
+    for secret in (b"AAA", b"BBB", b"CCC", b"DDD", b"\\u0000"):
+        assert secret not in everything
+    assert everything.count(b"ann@example.org") == 8  # addresses stay: who may see them is decided when they are shown
