@@ -139,7 +139,7 @@ def start(
         }
         run(process([*COMMAND, "agent"], outside.environment() | settings))
     told = run(alertmanager(programs[1], folder / "alertmanager", port=notices_port))
-    asked = run(prometheus(programs[0], folder / "prometheus", targets, f"127.0.0.1:{notices_port}"))
+    asked = run(prometheus(programs[0], folder / "prometheus", targets, f"127.0.0.1:{notices_port}", every_s=3))
     return Stack(outside, asked, told)
 
 

@@ -1,21 +1,22 @@
 """A real Prometheus and a real Alertmanager over processes of a test, with the configuration of deploy/ made quick.
 
-Quick means: scraped and evaluated every second, `for` and `keep_firing_for` cut to seconds, and so are
+Quick means: scraped and evaluated every second or few, `for` and `keep_firing_for` cut to seconds, and so are
 Alertmanager's waits and the time after which Prometheus tells it again.
 Expressions, limits and windows are untouched.
 """
 
+import json
 import os
 import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
-
-import httpx
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 from deploy.alertmanager.local import alertmanager_command, lay_out_alertmanager
 from deploy.local.ports import any_free
@@ -27,15 +28,13 @@ from deploy.prometheus.local import (
 )
 
 T = TypeVar("T")
-PATIENCE_S: Final = 240.0
-QUICK: Final = (
-    (r"\bfor: \w+", "for: 2s"),
-    (r"\bkeep_firing_for: \w+", "keep_firing_for: 10s"),
-    (
-        r"\b(scrape_interval|scrape_timeout|evaluation_interval|refresh_interval|group_wait|group_interval): \w+",
-        r"\1: 1s",
-    ),
-)
+PATIENCE_S: Final = 300.0
+QUICK: Final = {
+    r"\bfor": 2,
+    r"\bkeep_firing_for": 10,
+    r"\b(?:scrape_timeout|refresh_interval|group_wait|group_interval)": 1,
+}
+"""Seconds by what is cut."""
 PANEL: Final = "http://panel.example"
 RUNBOOK: Final = "http://book.example"
 
@@ -50,6 +49,12 @@ def until(holds: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> 
     raise AssertionError(f"not seen within {patience_s:.0f} s: {what}")
 
 
+def get(url: str, **parameters: str) -> Any:
+    """Return the JSON behind `url`."""
+    with urlopen(f"{url}?{urlencode(parameters)}", timeout=10) as answer:
+        return json.load(answer)
+
+
 @dataclass(frozen=True, slots=True)
 class Prometheus:
     """A running Prometheus that tells an Alertmanager."""
@@ -58,14 +63,12 @@ class Prometheus:
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """Return the series of an expression, now."""
-        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression})
-        answer.raise_for_status()
-        series: list[dict[str, Any]] = answer.json()["data"]["result"]
+        series: list[dict[str, Any]] = get(f"{self.url}/api/v1/query", query=expression)["data"]["result"]
         return series
 
     def tells_somebody(self) -> bool:
         """Say whether it has found its Alertmanager: what fires before is told only a minute later."""
-        return bool(httpx.get(f"{self.url}/api/v1/alertmanagers").json()["data"]["activeAlertmanagers"])
+        return bool(get(f"{self.url}/api/v1/alertmanagers")["data"]["activeAlertmanagers"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,7 @@ class Alertmanager:
 
     def alerts(self, name: str) -> list[dict[str, Any]]:
         """Return what it holds under that name."""
-        answer = httpx.get(f"{self.url}/api/v2/alerts", params={"filter": f'alertname="{name}"'})
-        answer.raise_for_status()
-        alerts: list[dict[str, Any]] = answer.json()
+        alerts: list[dict[str, Any]] = get(f"{self.url}/api/v2/alerts", filter=f'alertname="{name}"')
         return alerts
 
 
@@ -91,13 +92,14 @@ def prometheus(
     alertmanager: str,
     *,
     recording: str | None = None,
+    every_s: int = 1,
 ) -> Iterator[Prometheus]:
     """Run Prometheus in `folder` over `targets` until the block is left; `recording` replaces the recording rules."""
     port = any_free()
     lay_out_prometheus(folder, alertmanager=alertmanager)
     write_targets(folder, targets)
     for path in folder.glob("*.yml"):
-        path.write_text(_quickened(path.read_text()))
+        path.write_text(_quickened(path.read_text(), every_s))
     if recording is not None:
         (folder / "recording.yml").write_text(recording)
     environment = os.environ | prometheus_environment(panel=PANEL, runbook=RUNBOOK)
@@ -132,16 +134,15 @@ def _running(
 
         def ready() -> bool:
             assert process.poll() is None, log.read_text()
-            try:
-                return httpx.get(f"{url}/-/ready").is_success
-            except httpx.TransportError:
-                return False
+            with suppress(OSError), urlopen(f"{url}/-/ready", timeout=5) as answer:
+                return bool(answer.status == 200)
+            return False
 
         until(ready, f"{command[0]} is ready")
         yield url, process
 
 
-def _quickened(text: str) -> str:
-    for pattern, instead in QUICK:
-        text = re.sub(pattern, instead, text)
+def _quickened(text: str, every_s: int = 1) -> str:
+    for what, seconds in {**QUICK, r"\b(?:scrape_interval|evaluation_interval)": every_s}.items():
+        text = re.sub(rf"({what}): \w+", rf"\1: {seconds}s", text)
     return text
