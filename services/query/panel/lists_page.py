@@ -171,13 +171,18 @@ async def _empty(services: Services, asked: Asked, view: View) -> Empty:
         found = await fetch_page(services, asked.principal, _parse(services, asked, params, asked.frame.now, False))
         without.append((found.total, found.total_is_exact, each))
     total, exact, narrowest = max(without, key=lambda each: each[0])
+    count = f"{words.capped(total, exact)} {table.KIND_WORDS[view.list.kind][0 if total == 1 else 1]}"
+    verb = "matches" if total == 1 else "match"
+    href = f"{asked.path}?{table.query(view, drop=narrowest.column.name)}"
+    if all(each.text == view.list.default_filter.get(each.column.name) for each in view.filters):
+        said = f"{count} {verb} in all." if total else _not_yet(view.list.kind)
+        return Empty("filter", NOTHING_LOUD[view.list.kind], said, (Act("Show all", href),) if total else ())
     title = narrowest.column.title
-    acts = (
-        Act(f"Remove {title}", f"{asked.path}?{table.query(view, drop=narrowest.column.name)}"),
-        Act("Clear all filters", _clear(asked, view)),
-    )
-    count = words.capped(total, exact)
-    return Empty("filter", f"No {many} match these filters", f"{count} {many} match without {title}.", acts)
+    acts = (Act(f"Remove {title}", href), Act("Clear all filters", _clear(asked, view)))
+    return Empty("filter", f"No {many} match these filters", f"{count} {verb} without {title}.", acts)
+
+
+NOTHING_LOUD: Final = {"sessions": "No session ended in errors or timed out", "issues": "No issue is open"}
 
 
 def _not_yet(kind: str) -> str:

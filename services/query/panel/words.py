@@ -65,9 +65,11 @@ def run(start: datetime | None, end: datetime | None, zone: ZoneInfo) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a duration by its two greatest units: `3 s`, `4 min 41 s`, `5 h 12 min`, `2 d 4 h`."""
+    """Return a duration by its two greatest units: `180 ms`, `3 s`, `4 min 41 s`, `5 h 12 min`, `2 d 4 h`."""
     if seconds is None:
         return NONE
+    if 0 < seconds < 0.9995:
+        return f"{max(1, round(seconds * 1000))} ms"
     total = max(0, round(seconds))
     if total < 60:
         return f"{total} s"

@@ -34,7 +34,16 @@ def test_a_moment_in_full_names_its_offset() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(3, "3 s"), (281, "4 min 41 s"), (1800, "30 min 00 s"), (18720, "5 h 12 min"), (187200, "2 d 4 h"), (None, "–")],
+    [
+        (0.18, "180 ms"),
+        (0, "0 s"),
+        (3, "3 s"),
+        (281, "4 min 41 s"),
+        (1800, "30 min 00 s"),
+        (18720, "5 h 12 min"),
+        (187200, "2 d 4 h"),
+        (None, "–"),
+    ],
 )
 def test_durations(seconds: float | None, said: str) -> None:
     assert words.duration(seconds) == said

@@ -81,7 +81,7 @@ function draw(place, hours, pane) {
   const clockOf = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: pane.zone });
   const dayOf = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: pane.zone });
   return new Plot({
-    width: place.clientWidth - 32, height: pane.height, legend: { show: false }, padding: [8, 0, pane.clean ? 8 : 0, 0],
+    width: place.clientWidth - 32, height: pane.height, legend: { show: false }, padding: [8, 18, pane.clean ? 8 : 0, 0],
     cursor: { y: false, x: false, points: { show: false }, drag: { setScale: false, x: false }, sync: { key: "hours" } },
     scales: { x: { time: true, range: [hours[0].at, hours[hours.length - 1].at + HOUR] }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ top) => [0, Math.max(4, top * 1.08)] } },
     series: [{}, { paths: () => null, points: { show: false } }],
