@@ -1,6 +1,7 @@
 """What the worker is measured against: bare aiokafka, msgspec, one row per session and batch, COPY and an upsert.
 
-`python -m tests.bench.limit` reads the partitions it is given to their ends and prints one line of JSON.
+`python -m tests.bench.limit` says "ready", waits for a line, reads the partitions it is given to their ends and prints
+one line of JSON.
 No positions, no counters, no statuses, no group, nothing that could be wrong: the least that writes the same rows.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import time
 from dataclasses import dataclass
 
@@ -76,6 +78,8 @@ async def run(
     ends = await consumer.end_offsets(places)
     await consumer.seek_to_beginning()
     left = sum(ends.values())
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
     decode = msgspec.json.Decoder(Event).decode
     progress = Progress()
     worth = rows_a_batch
@@ -109,11 +113,14 @@ class _Undigested(Digested[SessionEvent]):
     digest = 0  # type: ignore[assignment]  # the limit has no ties to break
 
 
+def plain(event: SessionEvent, appended_ms: int, partition: int) -> Session:
+    """Return one event as what `session_row` makes a row of."""
+    lazy = _Undigested(event)
+    return Session(lazy, lazy, appended_ms, appended_ms, partition)
+
+
 async def _write(pool: asyncpg.Pool, sessions: dict[int, tuple[SessionEvent, int, int]]) -> None:
-    rows = []
-    for event, appended_ms, partition in sessions.values():
-        lazy = _Undigested(event)
-        rows.append(session_row(Session(lazy, lazy, appended_ms, appended_ms, partition), {}))
+    rows = [session_row(plain(*each), {}) for each in sessions.values()]
     async with pool.acquire() as connection, connection.transaction():
         await connection.copy_records_to_table("batch_session", records=rows, columns=SESSION_COLUMNS)
         await connection.execute(UPSERT)

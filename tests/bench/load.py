@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -97,28 +98,37 @@ def partition_of(key: bytes, partitions: int = EVENTS.partitions) -> int:
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
+def make_producer(bootstrap: str) -> AIOKafkaProducer:
+    """Return a producer for large batches; start and stop it."""
+    options = {**producer_options(bootstrap), "max_batch_size": BATCH_BYTES * 2, "enable_idempotence": False}
+    return AIOKafkaProducer(**options)
+
+
 async def publish(bootstrap: str, topic: str, sent: Iterable[Sent]) -> int:
     """Put events on a topic in large batches, each in the partition of its key; return how many."""
-    options = {**producer_options(bootstrap), "max_batch_size": BATCH_BYTES * 2, "enable_idempotence": False}
-    producer = AIOKafkaProducer(**options)
+    producer = make_producer(bootstrap)
     await producer.start()
-    count = 0
     try:
-        builders = {partition: producer.create_batch() for partition in range(EVENTS.partitions)}
-        pending = []
-        for each in sent:
-            count += 1
-            partition = partition_of(each.key)
-            builder = builders[partition]
-            if builder.size() > BATCH_BYTES or builder.append(key=each.key, value=each.value, timestamp=None) is None:
-                pending.append(await producer.send_batch(builder, topic, partition=partition))
-                builder = builders[partition] = producer.create_batch()
-                builder.append(key=each.key, value=each.value, timestamp=None)
-        for partition, builder in builders.items():
-            if builder.record_count():
-                pending.append(await producer.send_batch(builder, topic, partition=partition))
-        for each_sent in pending:
-            await each_sent
+        return await publish_with(producer, topic, sent)
     finally:
         await producer.stop()
+
+
+async def publish_with(producer: AIOKafkaProducer, topic: str, sent: Iterable[Sent]) -> int:
+    """Do the same with a producer that is there already."""
+    count = 0
+    builders = {partition: producer.create_batch() for partition in range(EVENTS.partitions)}
+    pending = []
+    for each in sent:
+        count += 1
+        partition = partition_of(each.key)
+        builder = builders[partition]
+        if builder.size() > BATCH_BYTES or builder.append(key=each.key, value=each.value, timestamp=None) is None:
+            pending.append(await producer.send_batch(builder, topic, partition=partition))
+            builder = builders[partition] = producer.create_batch()
+            builder.append(key=each.key, value=each.value, timestamp=None)
+    for partition, builder in builders.items():
+        if builder.record_count():
+            pending.append(await producer.send_batch(builder, topic, partition=partition))
+    await asyncio.gather(*pending)
     return count

@@ -1,0 +1,179 @@
+"""`./run bench ingest`: the worker against its limit, measured in one run on servers of its own.
+
+Figures of one machine say little; ratios of one run say a lot. The limit is bare aiokafka, msgspec, one row per
+session and batch, COPY and an upsert into the same table with the same indexes: no counters, no statuses, no positions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Awaitable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from schemas.topics import EVENTS
+from tests.bench import measures
+from tests.bench.load import Load, events, publish
+from tests.bench.measures import Speed
+from tests.bench.stage import Stage, new_prefix, servers
+from tests.bench.steps import STEPS
+from tests.bench.visible import Seen, visible
+
+T = TypeVar("T")
+APART = 1_000_000_000
+"""So many sessions at once: the events of one lie as far apart as can be, and hardly any are folded."""
+
+PROMISES = (
+    ("ratio_limit", 0.5, True), ("two_workers", 0.9, True), ("ratio_2m", 0.8, True), ("visible_p99_s", 2.0, False),
+)  # fmt: skip
+MEMORY_MB = {"aggregator": 300, "gateway": 150, "query": 150}
+
+
+def main() -> None:
+    chosen = _arguments()
+    print(
+        f"{os.cpu_count()} CPUs, {platform.machine()}, Python {platform.python_version()}; load {os.getloadavg()[0]:.1f}"
+    )
+    with tempfile.TemporaryDirectory(prefix="syncwatch-bench-") as folder, servers(Path(folder)) as stage:
+        figures = asyncio.run(Benchmark(stage, chosen).run())
+    _tell_promises(figures)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./run bench ingest", description=__doc__)
+    parser.add_argument("--events", type=int, default=200_000, help="events on the main topic")
+    parser.add_argument("--apart", type=int, default=80_000, help="events where hardly any is folded")
+    parser.add_argument("--stored", type=int, default=2_000_000, help="sessions stored before one of the runs")
+    parser.add_argument("--seconds", type=float, default=12.0, help="how long to look from emit to list")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    return parser.parse_args()
+
+
+class Benchmark:
+    """One run. Every measure has a database of its own, and the topics are read again and again."""
+
+    def __init__(self, stage: Stage, chosen: argparse.Namespace) -> None:
+        self.stage = stage
+        self.chosen = chosen
+        self.began = time.monotonic()
+
+    async def run(self) -> dict[str, Any]:
+        """Measure everything and return the figures under their names."""
+        near = Load(events=self.chosen.events // 5 * 5)
+        apart = Load(events=self.chosen.apart // 5 * 5, at_once=APART, seed=2)
+        prefix, far_prefix = new_prefix("near"), new_prefix("apart")
+        await self._step("events published", self._publish(prefix, near))
+        main = await self._compare(prefix, near, "")
+        plain = await self._step("vanilla Faust agent", measures.vanilla(self.stage, prefix, near, 8.0))
+        costs = await self._step("steps, µs a row", measures.steps(self.stage, prefix, near))
+        await self._step("events published, far apart", self._publish(far_prefix, apart))
+        far = await self._compare(far_prefix, apart, ", far apart")
+        full = await self._step(
+            f"one worker, {self.chosen.stored:,} sessions stored",
+            measures.ours(self.stage, prefix, near, 1, stored=self.chosen.stored),
+        )
+        ours: Speed = main["ours"][0]
+        seen: Seen = await self._step(
+            f"emit to list at {ours.events_s / 2:,.0f} events a second",
+            visible(
+                self.stage,
+                new_prefix("seen"),
+                replace(near, seed=3, events=10**9),
+                ours.events_s / 2,
+                self.chosen.seconds,
+            ),
+        )
+        seen.rss_mb["aggregator"] = max(seen.rss_mb["aggregator"], ours.rss_mb, full.rss_mb)
+        return {
+            **_figures(main),
+            "vanilla_faust_rows_s": round(plain.rows_s),
+            "steps_us_a_row": {step: round(costs[step], 1) for step in STEPS},
+            "apart": _figures(far),
+            "ratio_2m": round(full.events_s / ours.events_s, 3),
+            "visible_p99_s": round(seen.p99_s, 3),
+            "rss_mb": {name: round(megabytes) for name, megabytes in seen.rss_mb.items()},
+        }
+
+    async def _compare(self, prefix: str, load: Load, suffix: str) -> dict[str, list[Speed]]:
+        """Measure limit and worker, alone and two at once."""
+        found: dict[str, list[Speed]] = {"limit": [], "ours": []}
+        for processes, words in ((1, "one"), (2, "two")):
+            found["limit"].append(
+                await self._step(f"limit, {words}{suffix}", measures.limit(self.stage, prefix, load, processes))
+            )
+            found["ours"].append(
+                await self._step(f"workers, {words}{suffix}", measures.ours(self.stage, prefix, load, processes))
+            )
+        return found
+
+    async def _publish(self, prefix: str, load: Load) -> int:
+        await self.stage.make_topics(prefix)
+        return await publish(self.stage.bootstrap, prefix + EVENTS.name, events(load))
+
+    async def _step(self, what: str, measure: Awaitable[T]) -> T:
+        try:
+            found = await measure
+        except Exception:
+            for name in ("aggregator", "limit", "vanilla", "steps", "gateway", "query"):
+                print(measures.read_log(self.stage.folder, name))
+            raise
+        print(f"{time.monotonic() - self.began:5.0f} s  {what}: {_words(found)}", flush=True)
+        return found
+
+
+def _words(found: object) -> str:
+    match found:
+        case Speed():
+            more = f", {found.rss_mb:.0f} MB, {found.lock_waits} lock waits" if found.rss_mb else ""
+            return f"{found.events_s:,.0f} events/s, {found.rows_s:,.0f} rows/s{more}"
+        case Seen():
+            memory = ", ".join(f"{name} {megabytes:.0f} MB" for name, megabytes in found.rss_mb.items())
+            return f"p99 {found.p99_s:.2f} s of {len(found.seconds)} probes; {memory}"
+        case dict():
+            return ", ".join(f"{step} {cost:.1f}" for step, cost in found.items())
+        case int():
+            return f"{found:,}"
+    return str(found)
+
+
+def _figures(found: dict[str, list[Speed]]) -> dict[str, Any]:
+    limit, ours = found["limit"], found["ours"]
+    gain = (ours[1].events_s / ours[0].events_s) / (limit[1].events_s / limit[0].events_s)
+    return {
+        "limit_rows_s": round(limit[0].rows_s),
+        "ours_rows_s": round(ours[0].rows_s),
+        "limit_events_s": round(limit[0].events_s),
+        "ours_events_s": round(ours[0].events_s),
+        "ratio_limit": round(min(ours[0].events_s / limit[0].events_s, ours[0].rows_s / limit[0].rows_s), 3),
+        "two_workers": round(gain, 3),
+        "two_workers_events_s": round(ours[1].events_s),
+        "lock_waits": ours[1].lock_waits,
+    }
+
+
+def _tell_promises(figures: dict[str, Any]) -> None:
+    """Say of each promise whether this run kept it; a benchmark never fails."""
+    print()
+    for name, wanted, is_floor in PROMISES:
+        is_kept = figures[name] >= wanted if is_floor else figures[name] <= wanted
+        _tell(name, figures[name], f"{'≥' if is_floor else '≤'} {wanted}", is_kept)
+    _tell("lock_waits", figures["lock_waits"], "0", not figures["lock_waits"])
+    for name, most in MEMORY_MB.items():
+        _tell(f"{name}, MB", figures["rss_mb"][name], f"< {most}", figures["rss_mb"][name] < most)
+
+
+def _tell(name: str, found: float, promised: str, is_kept: bool) -> None:
+    print(f"{name:16} {found:8}   promised {promised:7} {'kept' if is_kept else 'NOT KEPT'}")
+
+
+if __name__ == "__main__":
+    main()
