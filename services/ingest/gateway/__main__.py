@@ -22,6 +22,7 @@ from services.common.patience import is_outage, through_outages
 from services.common.pool import create_pool
 from services.common.settings import BadSettings, read, setting
 from services.ingest import metrics
+from services.ingest.gateway import limits
 from services.ingest.gateway.app import Gateway, build
 from services.ingest.gateway.publish import Publisher
 from services.ingest.gateway.quota import Quota
@@ -96,6 +97,7 @@ async def run(settings: Settings) -> None:
             asyncio.create_task(publisher.keep_alive()),
             asyncio.create_task(keep_ticking(publisher, settings.topic_prefix, gateway_id, _now)),
             asyncio.create_task(_watch_postgres(connections, ready)),
+            asyncio.create_task(limits.keep_checking(settings.kafka_bootstrap, settings.topic_prefix, ready)),
         ]
         serving = asyncio.create_task(server.serve(sockets=[door]))
         done, _ = await asyncio.wait([serving, *jobs], return_when=asyncio.FIRST_COMPLETED)
