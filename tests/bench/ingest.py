@@ -38,9 +38,7 @@ MEMORY_MB = {"aggregator": 300, "gateway": 150, "query": 150}
 
 def main() -> None:
     chosen = _arguments()
-    print(
-        f"{os.cpu_count()} CPUs, {platform.machine()}, Python {platform.python_version()}; load {os.getloadavg()[0]:.1f}"
-    )
+    print(f"{os.cpu_count()} CPUs, Python {platform.python_version()}; load before {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory(prefix="syncwatch-bench-") as folder, servers(Path(folder)) as stage:
         figures = asyncio.run(Benchmark(stage, chosen).run())
     _tell_promises(figures)
