@@ -287,6 +287,19 @@ async def test_c07_bytes_are_counted_not_characters(rig: Rig) -> None:
         assert answer.json()["errors"][0]["pointer"] == f"/data/error/{pointer}"
 
 
+async def test_c08_texts_stay_on_the_topic_as_they_were_sent(rig: Rig, records: Records) -> None:
+    own, words = rig.own.organization_id, "AADSTS700082: The refresh token has expired due to inactivity."
+    ways = [f"{words} Trace ID: {number}" for number in range(3)]
+    ways += [f"{words}\r\nTrace ID: 3&nbsp;", json.dumps({"error_description": f"{words}\r\n"}), f"{words} \ufffd"]
+    error = {"source": "office365", "category": "authentication", "code": "AADSTS700082", "scope": "organization"}
+    sent = [text(session(own, NOW, status="errors", error=error | {"message": said})) for said in ways]
+    assert (await rig.post(array(*sent, session(own, NOW)), BATCH)).json() == {"accepted": 7}
+    stored = [record.value for record in await kept(records)]
+    assert set(sent) < set(stored)
+    told = [decode(value).data.error for value in stored]
+    assert {failure.message for failure in told if failure is not None} == set(ways)
+
+
 async def test_c09_nul_in_a_text_is_refused_with_its_place(rig: Rig, records: Records) -> None:
     own = rig.own.organization_id
     line = {"at": "2026-11-12T03:10:00Z", "level": "info", "message": "ten\0found"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +29,14 @@ def test_c05_an_emoji_on_the_border_is_kept_whole_or_left_out() -> None:
     assert len(texts.name("s" * 511 + "😀😀")) <= 512
 
 
+def test_c08_what_a_server_says_is_kept_as_it_said_it() -> None:
+    words = "AADSTS700082: The refresh token has expired due to inactivity."
+    ids = "Trace ID: 0b9d7f1e-3c58-4a6e-9a41-57c2d1e8f902\r\nCorrelation ID: f47ac10b-58cc&nbsp;\ufffd"
+    for said in (f"{words}\r\n{ids}", json.dumps({"error": "invalid_grant", "error_description": f"{words}\r\n{ids}"})):
+        sent = texts.failure(Failure(source="office365", code="AADSTS700082", message=said, exception=said))
+        assert (sent.source, sent.code, sent.message, sent.exception) == ("office365", "AADSTS700082", said, said)
+
+
 def test_c07_the_mark_says_how_much_is_missing() -> None:
     cut = texts.message("x" * 10_000)
     kept, _, rest = cut.partition("…")
@@ -36,8 +46,6 @@ def test_c07_the_mark_says_how_much_is_missing() -> None:
 
 def test_control_characters_cannot_blow_an_event_up() -> None:
     assert len(texts.exception("\x01" * 65_536).encode()) <= 65_536
-    import json
-
     assert len(json.dumps(texts.exception("\x01" * 65_536))) <= 2 * 65_536 + 64
 
 
