@@ -135,11 +135,19 @@ SELECT organization_id, coalesce(name, organization_id::text) AS name, sync_enab
  WHERE state = 'present' AND (name_key LIKE $1 OR external_id = $2 OR organization_id = $3) ORDER BY name_key LIMIT 6;
 
 -- name: find_users
+-- By part of a name or an address: what the trigram indexes answer.
 SELECT u.organization_id, u.user_id, coalesce(u.display_name, u.email, u.user_id::text) AS name, u.email, u.sync_enabled,
        us.status, coalesce(o.name, o.organization_id::text) AS organization
-  FROM (SELECT * FROM sync_user
-         WHERE state = 'present' AND (name_key LIKE $1 OR email_key LIKE $1 OR external_id = $2 OR user_id = $3)
-         LIMIT 200) u
+  FROM (SELECT * FROM sync_user WHERE state = 'present' AND (name_key LIKE $1 OR email_key LIKE $1) LIMIT 200) u
   LEFT JOIN user_status us ON us.organization_id = u.organization_id AND us.user_id = u.user_id
   LEFT JOIN organization o ON o.organization_id = u.organization_id
  ORDER BY u.name_key, u.user_id LIMIT 11;
+
+-- name: find_users_by_id
+-- By a whole id, ours or the CRM's: asked only where no name fits, as it reads every user.
+SELECT u.organization_id, u.user_id, coalesce(u.display_name, u.email, u.user_id::text) AS name, u.email, u.sync_enabled,
+       us.status, coalesce(o.name, o.organization_id::text) AS organization
+  FROM (SELECT * FROM sync_user WHERE state = 'present' AND (external_id = $1 OR user_id = $2) LIMIT 11) u
+  LEFT JOIN user_status us ON us.organization_id = u.organization_id AND us.user_id = u.user_id
+  LEFT JOIN organization o ON o.organization_id = u.organization_id
+ ORDER BY u.name_key, u.user_id;

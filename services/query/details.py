@@ -258,7 +258,9 @@ async def search(services: Services, principal: Principal, text: str) -> dict[st
     bound = (f"%{escaped}%", text.strip(), _uuid(text.strip()))
     async with services.reading(home_scope(principal)) as connection:
         organizations = await connection.fetch(_SQL["find_organizations"], *bound)
-        users = await connection.fetch(_SQL["find_users"], *bound)
+        users = await connection.fetch(_SQL["find_users"], bound[0])
+        if not users:
+            users = await connection.fetch(_SQL["find_users_by_id"], *bound[1:])
         if (address := session_of(text.strip())) and await connection.fetchrow(_SQL["session_of_log"], *address):
             found["session_key"] = text.strip()
     found["organizations"] = [dict(row) for row in organizations[:5]]

@@ -68,10 +68,10 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             "{} page JOIN organization o ON o.organization_id = page.organization_id", {},
         ),
         "users": Kind(
-            "us", f"user_status us {_JOIN_USER}", "us.organization_id, us.user_id", "u.state = 'present'",
-            "{} page JOIN user_status us ON us.organization_id = page.organization_id AND us.user_id = page.user_id "
-            + _JOIN_USER,
+            "us", "user_status us", "us.organization_id, us.user_id", "us.reason <> 'removed'",
+            "{} page JOIN user_status us ON us.organization_id = page.organization_id AND us.user_id = page.user_id",
             {
+                "u": _JOIN_USER,
                 "o": _ORGANIZATION_OF.format("us"),
                 "t": "LEFT JOIN session_text t ON t.started_at = us.last_started_at "
                 "AND t.session_id = us.last_session_id",
@@ -132,14 +132,23 @@ def count(view: View, picks: Picks = NO_PICKS, limit: int = COUNT_LIMIT) -> Stat
     """Return the statement that counts the view's rows up to `limit` + 1."""
     args = Args()
     kind = KINDS[view.list.kind]
-    plan = orders(view)
-    parts = _where(view, picks, args)
-    allowed = [] if plan.statuses is None else [_allowed(view, plan.statuses)]
-    sql = (
-        f"SELECT count(*) FROM (SELECT 1 FROM {_picked(kind, picks, args)}{_where_sql([*parts, *allowed])} "
-        f"LIMIT {limit + 1}) counted"
-    )
-    return Statement(sql, tuple(args))
+    statuses = orders(view).statuses
+    groups = [statuses] if view.list.kind != "users" else _apart(statuses)
+    arms = []
+    for group in groups:
+        parts = _where(view, picks, args, standing=group is None or "disabled" in group)
+        parts += [] if group is None else [_allowed(view, group)]
+        tables = _picked(kind, picks, args) + _joins(kind, _own_tests(view, parts))
+        arms.append(f"(SELECT 1 FROM {tables}{_where_sql(parts)} LIMIT {limit + 1})")
+    rows = " UNION ALL ".join(arms) or "(SELECT 1 WHERE false)"
+    return Statement(f"SELECT count(*) FROM (SELECT FROM ({rows}) counted LIMIT {limit + 1}) capped", tuple(args))
+
+
+def _apart(statuses: frozenset[str] | None) -> list[frozenset[str] | None]:
+    """Return the users' statuses in two groups: only the disabled can be gone, so the others are counted by index."""
+    every = frozenset(USER_STATUS) if statuses is None else statuses
+    groups: list[frozenset[str] | None] = [every - {"disabled"}, every & {"disabled"}]
+    return [group for group in groups if group]
 
 
 def selection(view: View, columns: Mapping[str, str], picks: Picks = NO_PICKS) -> Statement:
@@ -155,7 +164,8 @@ def selection(view: View, columns: Mapping[str, str], picks: Picks = NO_PICKS) -
     for number in branches(view) or [0]:
         branch = plan[number]
         where = _where(view, picks, args) + ([branch.predicate] if branch.predicate else [])
-        tables = _picked(kind, picks, args) + _joins(kind, [*columns.values(), *(key.sql for key in branch.keys)])
+        needed = [*columns.values(), *(key.sql for key in branch.keys), *_own_tests(view, where)]
+        tables = _picked(kind, picks, args) + _joins(kind, needed)
         parts.append(f"(SELECT {listed} FROM {tables}{_where_sql(where)}{order_by(branch.keys, False)})")
     return Statement(" UNION ALL ".join(parts), tuple(args))
 
@@ -220,7 +230,8 @@ def _branch(view: View, picks: Picks, args: Args, number: int, branch: Branch, l
     select = f"SELECT {kind.keys}, {number} AS _branch, ARRAY[{keys}] AS _keys FROM "
     if branch.indexed and _lateral(kind, picks):
         return select + _each_pick(kind, picks, args, parts, order, cut)
-    tables = _picked(kind, picks, args) + _joins(kind, [key.sql for key in branch.keys])
+    needed = [*(key.sql for key in branch.keys), *_own_tests(view, parts)]
+    tables = _picked(kind, picks, args) + _joins(kind, needed)
     return f"{select}{tables}{_where_sql(parts)}{order}{cut}"
 
 
@@ -255,10 +266,10 @@ def _picked(kind: Kind, picks: Picks, args: Args) -> str:
     return f"{_pick(picks, args)} JOIN {kind.base} ON {alias}.organization_id = pick.organization_id{user}"
 
 
-def _where(view: View, picks: Picks, args: Args) -> list[str]:
+def _where(view: View, picks: Picks, args: Args, *, standing: bool = True) -> list[str]:
     """Return whose rows, which rows: everything but the status, which the branches say."""
     kind = KINDS[view.list.kind]
-    parts = _scope(view.scope, kind.alias, args) + ([kind.standing] if kind.standing else [])
+    parts = _scope(view.scope, kind.alias, args) + ([kind.standing] if kind.standing and standing else [])
     if picks.organizations is not None and not (_lateral(kind, picks) and picks.users is None):
         parts.append(_one_of(f"{kind.alias}.organization_id", picks.organizations, args))
     answered = set()
@@ -303,6 +314,11 @@ def _allowed(view: View, statuses: frozenset[str]) -> str:
     if view.list.kind == "users":
         return constants("us.status_rank", [USER_RANK[status] for status in USER_STATUS if status in statuses])
     return constants("s.status", [status for status in SESSION_STATUS if status in statuses])
+
+
+def _own_tests(view: View, parts: Iterable[str]) -> list[str]:
+    """Return the conditions that look into a joined table; those of the other kinds look by EXISTS."""
+    return [part for part in parts if view.list.kind == "users" and "EXISTS" not in part]
 
 
 def _where_sql(parts: Iterable[str]) -> str:

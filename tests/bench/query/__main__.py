@@ -77,10 +77,10 @@ async def run(url: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def show(title: str, found: dict[str, Any]) -> None:
     """Print a table of times."""
-    print(f"\n{title:<60} p50 ms   p99 ms")
+    print(f"\n{title:<60} p50 ms   p99 ms", flush=True)
     for name, each in found.items():
         codes = "" if each.get("codes", [200]) == [200] else f"  answered {each['codes']}"
-        print(f"{name:<60} {each['p50_ms']:>6} {each['p99_ms']:>8}{codes}")
+        print(f"{name:<60} {each['p50_ms']:>6} {each['p99_ms']:>8}{codes}", flush=True)
 
 
 async def signed_in(own: Database) -> str:

@@ -353,3 +353,20 @@ async def test_a_count_that_takes_too_long_is_given_up_and_the_rows_still_come(
     assert body["total_is_exact"] is False or body["total"] > 3
     file = await client.get("/api/v1/sessions.csv?sort=objects&columns=session_id")
     assert file.status_code in (200, 400)
+
+
+async def test_whoever_was_removed_stands_in_no_list_and_in_no_count(
+    service: Service, client: httpx.AsyncClient
+) -> None:
+    before = (await client.get("/api/v1/users")).json()["total"]
+    async with service.database.connect() as connection:
+        gone = "organization_id = $1 AND user_id = $2"
+        whose = organization_id(0), user_id(0, 0)
+        await connection.execute(f"UPDATE sync_user SET state = 'removed' WHERE {gone}", *whose)
+        rank = "status = 'disabled', status_rank = 6, reason = 'removed'"
+        await connection.execute(f"UPDATE user_status SET {rank} WHERE {gone}", *whose)
+    for query in ("", "?status=disabled", "?user=amara", "?sort=user", "?limit=1"):
+        body = (await client.get(f"/api/v1/users{query}")).json()
+        assert str(user_id(0, 0)) not in {row["user_id"] for row in body["rows"]}
+    assert (await client.get("/api/v1/users?limit=1")).json()["total"] == before - 1
+    assert len(read((await client.get("/api/v1/users.csv")).text)) == before - 1
