@@ -18,6 +18,7 @@ from schemas.sql import named_queries
 from schemas.topics import EVENTS, HEARTBEATS, LOGS, key_of
 from services.common.kafka import MAX_MESSAGE_BYTES, client_options
 from tests.bench.load import partition_of
+from tests.corpus.poison import corpus
 from tests.faults.workers import Pipeline, Worker, until
 from tests.rig.stream import issue, session
 
@@ -218,6 +219,30 @@ async def test_c09_nul_in_a_text_is_rejected_and_its_neighbours_are_applied(pipe
     assert await pipeline.owner.fetchval(
         "SELECT next_offset FROM kafka_position WHERE topic = $1 AND partition = 0", pipeline.prefix + EVENTS.name
     ) == 2 * len(members)
+    assert "Traceback" not in worker.log
+
+
+async def test_p6_every_kind_of_bad_input_is_rejected_once_and_its_neighbours_are_applied(pipeline: Pipeline) -> None:
+    worker = await started(pipeline)
+    sent = {}
+    neighbours = 0
+    kinds = corpus(ORGANIZATION, datetime.now(UTC))
+    for number, kind in enumerate(kinds):
+        offset = await pipeline.send_raw(EVENTS.name, kind.value, partition=number % 12, key=b"key")
+        if kind.kafka is not None:
+            sent[number % 12, offset] = kind.kafka, kind.value
+        if number % 3 == 0:
+            await pipeline.send([ended()])
+            neighbours += 1
+    await until(lambda: pipeline.is_applied(EVENTS.name), "all is applied or set aside")
+    rows = await pipeline.rows('SELECT topic, epoch, partition, "offset", reason, payload FROM rejected_event')
+    assert {(row["partition"], row["offset"]): (row["reason"], row["payload"]) for row in rows} == sent
+    assert len(rows) == len(sent)
+    assert {(row["topic"], row["epoch"]) for row in rows} == {(pipeline.prefix + EVENTS.name, 0)}
+    good = await pipeline.rows("SELECT FROM sync_session WHERE status = 'finished' AND agent_id = 'agent'")
+    assert len(good) >= neighbours
+    assert await halted(pipeline) == {}
+    assert worker.is_alive
     assert "Traceback" not in worker.log
 
 
