@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     link = urlsplit(arguments[0])
-    folder = Path(arguments[1]) if len(arguments) > 1 else FOLDER
+    folder = Path(arguments[1]).resolve() if len(arguments) > 1 else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,

@@ -14,7 +14,8 @@ export default async function ({ open, given }) {
   const organizations = await hrefs("/organizations?sort=-errors_24h", "#rows th a.name");
   const failing = await hrefs("/sessions?status=errors&sort=-run", "#rows [data-job]");
   const partial = await hrefs("/users?status=partial", "#rows th a.name");
-  const users = partial.length ? partial : await hrefs("/users", "#rows th a.name");
+  const troubled = (await hrefs("/issues?state=", "#rows th a.name")).map((path) => path.replace(/\/issues$/, ""));
+  const users = [...troubled, ...partial, ...(await hrefs("/users", "#rows th a.name"))];
   const pages = {
     overview: "/", organizations: "/organizations", "organization-users": organizations[0], statistics: `${organizations[0]}/statistics`,
     users: "/users", user: users[0], "user-issues": `${users[0]}/issues`, sessions: "/sessions", issues: "/issues",
