@@ -10,7 +10,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
-from schemas.events import REASONS
+from schemas.events import REASONS, TickEvent
 from schemas.topics import INPUT_TOPICS
 from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE, MAIL_SYSTEM, OBJECT_TYPE, listed
 from services.aggregator.batch import REFUSED_BY_DATABASE, Partition, Work
@@ -69,7 +69,7 @@ VERSION_CONFLICTS: Final = Counter(
     "syncwatch_version_conflicts", "Events with the version of another and other content.", registry=REGISTRY
 )
 OUTAGE: Final = Gauge("syncwatch_outage", "1 while a dependency is waited for.", ["dependency"], registry=REGISTRY)
-POOL_IN_USE: Final = Gauge("syncwatch_pool_in_use", "Connections to Postgres in use.", registry=REGISTRY)
+POOL_IN_USE: Final = Gauge("syncwatch_pool_in_use", "Connections to Postgres in use.", ["pool"], registry=REGISTRY)
 MONITOR_RUN_AGE: Final = Gauge(
     "syncwatch_monitor_run_age_seconds", "Since the monitor last looked for what time alone changes.", registry=REGISTRY
 )
@@ -107,6 +107,13 @@ def start_at_zero(group: str, prefix: str) -> None:
         for partition in range(topic.partitions):
             LAG.labels(group, prefix + topic.name, str(partition)).set(0)
             HALTED.labels(prefix + topic.name, str(partition)).set(0)
+
+
+def gave_away(group: str, partition: Partition) -> None:
+    """Show nothing more of a partition that another worker owns now: what was last known would outvote it."""
+    topic, number = partition[0], str(partition[1])
+    LAG.labels(group, topic, number).set(0)
+    HALTED.labels(topic, number).set(0)
 
 
 def session_ended(status: str, error_source: str | None, error_category: str | None, mail_system: str | None) -> None:
@@ -159,6 +166,8 @@ def _count_events(records: Iterable[object], sifted: Iterable[object], rejected:
         if index % 50 == 0:
             appended_ms = record.timestamp  # type: ignore[attr-defined]
             EVENT_AGE_SECONDS.observe(max(0.0, (now_ms - appended_ms) / 1000))
+            if isinstance(event, TickEvent):  # the gateway's own: no agent's clock, no spool
+                continue
             emitted_ms = (event.time - _EPOCH).total_seconds() * 1000  # type: ignore[attr-defined]
             EMIT_AGE_SECONDS.observe(max(0.0, (appended_ms - emitted_ms) / 1000))
     for kind, count in counts.items():

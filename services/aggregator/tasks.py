@@ -10,7 +10,7 @@ import asyncpg
 
 from services.aggregator import metrics
 from services.aggregator.apply import Store
-from services.aggregator.batch import Held, Work
+from services.aggregator.batch import Held, Partition, Work
 from services.aggregator.intake import Intake
 from services.aggregator.monitor import MonitorRun
 from services.aggregator.transaction import Saved
@@ -38,6 +38,7 @@ async def keep_books(intake: Intake, group: str, health: Health) -> None:
     """Show lag and readiness every second, and tell Kafka how far we are every five, for ever."""
     health.set("postgres", None)
     told: dict[Any, int] = {}
+    owned: frozenset[Partition] = frozenset()
     rounds = 0
     while True:
         await asyncio.sleep(BOOKS_S)
@@ -45,6 +46,9 @@ async def keep_books(intake: Intake, group: str, health: Health) -> None:
         if not isinstance(consumer, Consumer):
             continue
         health.set("kafka", None if intake.is_settled else "the positions of the assigned partitions are not read yet")
+        before, owned = owned, frozenset(consumer.assigned())
+        for partition in before - owned:
+            metrics.gave_away(group, partition)
         stored = {partition: held.next_offset for partition, held in intake.stored().items()}
         for partition, next_offset in stored.items():
             end = consumer.end_of(partition)
@@ -60,7 +64,7 @@ async def keep_books(intake: Intake, group: str, health: Health) -> None:
 async def watch_pool(pool: asyncpg.Pool) -> None:
     """Show how many connections are in use, for ever."""
     while True:
-        metrics.POOL_IN_USE.set(pool.get_size() - pool.get_idle_size())
+        metrics.POOL_IN_USE.labels("writer").set(pool.get_size() - pool.get_idle_size())
         await asyncio.sleep(BOOKS_S)
 
 
