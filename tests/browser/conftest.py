@@ -66,14 +66,20 @@ def node() -> Path:
     return found
 
 
-@pytest.fixture
-def browse(site: Site, node: Path, chromium: Path, tmp_path: Path) -> Browse:
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser, once for all."""
+    return parts.program("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browse(site: Site, node: Path, chromium: Path) -> Browse:
     """Run one script in Chromium as a person of some role; return what it saw. No CSP report, no script error."""
 
     def run(script: str, role: str = "support", **given: Any) -> dict[str, Any]:
         environment = {
             **os.environ, "CHROMIUM": str(chromium), "BASE": site.base, "COOKIE": site.people[role]["cookie"],
-            "GIVEN": json.dumps({"people": site.people, "folder": str(tmp_path), **given}),
+            "GIVEN": json.dumps({"people": site.people, **given}),
         }  # fmt: skip
         done = subprocess.run(
             [str(node), str(HERE / "run.mjs"), script], env=environment, cwd=HERE, capture_output=True, text=True,
