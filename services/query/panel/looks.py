@@ -80,9 +80,9 @@ _BY_KIND: Final[Mapping[str, Mapping[str, Look]]] = {
     },
     "sessions": {
         "user": Look("person"),
-        "run": Look("run", 146, phone="ph3"),
-        "status": Look("session-status", 132, phone="ph1"),
-        "report": Look("report", 124),
+        "run": Look("run", 138, phone="ph3"),
+        "status": Look("session-status", 150, phone="ph1"),
+        "report": Look("report", 114),
         "objects": Look("number", 62, phone="ph3"),
         "changes": Look("number", 68, phone="ph3"),
         "failures": Look("number", 66, phone="ph3", stress=True),
