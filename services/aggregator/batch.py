@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from schemas.events import Event, IssueEvent, LogEvent, SessionEvent
@@ -70,11 +70,6 @@ class Part:
     records: list[Record] = field(default_factory=list)
     sifted: list[Event | Reject] = field(default_factory=list)
 
-    def take(self, records: Sequence[Record], decode: Decode, bounds: Bounds) -> None:
-        """Take further records in, decoded."""
-        self.records.extend(records)
-        self.sifted.extend([sift(record, decode, bounds) for record in records])
-
     def slice(self, start: int, stop: int) -> "Part":
         """Return the same partition with some of the records."""
         part = Part(self.topic, self.partition, self.held, self.keeps_position)
@@ -92,6 +87,8 @@ class Work:
     """With the epoch of the log each is from."""
     brakes: dict[Partition, Brake]
     spans: list[Span]
+    session_rows: list[tuple[Any, ...]] = field(default_factory=list)
+    """The rows of the sessions, where they could be made beforehand: no sightings came with them."""
 
     def places_of(self, keys: Iterable[tuple[Key, UUID]], *kinds: type) -> list[Place]:
         """Return where the events of a user's sessions are, each named by its key and the user."""
@@ -112,10 +109,15 @@ class Work:
 
 @dataclass(slots=True)
 class Batch:
-    """Whole fetches, gathered until they are worth a transaction."""
+    """Whole fetches, folded as they come, gathered until they are worth a transaction."""
 
     parts: dict[Partition, Part] = field(default_factory=dict)
     events: int = 0
+    fold: Fold = field(default_factory=Fold)
+    set_aside: dict[Partition, list[tuple[int, Reject]]] = field(default_factory=dict)
+    """Of each partition: (index of the record, why it is rejected), in rising order."""
+    is_whole: bool = True
+    """Whether the fold holds what the parts hold, and nothing else."""
 
     def part(self, topic: str, partition: int, held: Held, *, keeps_position: bool) -> Part:
         """Return the part of a partition, made where this batch has none yet."""
@@ -124,9 +126,30 @@ class Batch:
             part = self.parts[topic, partition] = Part(topic, partition, held, keeps_position)
         return part
 
+    def take(self, part: Part, records: Sequence[Record], decode: Decode, bounds: Bounds) -> None:
+        """Take further records of a partition in, decoded and folded."""
+        start = len(part.records)
+        part.records.extend(records)
+        part.sifted.extend([sift(record, decode, bounds) for record in records])
+        aside = self.set_aside.setdefault((part.topic, part.partition), [])
+        aside.extend(_fold_part(part, self.fold, {}, start))
+        self.events += len(records)
+
+    def drop(self, partition: Partition) -> None:
+        """Leave out a partition."""
+        part = self.parts.pop(partition, None)
+        if part is not None:
+            self.events -= len(part.records)
+            self.is_whole = False
+
     def work(self) -> Work:
         """Return all of it as one transaction."""
-        return work_of([part for part in self.parts.values() if part.records], {})
+        parts = [part for part in self.parts.values() if part.records]
+        if self.is_whole:
+            work = _assembled(parts, self.fold, self.set_aside)
+            if isinstance(work, Work):
+                return work
+        return work_of(parts, {})
 
 
 def work_of(parts: Sequence[Part], refused: Mapping[Place, tuple[str, str]]) -> Work:
@@ -136,35 +159,48 @@ def work_of(parts: Sequence[Part], refused: Mapping[Place, tuple[str, str]]) -> 
     """
     while True:
         fold = Fold()
-        rejects: list[tuple[Reject, int]] = []
-        brakes: dict[Partition, Brake] = {}
-        spans: list[Span] = []
-        shortened: list[Part] = []
-        for part in parts:
-            of_part = list(_fold_part(part, fold, refused))
-            brake, pulled = part.held.brake.after(
-                len(part.records), [(index, reject.organization_id) for index, reject in of_part]
-            )
-            halted = part.keeps_position and pulled is not None
-            shortened.append(part.slice(0, pulled + 1) if halted and pulled is not None else part)
-            rejects += [(reject, part.held.epoch) for _, reject in of_part]
-            brakes[part.topic, part.partition] = brake
-            if part.keeps_position:
-                spans.append(_span(shortened[-1], TOO_MANY_REJECTS if halted else None))
-        if all(len(new.records) == len(old.records) for new, old in zip(shortened, parts, strict=True)):
-            spans.sort(key=lambda span: (span.topic, span.partition))
-            return Work(parts, fold, rejects, brakes, spans)
-        parts = shortened
+        aside = {(part.topic, part.partition): list(_fold_part(part, fold, refused)) for part in parts}
+        work = _assembled(parts, fold, aside)
+        if isinstance(work, Work):
+            return work
+        parts = work
 
 
-def _fold_part(part: Part, fold: Fold, refused: Mapping[Place, tuple[str, str]]) -> Iterable[tuple[int, Reject]]:
+def _assembled(
+    parts: Sequence[Part], fold: Fold, aside: Mapping[Partition, Sequence[tuple[int, Reject]]]
+) -> Work | list[Part]:
+    """Return the work; or shorter parts, to be folded anew, where a brake was pulled before the end of one."""
+    rejects: list[tuple[Reject, int]] = []
+    brakes: dict[Partition, Brake] = {}
+    spans: list[Span] = []
+    shortened: list[Part] = []
+    for part in parts:
+        of_part = aside[part.topic, part.partition]
+        brake, pulled = part.held.brake.after(
+            len(part.records), [(index, reject.organization_id) for index, reject in of_part]
+        )
+        halted = part.keeps_position and pulled is not None
+        shortened.append(part.slice(0, pulled + 1) if halted and pulled is not None else part)
+        rejects += [(reject, part.held.epoch) for _, reject in of_part]
+        brakes[part.topic, part.partition] = brake
+        if part.keeps_position:
+            spans.append(_span(part, TOO_MANY_REJECTS if halted else None))
+    if any(len(new.records) < len(old.records) for new, old in zip(shortened, parts, strict=True)):
+        return shortened
+    spans.sort(key=lambda span: (span.topic, span.partition))
+    return Work(parts, fold, rejects, brakes, spans)
+
+
+def _fold_part(
+    part: Part, fold: Fold, refused: Mapping[Place, tuple[str, str]], start: int = 0
+) -> Iterable[tuple[int, Reject]]:
+    """Fold the events of a part from `start` on; give those that cannot go in."""
     partition = part.partition
-    for index, event in enumerate(part.sifted):
+    for index in range(start, len(part.sifted)):
+        event, record = part.sifted[index], part.records[index]
         if isinstance(event, Reject):
             yield index, event
-            continue
-        record = part.records[index]
-        if refused and (why := refused.get((part.topic, partition, record.offset))):
+        elif refused and (why := refused.get((part.topic, partition, record.offset))):
             yield index, _reject(record, event, *why)
         elif reason := fold.add(event, record.timestamp, partition):
             yield index, _reject(record, event, reason, "")

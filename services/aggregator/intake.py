@@ -20,6 +20,7 @@ from services.aggregator.apply import Store, apply
 from services.aggregator.batch import Batch, Held, Part, Partition, Work, hash_of
 from services.aggregator.brake import Brake
 from services.aggregator.positions import GAP, LOG_MADE_ANEW, Position, Positions, Start, Trouble, where_to_read
+from services.aggregator.rows import session_row
 from services.aggregator.sift import Bounds, Decode, Record
 from services.aggregator.transaction import Fenced, Saved
 
@@ -110,6 +111,9 @@ class Intake:
         self._batch_began = 0.0
         self._worth = limits.rows
         """Events that make a transaction of the rows wanted, by how the last one folded."""
+        self._generation = 0
+        """Rises with everything forgotten: what was made ready before is not stored any more."""
+        self._storing: asyncio.Task[None] | None = None
         self._filled = asyncio.Event()
         self._taken = asyncio.Event()
         self._closely: set[asyncio.Task[None]] = set()
@@ -129,6 +133,7 @@ class Intake:
 
     def forget(self) -> None:
         """Forget everything read and not stored. Whoever owns the partitions now has their positions from Postgres."""
+        self._generation += 1
         self._readings.clear()
         self._stored.clear()
         self._brakes.clear()
@@ -279,8 +284,7 @@ class Intake:
             some = fitting[start : start + SLICE]
             if not self._batch.events:
                 self._batch_began = time.monotonic()
-            self._part(partition, reading).take(some, self._decode, self._bounds())
-            self._batch.events += len(some)
+            self._batch.take(self._part(partition, reading), some, self._decode, self._bounds())
             last = some[-1]
             reading.held = reading.held._replace(
                 next_offset=last.offset + 1, last_hash=hash_of(last), applied_ms=last.timestamp
@@ -357,38 +361,71 @@ class Intake:
 
     def _drop(self, partition: Partition) -> None:
         """Leave out of the batch in hand what was read of a partition that is looked at again."""
-        part = self._batch.parts.pop(partition, None)
-        if part is not None:
-            self._batch.events -= len(part.records)
+        self._batch.drop(partition)
 
     # --- transactions out -----------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Apply what comes in, for ever. Whatever is no outage and no fence escapes: it is a bug."""
-        while True:
-            await self._filled.wait()
-            await self._wait_for_more()
-            batch, self._batch = self._batch, Batch()
-            self._filled.clear()
-            self._taken.set()
-            if not batch.events:
-                continue
-            work = batch.work()
-            self._brakes.update(work.brakes)
-            self._worth = self._worth_of(work)
-            try:
-                await self._apply(work)
-            except Fenced as fenced:
-                LOG.warning("fenced at %s", fenced, extra={"action": "fenced"})
-                self._watcher.fenced()
-                self.forget()
-                await asyncio.sleep(1)
-                self._request(self._consumer.assigned())
+        """Apply what comes in, for ever. Whatever is no outage and no fence escapes: it is a bug.
 
-    async def _wait_for_more(self) -> None:
-        deadline = self._batch_began + self._limits.seconds
-        while 0 < self._batch.events < self._worth and (left := deadline - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, 0.02))
+        While one transaction runs, the next is made ready as soon as it is full.
+        """
+        try:
+            while True:
+                await self._wait_for_work()
+                generation = self._generation
+                work = await self._next_work()
+                await self._finish()
+                if work is not None and generation == self._generation:
+                    self._storing = asyncio.create_task(self._apply(work))
+        finally:
+            if self._storing is not None:
+                self._storing.cancel()
+
+    async def _wait_for_work(self) -> None:
+        """Wait until there is something to do: a full batch, or an old one and nothing being stored."""
+        while True:
+            if self._storing is not None and self._storing.done():
+                await self._finish()
+            is_full = self._batch.events >= self._worth
+            waited = time.monotonic() - self._batch_began
+            if self._batch.events and (is_full or (self._storing is None and waited >= self._limits.seconds)):
+                return
+            self._filled.clear()
+            left = self._limits.seconds - waited if self._batch.events and self._storing is None else None
+            filled = asyncio.create_task(self._filled.wait())
+            awaited = {filled} if self._storing is None else {filled, self._storing}
+            await asyncio.wait(awaited, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            filled.cancel()
+
+    async def _next_work(self) -> Work | None:
+        batch, self._batch = self._batch, Batch()
+        self._taken.set()
+        if not batch.events:
+            return None
+        work = batch.work()
+        self._brakes.update(work.brakes)
+        self._worth = self._worth_of(work)
+        if not work.fold.sightings:
+            sessions = list(work.fold.sessions.values())
+            for start in range(0, len(sessions), SLICE):
+                work.session_rows += [session_row(each, {}) for each in sessions[start : start + SLICE]]
+                await asyncio.sleep(0)
+        return work
+
+    async def _finish(self) -> None:
+        """Wait for the transaction; after a fence, forget everything and ask for the positions again."""
+        storing, self._storing = self._storing, None
+        if storing is None:
+            return
+        try:
+            await storing
+        except Fenced as fenced:
+            LOG.warning("fenced at %s", fenced, extra={"action": "fenced"})
+            self._watcher.fenced()
+            self.forget()
+            await asyncio.sleep(1)
+            self._request(self._consumer.assigned())
 
     def _worth_of(self, work: Work) -> int:
         if not work.fold.rows:

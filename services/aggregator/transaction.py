@@ -154,7 +154,7 @@ class Transaction:
     async def _merge_sessions(self, arrived: Mapping[Attempt, tuple[int, int]]) -> set[Attempt]:
         """Merge, and return the attempts whose counts of issues stand in what was merged."""
         sessions = list(self.fold.sessions.values())
-        records = [rows.session_row(session, arrived) for session in sessions]
+        records = self.work.session_rows or [rows.session_row(session, arrived) for session in sessions]
         await self.connection.copy_records_to_table("batch_session", records=records, columns=rows.SESSION_COLUMNS)
         changed = await self.connection.fetch(_MERGE_SESSIONS)
         if len(changed) < len(sessions):

@@ -20,9 +20,9 @@ from schemas.sql import named_queries
 from schemas.topics import EVENTS
 from services.aggregator import rows, transaction
 from services.aggregator.app import RECORDS_A_FETCH
-from services.aggregator.batch import Batch, Held, Work
+from services.aggregator.batch import Batch, Held, Work, work_of
 from services.aggregator.judge import judge
-from services.aggregator.sift import Bounds
+from services.aggregator.sift import Bounds, sift
 from services.aggregator.store import prepare
 from services.common.kafka import MAX_FETCH_BYTES, client_options
 from services.common.pool import create_pool
@@ -80,6 +80,7 @@ async def run(bootstrap: str, topic: str, url: str, plain_url: str) -> dict[str,
     left = sum((await consumer.end_offsets(places)).values())
     offsets = dict.fromkeys((place.partition for place in places), 0)
     written, known = 0, set[int]()
+    bounds = Bounds(datetime.now(UTC), timedelta(days=30), timedelta(days=14))
     while left:
         batch = Batch()
         while batch.events < 20_000 and left:
@@ -88,13 +89,14 @@ async def run(bootstrap: str, topic: str, url: str, plain_url: str) -> dict[str,
                 began = time.perf_counter()
                 held = Held(0, offsets[place.partition])
                 part = batch.part(topic, place.partition, held, keeps_position=True)
-                part.take(records, decode, Bounds(datetime.now(UTC), timedelta(days=30), timedelta(days=14)))
+                part.records.extend(records)
+                part.sifted.extend([sift(record, decode, bounds) for record in records])
                 clock.spent["decode"] += time.perf_counter() - began
                 offsets[place.partition] = records[-1].offset + 1
                 batch.events += len(records)
                 left -= len(records)
         began = time.perf_counter()
-        work = batch.work()
+        work = work_of(list(batch.parts.values()), {})
         clock.spent["fold"] += time.perf_counter() - began
         await _apply(pool, work, topic, known, clock)
         await _merge_plainly(plain, work, clock)

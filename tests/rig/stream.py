@@ -58,7 +58,7 @@ class FakeLog:
                 before = log[start - 1].timestamp if start else None
                 keeps = not place[0].endswith(HEARTBEATS)
                 part = batch.part(*place, Held(0, start, None, before), keeps_position=keeps)
-                part.take(records, decode, BOUNDS)
+                batch.take(part, records, decode, BOUNDS)
         return batch.work()
 
     @property
