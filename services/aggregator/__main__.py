@@ -20,10 +20,11 @@ from schemas.events import decode
 from schemas.topics import EVENTS, INPUT_TOPICS
 from services.aggregator import metrics
 from services.aggregator.app import GROUP, Membership, build, serve
-from services.aggregator.intake import Intake, Kept, Limits
+from services.aggregator.intake import Intake
 from services.aggregator.leader import run_leader
 from services.aggregator.monitor import run_monitor
 from services.aggregator.positions import Positions
+from services.aggregator.reading import Kept, Limits
 from services.aggregator.store import PostgresStore, prepare
 from services.aggregator.tasks import PatientStore, keep_books, owned, watch_monitor, watch_pool
 from services.common import logs

@@ -11,15 +11,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from datetime import datetime
+from typing import Any, Final
 
 from schemas.topics import OnGap
 from services.aggregator.apply import Store, apply
 from services.aggregator.batch import Batch, Held, Part, Partition, Work, hash_of
 from services.aggregator.brake import Brake
 from services.aggregator.positions import GAP, LOG_MADE_ANEW, Position, Positions, Start, Trouble, where_to_read
+from services.aggregator.reading import Consumer, Kept, Limits, Reading, Watcher
 from services.aggregator.rows import session_row
 from services.aggregator.sift import Bounds, Decode, Record
 from services.aggregator.transaction import Fenced, Saved
@@ -31,52 +31,6 @@ SLICE: Final = 500
 ODD_AT_MOST: Final = 3
 LATEST: Final = 500
 """Heartbeats read again after an assignment: more than come while a worker restarts."""
-
-
-class Consumer(Protocol):
-    """What reads the log."""
-
-    def assigned(self) -> Collection[Partition]: ...
-    async def seek_to(self, offsets: Mapping[Partition, int]) -> None: ...
-    async def ends(self, partitions: Collection[Partition]) -> Mapping[Partition, tuple[int, int]]: ...
-    def pause(self, partition: Partition) -> None: ...
-    def resume(self, partition: Partition) -> None: ...
-
-
-class Watcher(Protocol):
-    """Who is told what happens; the metrics."""
-
-    def saved(self, work: Work, saved: Saved, seconds: float) -> None: ...
-    def fenced(self) -> None: ...
-    def halted(self, partition: Partition, *, is_halted: bool) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """When a batch is worth a transaction."""
-
-    rows: int = 4_000
-    events: int = 20_000
-    seconds: float = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """How long rows are kept; what started before has no day to go to."""
-
-    sessions: timedelta = timedelta(days=30)
-    logs: timedelta = timedelta(days=14)
-
-
-@dataclass(slots=True)
-class _Reading:
-    """One partition as it is read; ahead of what is stored."""
-
-    held: Held
-    on_gap: OnGap
-    verify: bool
-    """The next record must be the last one applied, or the log is not the one we know."""
-    odd: int = 0
 
 
 class Intake:
@@ -98,7 +52,7 @@ class Intake:
         self._kept = kept
         self._patient = patient
         self._wall = wall
-        self._readings: dict[Partition, _Reading] = {}
+        self._readings: dict[Partition, Reading] = {}
         self._stored: dict[Partition, Held] = {}
         self._brakes: dict[Partition, Brake] = {}
         self._halted: set[Partition] = set()
@@ -210,7 +164,7 @@ class Intake:
         applied_ms = None if position.applied_to is None else int(position.applied_to.timestamp() * 1000)
         held = Held(position.epoch, position.next_offset, position.last_hash, applied_ms, Brake())
         await self._consumer.seek_to({partition: start.offset})
-        self._readings[partition] = _Reading(held, self._on_gap[partition[0]], start.verify)
+        self._readings[partition] = Reading(held, self._on_gap[partition[0]], start.verify)
         self._stored[partition] = held
         self._brakes[partition] = held.brake
         self._halted.discard(partition)
@@ -292,14 +246,14 @@ class Intake:
             self._filled.set()
             await asyncio.sleep(0)
 
-    def _part(self, partition: Partition, reading: _Reading) -> Part:
+    def _part(self, partition: Partition, reading: Reading) -> Part:
         held = reading.held._replace(brake=self._brakes.get(partition, reading.held.brake))
         return self._batch.part(*partition, held, keeps_position=reading.on_gap != "latest")
 
     def _bounds(self) -> Bounds:
         return Bounds(self._wall(), self._kept.sessions, self._kept.logs)
 
-    def _fit(self, partition: Partition, reading: _Reading, records: Sequence[Record]) -> Sequence[Record]:
+    def _fit(self, partition: Partition, reading: Reading, records: Sequence[Record]) -> Sequence[Record]:
         """Return the records that follow what is read, without a hole; ask to look again where they do not."""
         if reading.on_gap == "latest":
             return records
@@ -316,7 +270,7 @@ class Intake:
         whole = next(index for index, record in enumerate(records) if record.offset != wanted + index)
         return records[:whole]  # the rest comes again, and is judged then
 
-    def _fit_verified(self, partition: Partition, reading: _Reading, records: Sequence[Record]) -> Sequence[Record]:
+    def _fit_verified(self, partition: Partition, reading: Reading, records: Sequence[Record]) -> Sequence[Record]:
         first = records[0]
         if first.offset != reading.held.next_offset - 1:
             self._odd(partition, first.offset)
@@ -327,7 +281,7 @@ class Intake:
         reading.verify = False
         return self._fit(partition, reading, records[1:]) if len(records) > 1 else ()
 
-    def _fit_repeat(self, partition: Partition, reading: _Reading, records: Sequence[Record]) -> Sequence[Record]:
+    def _fit_repeat(self, partition: Partition, reading: Reading, records: Sequence[Record]) -> Sequence[Record]:
         """Cut what was read before, if it ends with the very record that was read last."""
         last_known = next(
             (index for index, record in enumerate(records) if record.offset == reading.held.next_offset - 1), None

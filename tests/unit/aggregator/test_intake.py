@@ -12,8 +12,9 @@ import pytest
 
 from schemas.events import decode
 from services.aggregator.batch import Partition, Work, hash_of
-from services.aggregator.intake import Intake, Kept, Limits
+from services.aggregator.intake import Intake
 from services.aggregator.positions import Position, Trouble
+from services.aggregator.reading import Kept, Limits
 from services.aggregator.transaction import Fenced, Saved
 from tests.rig.stream import EVENTS, LOGS, NOW, FakeLog, FakeRecord, session
 
