@@ -70,7 +70,8 @@ class Guard:
                 raise
             await _failed(error)(scope, receive, sending)
         finally:
-            route = scope.get("state", {}).get("route", "none")
+            elsewhere = "/static" if scope["path"].startswith("/static/") else "none"
+            route = scope.get("state", {}).get("route", elsewhere)
             seconds = time.perf_counter() - started
             REQUEST_SECONDS.labels(route, str(status)).observe(seconds)
             said = {"action": "answered", "route": route, "code": status, "seconds": round(seconds, 4)}

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -70,10 +70,14 @@ class Sink:
         self.rows = 0
         self._started = 0.0
 
-    async def begin(self, as_of: datetime | None) -> None:
-        """Write the record and the audit, then send the head: nothing leaves before both are committed."""
+    async def begin(self, as_of: datetime | None, organization_id: UUID | None = None) -> None:
+        """Write the record and the audit, then send the head: nothing leaves before both are committed.
+
+        `organization_id` where only now it is known whose data it is.
+        """
         self._started = time.perf_counter()
-        services, meta, now = self._services, self._meta, self._services.now()
+        services, now = self._services, self._services.now()
+        meta = replace(self._meta, organization_id=organization_id or self._meta.organization_id)
         async with services.administering() as connection:
             who = (self.export_id, self._principal.actor, meta.organization_id)
             await connection.execute(_SQL["begin"], *who, meta.list, meta.query, as_of, now)
@@ -143,6 +147,9 @@ class Download(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Make and send the file; stop when the client leaves or somebody cancels it."""
+        if scope["method"] == "HEAD":
+            await Response(media_type=self._meta.media_type)(scope, receive, send)
+            return
         if scope.get("http_version") == "1.0":
             raise OldClient("Only from HTTP/1.1 on can you see whether a file came whole.")
         sink = Sink(self._services, self._principal, self._meta, send)

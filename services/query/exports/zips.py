@@ -90,10 +90,12 @@ async def _archive(services: Services, principal: Principal, archive: Archive, s
             row = await connection.fetchrow(_SQL["one_session"], *archive.session)
             if row is None or (principal.user_id is not None and row["user_id"] != principal.user_id):
                 raise NotFound
+            whose = row["organization_id"]
         else:
             await ensure(connection, scope)
+            whose = archive.organization_id
         fresh = await freshness_of(connection, services.now())
-        await sink.begin(fresh.as_of)
+        await sink.begin(fresh.as_of, whose)
         await _Writer(connection, archive, sink, services.now(), fresh.as_of).write()
     await sink.finish()
 

@@ -126,7 +126,7 @@ async def test_r17_the_users_file_ends_with_the_last_session_also_where_hidden(s
         (await client.get(f"{path}?columns=user,synchronization_disabled")).text.removeprefix("\ufeff").splitlines()[0]
     )
     assert head.startswith("User,Synchronization Disabled,Last session: Run (UTC),")
-    assert head.endswith("Issues,Total Changes,Exception,Conflicts")
+    assert head.endswith("Issues,Total Changes,Error code,Exception,Conflicts")
 
 
 async def test_q5_an_exports_record_says_complete_rows_and_digest(service: Service, now: datetime) -> None:

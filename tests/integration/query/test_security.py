@@ -232,5 +232,9 @@ async def test_s21_exports_and_log_downloads_are_written_down_before_data_leaves
         assert (await client.get(f"/api/v1/{path}")).status_code == 200
     assert await actions(service.database) == ["export_started", "logs_downloaded", "logs_downloaded"]
     async with service.database.connect() as connection:
-        states = {row["state"] for row in await connection.fetch("SELECT state FROM export")}
-    assert states == {"complete"}
+        records = await connection.fetch("SELECT state, organization_id FROM export")
+        audited = await connection.fetch("SELECT organization_id FROM audit_event")
+    assert {tuple(row) for row in records} == {("complete", organization_id(0))}
+    assert {row["organization_id"] for row in audited} == {organization_id(0)}
+    assert (await client.head("/api/v1/sessions.csv")).headers["content-type"].startswith("text/csv")
+    assert len(await actions(service.database)) == 3, "a look at the head is no export"
