@@ -70,7 +70,7 @@ async def run(
     """Read to the end and write what was read."""
     pool = await create_pool(url, role_name="limit", init=_prepare)
     consumer = AIOKafkaConsumer(
-        **client_options(bootstrap), enable_auto_commit=False, max_partition_fetch_bytes=MAX_FETCH_BYTES
+        **client_options(bootstrap), auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_FETCH_BYTES
     )
     await consumer.start()
     places = [TopicPartition(topic, partition) for partition in partitions]

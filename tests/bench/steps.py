@@ -72,7 +72,9 @@ async def run(bootstrap: str, topic: str, url: str, plain_url: str) -> dict[str,
         await clock.time("status", lambda: judge(connection._connection, *arguments))
 
     transaction.judge = timed_judge  # type: ignore[assignment]
-    consumer = AIOKafkaConsumer(**client_options(bootstrap), max_partition_fetch_bytes=MAX_FETCH_BYTES)
+    consumer = AIOKafkaConsumer(
+        **client_options(bootstrap), auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_FETCH_BYTES
+    )
     await consumer.start()
     places = [TopicPartition(topic, partition) for partition in range(EVENTS.partitions)]
     consumer.assign(places)

@@ -140,7 +140,9 @@ class Pipeline:
 
     async def log(self, topic: str) -> dict[int, list[Any]]:
         """Return all records of a topic, by partition."""
-        consumer = AIOKafkaConsumer(**client_options(self.bootstrap), max_partition_fetch_bytes=MAX_FETCH_BYTES)
+        consumer = AIOKafkaConsumer(
+            **client_options(self.bootstrap), auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_FETCH_BYTES
+        )
         await consumer.start()
         try:
             partitions = next(known.partitions for known in TOPICS if known.name == topic)
