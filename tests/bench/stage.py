@@ -11,11 +11,13 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
+from schemas.recent import WINDOW, RecentSession, pack
 from services.common.topics import create_topics
 from tests.bench.load import Load, identifier, partition_of
 from tests.rig import databases
@@ -31,8 +33,11 @@ INSERT INTO sync_user (organization_id, user_id, first_seen_at)
 SELECT o, u, now() - interval '1 day' FROM unnest($1::uuid[], $2::uuid[]) AS t (o, u)
 """
 ADD_STATUSES = """
-INSERT INTO user_status (organization_id, user_id, partition, bucket)
-SELECT o, u, p, 'new' FROM unnest($1::uuid[], $2::uuid[], $3::smallint[]) AS t (o, u, p)
+INSERT INTO user_status (organization_id, user_id, partition, status, status_rank, bucket, reason, since, revision,
+  recent, due_at, check_at, agent_id, last_started_at, last_status)
+SELECT o, u, p, 'healthy', 5, 'healthy', 'session_finished', now() - interval '10 hours', 1, recent,
+  now() + interval '25 minutes', now() + interval '1 hour', 'agent-1', now() - interval '5 hours', 'finished'
+  FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::bytea[]) AS t (o, u, p, recent)
 """
 COUNT_STATUSES = """
 INSERT INTO organization_status (organization_id, bucket, shard, users)
@@ -87,8 +92,21 @@ async def _add_users(owner: Any, load: Load) -> None:
     of = [organizations[number % load.organizations] for number in range(load.users)]
     await owner.execute(ADD_ORGANIZATIONS, organizations)
     await owner.execute(ADD_USERS, of, users)
-    await owner.execute(ADD_STATUSES, of, users, [partition_of(str(user).encode()) for user in users])
+    partitions = [partition_of(str(user).encode()) for user in users]
+    await owner.execute(ADD_STATUSES, of, users, partitions, [_recent(number) for number in range(load.users)])
     await owner.execute(COUNT_STATUSES)
+
+
+def _recent(user: int) -> bytes:
+    """Return what is kept of the last twenty sessions of a user whose syncs have always gone well."""
+    newest = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=5)
+    sessions = []
+    for number in range(WINDOW):
+        started_at = newest - number * timedelta(minutes=30)
+        ended_at = started_at + timedelta(minutes=2)
+        session_id = identifier(4, user * WINDOW + number)
+        sessions.append(RecentSession(session_id, started_at, started_at, 1, 4, "finished", ended_at, None, 1800))
+    return pack(sessions)
 
 
 async def _add_sessions(database: Database, load: Load, stored: int) -> None:
