@@ -22,7 +22,8 @@ from services.common.pool import create_pool
 from tests.bench.limit import Progress, plain
 
 UPSERT = """
-INSERT INTO sync_session AS kept ({columns}, began, status) VALUES ({values}, least($1, $9), $11)
+INSERT INTO sync_session AS kept ({columns}, began, status)
+VALUES ({values}, least($1::timestamptz, $9::timestamptz), $11::text)
 ON CONFLICT (started_at, session_id) DO UPDATE SET {sets}, status = excluded.status
  WHERE (kept.attempt, kept.seq) < (excluded.attempt, excluded.seq)
 """.format(
