@@ -16,9 +16,9 @@ export default async function ({ open, given }) {
   await row.locator("[data-job]").click();
   await page.waitForSelector("#exception-text");
   const shown = await page.textContent("#exception-text");
-  await page.evaluate(() => navigator.clipboard.writeText("nothing yet"));
+  await page.evaluate(async () => { document.querySelector("#toasts").replaceChildren(); await navigator.clipboard.writeText("nothing yet"); });
   await page.locator('dialog [aria-label="Copy Exception"]').click();
-  await page.waitForFunction(async () => (await navigator.clipboard.readText()) !== "nothing yet");
+  await page.waitForFunction(() => document.querySelector(".toast")?.textContent?.includes("Exception copied"));
   const from_dialog = await page.evaluate(() => navigator.clipboard.readText());
   return { height, other, alive, from_row, from_dialog, shown_length: shown?.length, tip: tip?.slice(0, 40), tip_closed };
 }
