@@ -25,7 +25,9 @@ def test_missing_settings_are_all_told_at_once(
 
 
 def test_plain_http_beyond_this_machine_ends_it() -> None:
-    urls = dict.fromkeys(("READER_DATABASE_URL", "READER_ALL_DATABASE_URL", "PANEL_DATABASE_URL"), "postgres://nobody@127.0.0.1:1/x")
+    urls = dict.fromkeys(
+        ("READER_DATABASE_URL", "READER_ALL_DATABASE_URL", "PANEL_DATABASE_URL"), "postgres://nobody@127.0.0.1:1/x"
+    )
     ended = subprocess.run(
         [sys.executable, "-m", "services.query"], env=urls | {"SECRET_KEY": "x", "PANEL_URL": "http://sync.example"},
         capture_output=True, text=True, timeout=60, check=False,
