@@ -110,7 +110,7 @@ CREATE TABLE user_status (
   revision         bigint NOT NULL DEFAULT 0,             -- +1 with every status_change
   agent_id         text,                                  -- who reported last
   changed_at       timestamptz,                           -- append time at which anything here changed: live refresh
-  last_started_at  timestamptz,                           -- the newest session (by began)
+  last_started_at  timestamptz,                           -- the last ended session; where nothing ended, the newest one
   last_session_id  uuid,
   last_ended_at    timestamptz,
   last_status      text,
@@ -127,7 +127,7 @@ CREATE INDEX user_status_by_rank_all ON user_status (status_rank, organization_i
 
 -- Users of an organization by bucket and writer (shard = partition): two workers never wait on one row; sums are over shards.
 -- Buckets: disabled_organization, disabled_manual (also "other"), disabled_error (authorization, throttling), stuck, late,
--- failing, failing_once (one in a row and retryable), partial, healthy, new.
+-- failing, failing_once (one in a row and retryable), partial, healthy, new; removed, which counts for nothing.
 CREATE TABLE organization_status (
   organization_id  uuid NOT NULL,
   bucket           text NOT NULL,
