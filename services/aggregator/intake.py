@@ -130,10 +130,11 @@ class Intake:
 
     async def _examine(self, wanted: set[Partition]) -> None:
         assigned = wanted & set(self._consumer.assigned())
-        ends = await self._patient(lambda: self._consumer.ends(sorted(assigned)))
         with_position = sorted(partition for partition in assigned if self._on_gap[partition[0]] != "latest")
         async with self.lock:  # whatever is being stored of them is stored, or not, before we look
             found = await self._patient(lambda: self._positions.read(with_position))
+            # Only now: whoever owned them before applied what was appended while we waited for its last transaction.
+            ends = await self._patient(lambda: self._consumer.ends(sorted(assigned)))
             for partition in sorted(self._wanted & assigned & set(ends)):
                 await self._begin(partition, found.get(partition), ends[partition])
                 self._wanted.discard(partition)

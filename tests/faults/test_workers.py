@@ -48,13 +48,13 @@ async def assert_exact(pipeline: Pipeline) -> None:
     """Wait until all is applied, then compare with the recount."""
     await until(lambda: pipeline.is_applied(EVENTS.name), "everything is applied", within_s=120)
     log = await pipeline.log(EVENTS.name)
-    records = [(record.timestamp, record.value) for partition in log.values() for record in partition]
-    assert await differences(pipeline.owner, expected(records)) == []
     positions = await pipeline.positions(EVENTS.name)
-    assert {number: row["next_offset"] for number, row in positions.items()} == {
-        number: len(partition) for number, partition in log.items()
+    assert {number: (row["next_offset"], row["halted"]) for number, row in positions.items()} == {
+        number: (len(partition), None) for number, partition in log.items()
     }
     assert await pipeline.rows("SELECT * FROM rejected_event") == []
+    records = [(record.timestamp, record.value) for partition in log.values() for record in partition]
+    assert await differences(pipeline.owner, expected(records)) == []
 
 
 async def moved(pipeline: Pipeline, by: int) -> None:

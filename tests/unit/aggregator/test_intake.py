@@ -30,11 +30,15 @@ class FakePositions:
         }
         self.halts: list[Trouble] = []
         self.skips: list[Trouble] = []
+        self.before_read: Callable[[], None] = lambda: None
+        """What happens while a reader waits for the last transaction of the former owner."""
 
     async def read(self, partitions: Collection[Partition]) -> Mapping[Partition, Position]:
-        return {partition: self.rows[partition] for partition in partitions}
+        self.before_read()
+        return await self.look(partitions)
 
-    look = read
+    async def look(self, partitions: Collection[Partition]) -> Mapping[Partition, Position]:
+        return {partition: self.rows[partition] for partition in partitions}
 
     async def halt(self, partition: Partition, position: Position, trouble: Trouble) -> bool:
         self.halts.append(trouble)
@@ -167,6 +171,23 @@ async def test_what_follows_is_taken(scene: Scene) -> None:
     await scene.intake.take(scene.consumer.fetch())
     await scene.reaches(7)
     assert scene.store.offsets == [(0, 5), (5, 7)]
+
+
+async def test_what_the_former_owner_applies_while_we_wait_is_no_cut_log(scene: Scene) -> None:
+    def former_owner() -> None:
+        scene.positions.before_read = lambda: None
+        scene.append(3)
+        last = scene.log.records[PLACE][-1]
+        scene.positions.rows[PLACE] = Position(0, 3, hash_of(last), None, None)
+
+    scene.positions.before_read = former_owner
+    await scene.intake.reassigned()
+    await scene.settles()
+    assert scene.positions.halts == []
+    scene.append(2)
+    await scene.intake.take(scene.consumer.fetch())
+    await scene.reaches(5)
+    assert scene.store.offsets == [(3, 5)]
 
 
 async def test_a_repeat_is_cut(scene: Scene) -> None:
