@@ -88,7 +88,7 @@ async def answer(services: Services, request: Request, asked: Asked, template: s
     """Answer with a list page; a press on a count tab goes to the address it stands for."""
     if slug := request.query_params.get("toggle"):
         view, _ = understood(services, asked, params_of(request, asked))
-        return RedirectResponse(f"{asked.path}?{table.query(view, status=toggled(view, slug))}", 303)
+        return RedirectResponse(f"{asked.path}?{view.query(status=toggled(view, slug))}", 303)
     changes = values.pop("changes", {})
     made, status = await build(services, request, asked, **changes)
     return HTMLResponse(html(template, page=asked.frame, list=made, **values), status)
@@ -126,7 +126,7 @@ def _bare(asked: Asked, view: View, broken: Mapping[str, str] | None = None) -> 
 
 
 def _clear(asked: Asked, view: View) -> str:
-    return f"{asked.path}?{table.cleared(view)}" if view.filters else ""
+    return f"{asked.path}?{view.query(drop=[each.column.name for each in view.filters])}" if view.filters else ""
 
 
 async def _filled(services: Services, asked: Asked, view: View, page: Page) -> Table:
@@ -140,10 +140,10 @@ async def _filled(services: Services, asked: Asked, view: View, page: Page) -> T
         bare,
         rows=table.draw(view, page.rows, clock),
         matches=count, matches_rest=behind,
-        export_href=f"{asked.csv_path}?{table.query(view)}" if shown else "",
+        export_href=f"{asked.csv_path}?{view.query()}" if shown else "",
         export_note="" if page.total <= table.CSV_ROWS_OF_EXCEL else "Excel will not show all of these rows",
-        previous_href=f"{asked.path}?{table.query(view, cursor=page.previous_cursor)}" if page.previous_cursor else "",
-        next_href=f"{asked.path}?{table.query(view, cursor=page.next_cursor)}" if page.next_cursor else "",
+        previous_href=f"{asked.path}?{view.query(cursor=page.previous_cursor)}" if page.previous_cursor else "",
+        next_href=f"{asked.path}?{view.query(cursor=page.next_cursor)}" if page.next_cursor else "",
         foot=f"All {count} shown" if shown == page.total else f"{view.limit} rows a page",
         empty=None if shown else await _empty(services, asked, view),
     )  # fmt: skip
@@ -173,7 +173,7 @@ async def _empty(services: Services, asked: Asked, view: View) -> Empty:
     total, exact, narrowest = max(without, key=lambda each: each[0])
     count = f"{words.capped(total, exact)} {table.KIND_WORDS[view.list.kind][0 if total == 1 else 1]}"
     verb = "matches" if total == 1 else "match"
-    href = f"{asked.path}?{table.query(view, drop=narrowest.column.name)}"
+    href = f"{asked.path}?{view.query(drop=narrowest.column.name)}"
     if all(each.text == view.list.default_filter.get(each.column.name) for each in view.filters):
         said = f"{count} {verb} in all." if total else _not_yet(view.list.kind)
         return Empty("filter", NOTHING_LOUD[view.list.kind], said, (Act("Show all", href),) if total else ())
@@ -253,7 +253,7 @@ def _ways_on(asked: Asked, view: View, problem: Problem) -> tuple[Choice, ...]:
     known = column.name in {"status", "health", "session_status", "synchronization_status"}
     return tuple(
         Choice(
-            column.name, word, href=f"{asked.path}?{table.query(view, **{column.name: slugs[word]})}",
+            column.name, word, href=f"{asked.path}?{view.query(**{column.name: slugs[word]})}",
             status=slugs[word] if known else "",
         )
         for word in problem.allowed if word in slugs
@@ -261,12 +261,12 @@ def _ways_on(asked: Asked, view: View, problem: Problem) -> tuple[Choice, ...]:
 
 
 def _too_wide(asked: Asked, view: View, detail: str) -> Wrong:
-    here = f"{asked.path}?{table.query(view, sort=view.list.default_sort)}"
+    here = f"{asked.path}?{view.query(sort=view.list.default_sort)}"
     return Wrong("This view is too wide", detail, (Choice("", "Default order", href=here),))
 
 
 def _too_slow(asked: Asked, view: View) -> Wrong:
-    again = f"{asked.path}?{table.query(view)}"
+    again = f"{asked.path}?{view.query()}"
     detail = (
         "The query was ended so that it cannot slow others. A narrower filter, for example a Run range, makes it fast. "
         "Nothing was changed."

@@ -167,12 +167,12 @@ def _head(
         number=column.type in {Type.NUMBER, Type.SHARE, Type.SECONDS} and look.kind != "users-bar",
         width=0 if stretch else look.width, phone=look.phone, stress=look.stress,
         wide=looks.FIRST[view.list.name] >= 170, sorted="" if down is None else ("descending" if down else "ascending"),
-        sort_href=f"{path}?{query(view, sort=turned(column, down))}" if column.sortable else "",
+        sort_href=f"{path}?{view.query(sort=turned(column, down))}" if column.sortable else "",
         explanation=column.description if explained else "",
         copied=column.name in {"report"} or (column.name == "exception" and view.list.kind == "sessions"),
         filterable=bool(column.operators), value=typed.get(column.name, ""), broken=column.name in broken,
         choices="|".join(_choices(column)),
-        remove_href=f"{path}?{query(view, drop=column.name)}" if column.name in typed else "",
+        remove_href=f"{path}?{view.query(drop=column.name)}" if column.name in typed else "",
     )  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def _choices(column: Column) -> list[str]:
 def chips(view: View, path: str) -> tuple[Chip, ...]:
     """Return one chip per filter in force; that of a hidden column says so by being there."""
     return tuple(
-        Chip(each.column.title, each.words(view.zone), f"{path}?{query(view, drop=each.column.name)}")
+        Chip(each.column.title, each.words(view.zone), f"{path}?{view.query(drop=each.column.name)}")
         for each in view.filters
     )
 
@@ -225,7 +225,7 @@ def picklist(view: View) -> tuple[Choice, ...]:
 def hidden_fields(view: View) -> tuple[tuple[str, str], ...]:
     """Return what the filter form must carry besides its boxes: zone, sort, columns, filters of hidden columns."""
     boxes = {column.name for column in view.columns if column.operators}
-    kept = parse_qsl(query(view), keep_blank_values=True)
+    kept = parse_qsl(view.query(), keep_blank_values=True)
     return tuple((name, value) for name, value in kept if name not in boxes and name != "cursor")
 
 
@@ -255,17 +255,6 @@ def matches(total: int | None, exact: bool, rest: int | None, noun: tuple[str, s
     if rest is not None and rest != total:
         return count, f"of {rest:,}"
     return count, "" if narrow else noun[0 if total == 1 and exact else 1]
-
-
-def query(view: View, *, drop: str = "", **changes: str | None) -> str:
-    """Return a view as a query string that keeps a default filter off once it was taken off."""
-    off = [name for name in view.list.default_filter if view.filter_of(name) is None and name not in changes]
-    return view.query(drop=[*off, *([drop] if drop else [])], **changes)
-
-
-def cleared(view: View) -> str:
-    """Return a view without any filter."""
-    return view.query(drop=[*(each.column.name for each in view.filters), *view.list.default_filter])
 
 
 def draw(view: View, found: Sequence[Mapping[str, Any]], zone_now: rows.Clock) -> tuple[Row, ...]:
