@@ -228,7 +228,7 @@ async def test_an_emptied_crm_deletes_nothing_and_ends_the_pass(connector: Conne
     with pytest.raises(PassFailed) as caught:
         await connector.run()
     failure = caught.value.failure
-    assert (failure.source, failure.category, failure.code) == ("connector", "validation", "StorageEmpty")
+    assert (failure.source, failure.category, failure.code) == ("connector", "conflict", "StorageEmpty")
     assert failure.message.startswith("CRM is empty")
     assert len(await hands.entries(person)) == 12
 

@@ -54,7 +54,7 @@ CASES = MappingProxyType(
         "no right in the CRM": (asyncpg.InsufficientPrivilegeError("no"), Side.CRM, "crm", "authorization", False),
         "a missing table": (asyncpg.UndefinedTableError("no"), Side.CRM, "crm", "configuration", False),
         "a CRM that restarts": (asyncpg.AdminShutdownError("bye"), Side.CRM, "crm", "connectivity", True),
-        "an emptied side": (StorageEmpty(empty_storage="CRM"), Side.ENGINE, "connector", "validation", False),
+        "an emptied side": (StorageEmpty(empty_storage="CRM"), Side.ENGINE, "connector", "conflict", False),
         "two versions": (SyncConflict(ident="u1"), Side.ENGINE, "connector", "conflict", False),
         "no password known": (NoCredentials("none"), Side.ENGINE, "connector", "configuration", False),
         "a bug": (ZeroDivisionError("x"), Side.CRM, "connector", "internal", False),

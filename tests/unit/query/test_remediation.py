@@ -33,6 +33,13 @@ def test_the_code_decides_before_the_category() -> None:
     assert advice("office365", "authentication", "AADSTS700082").cause != advice("office365", "authentication").cause
 
 
+def test_an_emptied_side_is_an_administrators_to_judge_not_invalid_data() -> None:
+    found = advice("connector", "conflict", "StorageEmpty")
+    assert found.who == "organization_admin"
+    assert "nothing was changed" in found.cause
+    assert advice("connector", "conflict").cause != found.cause
+
+
 def test_no_entry_hides_behind_a_more_general_one() -> None:
     for at, entry in enumerate(ENTRIES):
         for earlier in ENTRIES[:at]:

@@ -41,7 +41,7 @@ class PassFailed(Exception):
 # (exception, category, retryable, scope); the first that fits counts, so the special stand before the general.
 _RULES: Final[tuple[tuple[type[BaseException], str, bool, Scope], ...]] = (
     (SyncConflict, "conflict", False, Scope.ITEM),
-    (StorageEmpty, "validation", False, Scope.MAILBOX),
+    (StorageEmpty, "conflict", False, Scope.MAILBOX),
     (IdentConflict, "duplicate", False, Scope.MAILBOX),
     (NoCredentials, "configuration", False, Scope.MAILBOX),
     (Unreadable, "data_format", False, Scope.ITEM),
