@@ -157,6 +157,7 @@ _RETRYABLE: Final = b"E"
 _WORDS: Final = {letter[0]: word for word, letter in _STATES.items()} | {_RETRYABLE[0]: "errors"}
 _RECORD: Final = Layout(">sq16sqIQqqII")  # state, began, id, started, attempt, seq, at, limit, interval, missing
 _SIZE: Final = _RECORD.size
+_OUTLINE: Final = Layout(">c8x16s8s12xQ16x")  # the same record: state, id, started, at, all that a strip shows
 _HEADER: Final = Layout(">BIqq16s")  # format, failed before the window, since when, and the newest that fell out of it
 _HEAD: Final = _HEADER.size
 _FORMAT: Final = 1
@@ -214,6 +215,32 @@ def unpack(raw: bytes | None) -> list[RecentSession]:
     return Recent(raw).sessions()
 
 
+def outlines(raw: bytes | None) -> list[tuple[str, datetime, datetime, bytes]]:
+    """Return of each session, oldest first: status, started_at, append time of its newest word, and its address.
+
+    A page shows the strips of 100 users, 2,000 sessions: this reads them several times as fast as `unpack`. Addresses
+    are what `schemas.keys.session_keys` takes.
+    """
+    if not raw:
+        return []
+    _check_format(raw)
+    records = list(_OUTLINE.iter_unpack(memoryview(raw)[_HEAD:]))
+    return [
+        (
+            _WORDS[state[0]],
+            _EPOCH + timedelta(0, 0, int.from_bytes(started, "big", signed=True)),
+            _EPOCH + timedelta(0, 0, at),
+            started + identity,
+        )
+        for state, identity, started, at in reversed(records)
+    ]
+
+
+def _check_format(raw: bytes) -> None:
+    if raw[0] != _FORMAT:
+        raise ValueError(f"recent sessions in format {raw[0]}: written by a newer version")
+
+
 class Recent:
     """The recent sessions of one user, unpacked only where somebody looks. Never changes: `seeing` makes another."""
 
@@ -225,8 +252,7 @@ class Recent:
         self._last: int | None = None  # index of the last ended session; -1: there is none
         self.states: Final = self.raw[_HEAD::_SIZE]
         """One letter a session, newest first: r f i e c t, and E for errors that may be gone at the next try."""
-        if self.raw[0] != _FORMAT:
-            raise ValueError(f"recent sessions in format {self.raw[0]}: written by a newer version")
+        _check_format(self.raw)
 
     def __len__(self) -> int:
         return (len(self.raw) - _HEAD) // _SIZE

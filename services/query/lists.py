@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from schemas.columns import Column, Type
-from schemas.keys import session_key
-from schemas.recent import unpack
+from schemas.keys import session_key, session_keys
+from schemas.recent import outlines
 from schemas.sql import named_queries
 from schemas.vocabulary import OBJECT_TYPE, SESSION_STATUS, direction_words
 from schemas.vocabulary import words as word_of
@@ -220,14 +220,11 @@ def shaped(view: View, record: Mapping[str, Any]) -> dict[str, Any]:
 
 def strip(raw: bytes | None) -> list[dict[str, Any]]:
     """Return the last 20 sessions, oldest first: status, started_at, ended_at (append time of the end), key."""
+    cells = outlines(raw)
+    keys = session_keys([address for _, _, _, address in cells])
     return [
-        {
-            "status": each.status,
-            "started_at": each.started_at,
-            "ended_at": None if each.status == "running" else each.at,
-            "key": session_key(each.started_at, each.session_id),
-        }
-        for each in reversed(unpack(raw))
+        {"status": status, "started_at": started_at, "ended_at": None if status == "running" else at, "key": key}
+        for (status, started_at, at, _), key in zip(cells, keys, strict=True)
     ]
 
 

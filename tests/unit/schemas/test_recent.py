@@ -7,6 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.keys import session_key, session_keys
 from schemas.recent import (
     ENDED,
     FAILED,
@@ -16,6 +17,7 @@ from schemas.recent import (
     is_mere_progress,
     limit_of,
     merged,
+    outlines,
     pack,
     unpack,
 )
@@ -165,3 +167,17 @@ def test_a_deadline_grants_a_duration_of_at_most_a_day() -> None:
     assert limit_of("running", **times, deadline_at=START + timedelta(days=99)) == START + timedelta(days=1)
     assert limit_of("running", **times, deadline_at=START) == START
     assert limit_of("finished", **times, deadline_at=None) is None
+
+
+@given(st.lists(versions(), max_size=25))
+def test_an_outline_says_of_each_session_what_the_whole_record_says(events: list[RecentSession]) -> None:
+    raw = seeing(*events).raw
+    whole = unpack(raw)[::-1]
+    cells = outlines(raw)
+    assert [cell[:3] for cell in cells] == [(each.status, each.started_at, each.at) for each in whole]
+    keys = [session_key(each.started_at, each.session_id) for each in whole]
+    assert session_keys([address for _, _, _, address in cells]) == keys
+
+
+def test_nobody_s_outline_is_empty() -> None:
+    assert outlines(None) == outlines(b"") == []
