@@ -19,7 +19,8 @@ from uuid import UUID, uuid4
 
 from schemas.sql import named_queries
 from tests.bench.query import measures
-from tests.bench.query.place import SQL, Size, database, seed, server, service
+from tests.bench.query.place import database, server, service
+from tests.bench.query.seed import SQL, Size, seed
 from tests.rig.databases import Database
 
 

@@ -24,7 +24,8 @@ from services.query.api.table import LIST_ROUTES
 from services.query.exports.columns import csv_columns
 from services.query.statements import selection
 from services.query.view import All, One, Scope, parse
-from tests.bench.query.place import SLICE, SQL, Running
+from tests.bench.query.place import Running
+from tests.bench.query.seed import SLICE, SQL
 from tests.rig.databases import Database
 
 Figures = dict[str, float]

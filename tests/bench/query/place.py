@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,25 +21,14 @@ import psutil
 from deploy.local import ports
 from deploy.local.postgres import Postgres, privilege
 from schemas.credentials import new_key
-from schemas.recent import RecentSession, pack
 from schemas.sql import named_queries
 from services.common.migrate import migrate, set_role_passwords
 from tests.rig import databases
 from tests.rig.databases import Database
 from tests.rig.servers import clear, environment, running
 
-SLICE = 200_000
-_TEXT = Path(__file__).with_name("seed.sql").read_text(encoding="utf-8")
-SQL = {part.partition("\n")[0].strip(): part.partition("\n")[2] for part in _TEXT.split("-- name: ")[1:]}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
-    """How much there is to read."""
-
-    sessions: int
-    users: int
-    organizations: int
+SETTINGS = {"shared_buffers": "1GB"}
+"""What a server of this size is given beyond what `./run` sets for its own."""
 
 
 @contextmanager
@@ -57,6 +46,9 @@ def server(folder: Path, url: str | None) -> Iterator[str]:
         privilege=privilege(),
         environment=environment(),
     )
+    own.prepare()
+    lines = [f"{name} = '{value}'\n" for name, value in SETTINGS.items()]
+    (own.data / "postgresql.auto.conf").write_text("".join(lines), encoding="utf-8")
     with ExitStack() as stack:
         stack.enter_context(running(own, folder))
         yield own.url("postgres")
@@ -74,40 +66,6 @@ async def database(url: str) -> Database:
     await migrate(own.owner_url)
     await set_role_passwords(own.owner_url, {f"syncwatch_{role}": databases.PASSWORD for role in databases.ROLES})
     return own
-
-
-async def seed(own: Database, size: Size) -> None:
-    """Fill an empty database; what is there already is left alone."""
-    async with own.connect() as connection:
-        if await connection.fetchval("SELECT EXISTS (SELECT FROM organization)"):
-            return
-        await connection.execute("SET synchronous_commit = off")
-        await connection.execute("SET work_mem = '256MB'")
-        began = time.monotonic()
-        await connection.execute(SQL["organizations"], size.organizations)
-        await connection.execute(SQL["users"], size.users, size.organizations)
-        await connection.execute(SQL["statuses"], pack(_strip()))
-        await connection.execute(SQL["number_users"])
-        await connection.execute(SQL["index_users"])
-        for low in range(0, size.sessions, SLICE):
-            await connection.execute(SQL["sessions"], low, min(low + SLICE, size.sessions), size.sessions, size.users)
-            done = min(low + SLICE, size.sessions)
-            print(
-                f"\r{done:,} of {size.sessions:,} sessions, {done / (time.monotonic() - began):,.0f}/s",
-                end="",
-                flush=True,
-            )
-        print()
-        for name in ("issues", "count_users", "hours", "hours_all", "positions"):
-            await connection.execute(SQL[name])
-        await connection.execute("VACUUM ANALYZE")
-
-
-def _strip() -> list[RecentSession]:
-    now = datetime.now(UTC)
-    statuses = ("finished", "finished_with_issues", "errors", "finished")
-    times = [now - timedelta(minutes=30 * back) for back in range(20)]
-    return [RecentSession(uuid4(), at, at, 1, 4, statuses[n % 4], at) for n, at in enumerate(times)]
 
 
 @dataclass(frozen=True, slots=True)
