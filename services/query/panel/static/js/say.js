@@ -1,20 +1,31 @@
 /** What happened, for eyes (a toast) and for ears (a live region). */
-import { icon, make, one } from "./dom.js";
+import { all, icon, make, one } from "./dom.js";
+
+const HEARD_MS = 100;
+
+/**
+ * The place where toasts and spoken lines go. Behind an open modal dialog everything is inert: veiled and unspoken. So
+ * the place moves into that dialog, and there into the top layer, above all else. @param {string} id
+ */
+function placeOf(id) {
+  const home = all("dialog[open]").pop() ?? document.body;
+  const place = one(`#${id}`) ?? (id === "say" ? make("div", { id, class: "hear", "aria-live": "polite" }) : make("div", { id, class: "toasts", popover: "manual" }));
+  if (place.parentElement !== home) home.append(place);
+  return place;
+}
 
 /** Say something to screen readers, politely. @param {string} text */
 export function say(text) {
-  const region = one("#say");
-  if (!region) return;
+  const region = placeOf("say");
   region.textContent = "";
-  setTimeout(() => { region.textContent = text; }, 50);
+  setTimeout(() => { region.textContent = text; }, HEARD_MS);
 }
 
 /**
  * Show a toast for a few seconds. @param {string} text @param {string} [sign] @param {{word: string, act: () => void}} [action]
  */
 export function toast(text, sign = "check", action) {
-  const place = one("#toasts");
-  if (!place) return;
+  const place = placeOf("toasts");
   const note = make("div", { class: "toast" }, icon(sign), make("span", {}, text));
   if (action) {
     const button = make("button", { type: "button" }, action.word);
@@ -22,6 +33,11 @@ export function toast(text, sign = "check", action) {
     note.append(button);
   }
   place.replaceChildren(note);
+  if (place.matches(":popover-open")) place.hidePopover();
+  place.showPopover();
   say(text);
-  setTimeout(() => note.remove(), action ? 8000 : 3500);
+  setTimeout(() => {
+    note.remove();
+    if (!place.firstChild && place.matches(":popover-open")) place.hidePopover();
+  }, action ? 8000 : 3500);
 }
