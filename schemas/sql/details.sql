@@ -25,6 +25,14 @@ SELECT started_at, session_id FROM sync_session
  WHERE organization_id = $1 AND user_id = $2 AND started_at >= $3 AND (started_at, session_id) > ($3, $4)
  ORDER BY started_at, session_id LIMIT 1;
 
+-- name: usual_duration
+-- Median seconds of the user's sessions before this one that came through, up to 20 of a week; NULL below five: no habit yet.
+SELECT CASE WHEN count(*) >= 5 THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) END
+  FROM (SELECT extract(epoch FROM ended_at - started_at)::double precision AS seconds FROM sync_session
+         WHERE organization_id = $1 AND user_id = $2 AND started_at < $3 AND started_at > $3::timestamptz - interval '7 days'
+           AND status IN ('finished', 'finished_with_issues') AND ended_at IS NOT NULL
+         ORDER BY started_at DESC LIMIT 20) AS before;
+
 -- name: session_log_parts
 -- Which attempts reported parts of a log, and how much of it arrived.
 SELECT attempt, count(*)::integer AS chunks, max(chunk_no) AS last_chunk, bool_or(final) AS final,
@@ -50,7 +58,8 @@ SELECT count(*) AS users, min(failing_since) AS since
 
 -- name: session_issues
 SELECT g.issue_id, g.state, g.object_type, g.object_name, g.object_id, g.counterpart_id, g.direction, g.operation, g.error_code,
-       g.error_text, g.error_source, g.error_category, g.error_retryable, g.attempts, g.resolution, i.times, i.first_seen_at
+       g.error_text, g.error_source, g.error_category, g.error_retryable, g.attempts, g.resolution, i.times, i.first_seen_at,
+       count(*) OVER () AS total
   FROM issue_sighting g
   LEFT JOIN sync_issue i ON i.organization_id = g.organization_id AND i.issue_id = g.issue_id
  WHERE g.started_at = $1 AND g.session_id = $2

@@ -52,7 +52,8 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
 
     Members: key, organization, user, run, ended_at, duration_s, status …, report (rows) and report_text, the six
     figures, error (or None), exception, advice (or None), issues_sent, issues_arrived, report_complete, log, attempts,
-    durations, previous_key, next_key, same_cause, as_of.
+    durations, usual_duration_s (median of the user's sessions before, None without a habit), previous_key, next_key,
+    same_cause, as_of.
     """
     started_at, session_id = _address(key)
     async with services.reading(home_scope(principal)) as connection:
@@ -61,6 +62,7 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
         place = (row["organization_id"], row["user_id"], started_at, session_id)
         before = await connection.fetchrow(_SQL["previous_session"], *place)
         after = await connection.fetchrow(_SQL["next_session"], *place)
+        usual_s = await connection.fetchval(_SQL["usual_duration"], *place[:3])
         parts = await connection.fetch(_SQL["session_log_parts"], started_at, session_id)
         error = error_of(row)
         cause = None
@@ -70,6 +72,7 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
         fresh = await freshness_of(connection, services.now())
     return {
         **_session_facts(row, key),
+        "usual_duration_s": usual_s,
         "error": error,
         "exception": row["exception"] or row["message"] or row["error_message"],
         "advice": asdict(advice(row["error_source"], row["error_category"], row["error_code"])) if error else None,
@@ -169,15 +172,17 @@ def log_state(row: Mapping[str, Any], parts: list[Any]) -> dict[str, Any]:
 
 
 async def session_issues(services: Services, principal: Principal, key: str) -> dict[str, Any]:
-    """Return the issues seen in one session: {"rows": […]}, at most 1,000, code 0 last."""
+    """Return the issues seen in one session: {"rows": […], "total"}; rows are at most 1,000, code 0 last."""
     started_at, session_id = _address(key)
     async with services.reading(home_scope(principal)) as connection:
         _check(principal, await connection.fetchrow(_SQL["session_of_log"], started_at, session_id))
-        rows = [dict(row) for row in await connection.fetch(_SQL["session_issues"], started_at, session_id)]
+        found = await connection.fetch(_SQL["session_issues"], started_at, session_id)
+    total = found[0]["total"] if found else 0
+    rows = [{name: value for name, value in row.items() if name != "total"} for row in found]
     if principal.masks_names(services.now()):
         for row in rows:
             row["object_name"] = mask(row["object_name"])
-    return {"rows": rows}
+    return {"rows": rows, "total": total}
 
 
 def mask(name: str | None) -> str | None:

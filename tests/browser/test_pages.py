@@ -62,7 +62,10 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Brows
 async def test_job_details_open_step_copy_and_close(browse: Browse) -> None:
     seen = browse("job", path=STATISTICS)
     assert seen["focused"] == "Close"
-    assert seen["place"].startswith("2 of ")
+    assert seen["place"] == f"2 of {seen['matches']}"
+    assert seen["toast"] == {"on_top": True, "heard": True}, "behind the veil nothing is seen or heard"
+    assert "this user's usual" in seen["run"]
+    assert seen["issues"] in ([0, None], [seen["issues"][0], f"{seen['issues'][0]} of this session"])
     assert "/sessions/" in seen["job_url"]
     assert seen["stepped"] != seen["job_url"]
     assert seen["marked"] == 1

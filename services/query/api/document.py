@@ -303,7 +303,7 @@ def _schemas() -> dict[str, Json]:
         "user": _members("organization_id", "user_id", "name", "status", "chain", "recent", "as_of"),
         "session": _members(
             "key", "organization", "user", "run", "status", "report", "objects", "changes", "failures", "total_changes",
-            "issues", "conflicts", "error", "exception", "log", "previous_key", "next_key", "as_of",
+            "issues", "conflicts", "usual_duration_s", "error", "exception", "log", "previous_key", "next_key", "as_of",
         ),
         "rows": {"type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": _OBJECT}}},
         "log": _members("lines", "total", "matching", "next", "gaps", "dropped_lines", "running"),

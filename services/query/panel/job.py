@@ -33,7 +33,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     tail = await session_log(services, principal, key, Wanted(tail=TAIL))
     who = await details.user(services, principal, found["organization"]["organization_id"], found["user"]["user_id"])
     page = await pages.framed(services, request, principal, "Synchronization job details", "Sessions")
-    values = _values(found, issues["rows"], tail, who, page, services.settings.public_url, bool(own_page(principal)))
+    values = _values(found, issues, tail, who, page, services.settings.public_url, bool(own_page(principal)))
     template = "_job.html" if request.headers.get(PART) == "job" else "job.html"
     answer = HTMLResponse(html(template, page=page, job=found, **values))
     answer.headers.add_vary_header("Syncwatch-Part")
@@ -41,7 +41,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
 
 
 def _values(
-    found: Mapping[str, Any], issues: Sequence[Mapping[str, Any]], tail: Mapping[str, Any], who: Mapping[str, Any],
+    found: Mapping[str, Any], issues: Mapping[str, Any], tail: Mapping[str, Any], who: Mapping[str, Any],
     page: Frame, public_url: str, own: bool,
 ) -> dict[str, Any]:  # fmt: skip
     path = session_path(found["key"])
@@ -59,8 +59,10 @@ def _values(
         "sides": sides(found),
         "issues": [
             dict(each) | {"direction": vocabulary.direction_words(each["direction"], found["mail_system"], found["crm_system"])}  # noqa: E501
-            for each in issues
+            for each in issues["rows"]
         ],
+        "issues_words": issues_words(len(issues["rows"]), issues["total"]),
+        "usual_words": usual_words(found["duration_s"], found["usual_duration_s"]),
         "tail": logs.drawn(tail["lines"], []),
         "log_lines": tail["total"],
         "recent": [each["status"] for each in who["recent"]],
@@ -104,6 +106,20 @@ def found_words(found: Mapping[str, Any]) -> str:
     said = (("applied", found["changes"]), ("failed", found["failures"]), ("conflicted", found["conflicts"]),
             ("skipped", sums.get("skipped", 0)))  # fmt: skip
     return ", ".join(f"{word} {number:,}" for word, number in said if number)
+
+
+def issues_words(shown: int, total: int) -> str:
+    """Return how many of a session's issues are listed: `4 of this session`, or `the first 1,000 of 2,310`."""
+    return f"{total:,} of this session" if shown == total else f"the first {shown:,} of {total:,}"
+
+
+def usual_words(seconds: float | None, usual_s: float | None) -> str:
+    """Return a duration against the user's own: `3.1 times this user's usual 1 min 30 s`; empty without a habit."""
+    if not seconds or not usual_s:
+        return ""
+    ratio = round(seconds / usual_s, 1)
+    usual = f"this user's usual {words.duration(usual_s)}"
+    return f"like {usual}" if 0.9 <= ratio <= 1.1 else f"{ratio:,} times {usual}"
 
 
 def sides(found: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -9,6 +9,15 @@ export default async function ({ open, given }) {
   const focused = await page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
   const place = await page.textContent("[data-place]");
   const job_url = page.url();
+  await page.locator('dialog [data-what="Link"]').click();
+  await page.waitForFunction(() => document.querySelector("#say")?.textContent === "Link copied");
+  const toast = await page.evaluate(() => {
+    const box = document.querySelector(".toast").getBoundingClientRect();
+    return { on_top: !!document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.closest(".toast"), heard: !!document.querySelector("#say").closest("dialog[open]") };
+  });
+  const run = await page.textContent("dialog .grid-facts dd");
+  const issues = await page.evaluate(() => [document.querySelectorAll("dialog #issues tbody tr").length, document.querySelector("dialog #issues .small")?.textContent]);
+  const matches = await page.textContent(".matches b");
   const terms = await page.$$eval("dialog .grid-facts dt", (names) => names.map((name) => name.textContent));
   const headings = await page.$$eval("dialog h3", (names) => names.map((name) => name.textContent));
   await page.locator('dialog [data-step="next"]').click();
@@ -30,5 +39,5 @@ export default async function ({ open, given }) {
   await page.locator('[data-what="Text for the ticket"]').click();
   await page.waitForFunction(() => document.querySelector(".toast")?.textContent?.includes("ticket"));
   const ticket = await page.evaluate(() => navigator.clipboard.readText());
-  return { list_url, focused, place, job_url, terms, headings, stepped, marked, kept_inside, after_back, returned, standing, exception, said, ticket };
+  return { toast, run, issues, matches, list_url, focused, place, job_url, terms, headings, stepped, marked, kept_inside, after_back, returned, standing, exception, said, ticket };
 }

@@ -53,9 +53,31 @@ async def test_r28_to_r40_job_details_hold_every_field(client: httpx.AsyncClient
     assert before["run"] < job["run"]
 
 
+async def test_a_duration_has_the_users_own_to_compare_with(client: httpx.AsyncClient, service: Service) -> None:
+    row = (await body(client, "/sessions?limit=1&sort=-run"))["rows"][0]
+    user = (row["organization_id"], row["user_id"], datetime.fromisoformat(row["run"]))
+    async with service.database.connect() as connection:
+        before = await connection.fetch(
+            "SELECT started_at FROM sync_session WHERE organization_id = $1 AND user_id = $2 AND started_at < $3 "
+            "ORDER BY started_at DESC",
+            *user,
+        )
+        for place, each in enumerate(before):
+            await connection.execute(
+                "UPDATE sync_session SET status = $4, ended_at = started_at + $5 "
+                "WHERE organization_id = $1 AND user_id = $2 AND started_at = $3",
+                *user[:2], each["started_at"], "finished" if place < 6 else "errors", timedelta(seconds=10 + place),
+            )  # fmt: skip
+    assert (await body(client, f"/sessions/{row['key']}"))["usual_duration_s"] == 12.5
+    oldest = (await body(client, f"/sessions?sort=run&limit=1&user_id={user[1]}"))["rows"][0]
+    assert (await body(client, f"/sessions/{oldest['key']}"))["usual_duration_s"] is None
+
+
 async def test_issues_of_a_session_are_those_it_saw(client: httpx.AsyncClient) -> None:
     row = (await body(client, "/sessions?issues=1&limit=1"))["rows"][0]
-    seen = (await body(client, f"/sessions/{row['key']}/issues"))["rows"]
+    answer = await body(client, f"/sessions/{row['key']}/issues")
+    seen = answer["rows"]
+    assert answer["total"] == len(seen)
     assert [(each["object_name"], each["operation"], each["error_code"]) for each in seen] == [
         ("Budget review", "update", 1)
     ]

@@ -29,11 +29,17 @@ function mark(from) {
   row.classList.add("chosen");
   const rows = all("#rows > tr");
   const place = one("[data-place]", dialog);
-  if (place && rows.length) place.textContent = `${rows.indexOf(row) + 1} of ${rows.length}${one('#list a[rel="next"]') ? " on this page" : ""}`;
+  if (place && rows.length) place.textContent = placeOf(rows.indexOf(row) + 1, rows.length);
   for (const [step, by] of /** @type {[string, number][]} */ ([["previous", -1], ["next", 1]])) {
     const button = /** @type {HTMLButtonElement | null} */ (one(`[data-step="${step}"]`, dialog));
     if (button) { button.hidden = false; button.disabled = !rows[rows.indexOf(row) + by]; }
   }
+}
+
+/** The place among all that match; pages have no numbers, so behind the first one only that on the page is known. @param {number} nth @param {number} rows */
+function placeOf(nth, rows) {
+  const all = one(".matches b")?.textContent ?? "";
+  return one('#list a[rel="prev"]') ? `${nth} of ${rows} on this page, ${all} in all` : `${nth} of ${all || rows}`;
 }
 
 function shut() {

@@ -1,0 +1,27 @@
+"""Words of the job details that compare: a duration with the user's own, what is listed with what there is."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.query.panel.job import issues_words, usual_words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "usual_s", "said"),
+    [
+        (281.0, 90.0, "3.1 times this user's usual 1 min 30 s"),
+        (92.0, 90.0, "like this user's usual 1 min 30 s"),
+        (45.0, 90.0, "0.5 times this user's usual 1 min 30 s"),
+        (None, 90.0, ""),
+        (281.0, None, ""),
+        (0.0, 90.0, ""),
+    ],
+)
+def test_a_duration_is_compared_with_the_users_own(seconds: float | None, usual_s: float | None, said: str) -> None:
+    assert usual_words(seconds, usual_s) == said
+
+
+def test_issues_that_are_not_listed_are_counted() -> None:
+    assert issues_words(4, 4) == "4 of this session"
+    assert issues_words(1000, 2310) == "the first 1,000 of 2,310"
