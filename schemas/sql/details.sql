@@ -105,6 +105,19 @@ SELECT coalesce(error_source, 'unknown') AS source, error_category AS category, 
   FROM user_status WHERE organization_id = $1 AND status_rank = 0
  GROUP BY 1, 2, 3 HAVING count(*) > 1 ORDER BY users DESC, since, 1, 2, 3 LIMIT 50;
 
+-- name: causes_all
+-- The greatest open causes of all organizations that may be seen: one line per organization, source, category and code.
+SELECT us.organization_id, coalesce(o.name, us.organization_id::text) AS organization, coalesce(us.error_source, 'unknown') AS source,
+       us.error_category AS category, us.error_code AS code, count(*) AS users, min(us.failing_since) AS since,
+       count(*) FILTER (WHERE us.failing_since > $1::timestamptz - interval '10 minutes') AS grown
+  FROM user_status us LEFT JOIN organization o ON o.organization_id = us.organization_id
+ WHERE us.status_rank = 0
+ GROUP BY us.organization_id, o.name, 3, 4, 5 HAVING count(*) > 1 ORDER BY users DESC, since, 1, 3, 4, 5 LIMIT 50;
+
+-- name: organizations_by_flag
+SELECT count(*) FILTER (WHERE sync_enabled) AS enabled, count(*) FILTER (WHERE NOT sync_enabled) AS disabled
+  FROM organization WHERE state = 'present';
+
 -- name: organizations_by_health
 SELECT health, count(*) AS organizations FROM organization WHERE state = 'present' GROUP BY health;
 

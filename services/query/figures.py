@@ -12,6 +12,7 @@ from schemas.vocabulary import ORGANIZATION_HEALTH, SESSION_STATUS, USER_STATUS
 from services.query.lists import fetch_page, freshness_of, scope_of
 from services.query.principal import Principal
 from services.query.services import Services
+from services.query.silence import silence_of
 from services.query.view import One, Scope, View, parse
 
 _SQL: Final = named_queries("details")
@@ -22,8 +23,9 @@ _NEWEST: Final = 10
 async def overview(services: Services, principal: Principal) -> dict[str, Any]:
     """Return everything of the overview:
 
-    organizations {health: n}, users {status: n} and disabled_by_error, hours (as `session_hours`), kinds (as
-    `error_kinds`), failures: the newest 10 sessions that failed, rows as in the list of sessions; as_of, lag_s, halted.
+    organizations {health: n}, synchronization_status {enabled, disabled: n}, users {status: n} and disabled_by_error,
+    hours (as `session_hours`), kinds (as `error_kinds`), causes: the greatest open ones, silence (as `silence_of`),
+    failures: the newest 10 sessions that failed, rows as in the list of sessions; as_of, lag_s, halted.
     """
     scope = scope_of(principal)
     async with services.reading(scope) as connection:
@@ -32,11 +34,17 @@ async def overview(services: Services, principal: Principal) -> dict[str, Any]:
         }
         users = dict(await connection.fetchrow(_SQL["users_by_status"]))
         fresh = await freshness_of(connection, services.now())
+        causes = await connection.fetch(_SQL["causes_all"], fresh.as_of)
+        flags = await connection.fetchrow(_SQL["organizations_by_flag"])
+        silence = await silence_of(connection, fresh.as_of, services.now())
     newest = await fetch_page(services, principal, _failures(services, scope))
     return {
         "organizations": {health: healths.get(health, 0) for health in ORGANIZATION_HEALTH},
         "users": {status: users[status] for status in USER_STATUS},
         "disabled_by_error": users["disabled_by_error"],
+        "synchronization_status": dict(flags),
+        "causes": [dict(cause) for cause in causes],
+        "silence": silence,
         "hours": await session_hours(services, principal),
         "kinds": (await error_kinds(services, principal))["kinds"],
         "failures": newest.rows,

@@ -32,7 +32,7 @@ async def _paths(site: Site) -> list[str]:
     return [
         "/", "/organizations", organization, f"{organization}/statistics", f"{organization}/issues",
         f"{organization}/logs", "/users", user, f"{user}/issues", "/sessions", job, f"{job}/log?text=batch", "/issues",
-        "/find?q=ra", "/users?status=broken", "/users?user=nobody+is+called+so", "/nowhere",
+        "/find?q=ra", "/monitoring", "/users?status=broken", "/users?user=nobody+is+called+so", "/nowhere",
     ]  # fmt: skip
 
 
@@ -255,7 +255,12 @@ async def test_the_keyboard_is_enough(browse: Browse) -> None:
 async def test_every_number_of_the_overview_opens_the_list_that_proves_it(browse: Browse, site: Site) -> None:
     seen = browse("overview")
     assert [(href, number) for href, number, proof in seen["proved"] if number != proof] == []
-    assert len(seen["proved"]) == 15
+    assert len(seen["proved"]) == 13 + 4 + 1 + 3 + 3 + 1  # tallies, new ones, the cause, silences, cards, late users
+    assert all(int(number) for href, number, _ in seen["proved"] if "why=" in href), "the world has each silence"
+    assert seen["agents"] == "1"
+    assert seen["listed"] == [["eu-fairlight", "silent"]]
+    assert seen["partitions"] == ["applied"] * 12
+    assert any("peak" in mark for mark in seen["marks"])
     newest = await site.fetch(
         "SELECT started_at FROM sync_session WHERE status IN ('errors', 'timed_out') ORDER BY started_at DESC LIMIT 10"
     )

@@ -34,6 +34,10 @@ DISABLED: Final = {
     "Pemberlode Wines": "manual",
     "Delmarva Shipping": "throttling",
 }
+SILENT: Final = "Fairlight Optics"
+"""Whose agent is silent."""
+CUT_SHORT: Final = "Brightmere Clinics"
+"""Where the last session of users that are partial says it sent one issue more than arrived."""
 FIRST: Final = (  # noqa: SIM905
     "Abel Adaeze Agnes Aiko Ailsa Alba Aldo Aleksi Alina Amara Amina Anders Anouk Anselm Aoife Aram Ariadne Arjun "
     "Asta Astrid Aurelio Axel Ayla Azadeh Bashir Bea Birgit Bruna Chidi Dario Desta Eilidh Freya Ingrid Ismael "
@@ -131,6 +135,8 @@ def _organization(made: World, random: Random, name: str, mail_system: str, coun
         status = "disabled" if reason else random.choice(STATUSES)
         if name == "Northwind Traders" and index < len(set(STATUSES)):
             status = tuple(dict.fromkeys(STATUSES))[index]
+        if name == SILENT and index < 3:
+            status = "late"
         user = _User(organization_id, name, person, mail_system, "salesforce", status, bool(reason), now)
         user.write(made, random, index)
         counts[status] += 1
@@ -153,7 +159,7 @@ def _organization(made: World, random: Random, name: str, mail_system: str, coun
     )  # fmt: skip
     made.add(
         "agent", agent_id=f"eu-{name.split()[0].lower()}", organization_id=organization_id, version="3.18.2",
-        heard_at=now - timedelta(seconds=3000 if name == "Fairlight Optics" else 12), sessions_running=counts["stuck"],
+        heard_at=now - timedelta(seconds=3000 if name == SILENT else 12), sessions_running=counts["stuck"],
     )  # fmt: skip
 
 
@@ -244,14 +250,16 @@ class _User:
         failed_since = self.sessions[failed - 1]["ended_at"] if failed else None
         due = newest and newest["ended_at"] and newest["ended_at"] + INTERVAL
         reason = {
-            "late": "overdue", "stuck": "past_limit", "failing": "session_errors", "partial": "session_issues",
+            "stuck": "past_limit", "failing": "session_errors",
+            "partial": "issues_missing" if self.organization == CUT_SHORT else "session_issues",
             "healthy": "session_finished", "new": "nothing_ended",
+            "late": "agent_silent" if self.organization == SILENT else "overdue",
             "disabled": "organization_off" if self.organization_off else f"off_{self.disabled_reason}",
         }[self.status]  # fmt: skip
         made.add(
             "user_status", organization_id=self.organization_id, user_id=self.user_id, partition=0, status=self.status,
             status_rank=USER_RANK[self.status], bucket=self.status, reason=reason,
-            since=self.now - timedelta(hours=1), failing_since=failed_since,
+            since=self.now - timedelta(minutes=10 + 37 * len(self.name) % 170), failing_since=failed_since,
             in_a_row=failed, due_at=None if self.status == "disabled" else due,
             limit_at=self.now - timedelta(minutes=2) if self.status == "stuck" else None,
             recent=pack(recent) if recent else None, agent_id=f"eu-{self.organization.split()[0].lower()}",
@@ -290,7 +298,9 @@ def _session(
         "timed_out_at": ended_at if status == "timed_out" else None, "interval_s": 1800,
         "objects": sums["fetched"], "changes": changes, "failures": sums["failed"], "conflicts": sums["conflicts"],
         "total_changes": changes + sums["failed"] + sums["conflicts"] + sums["skipped"], "issues": issues,
-        "issues_arrived": issues, "issues_sent": issues, "log_chunks_sent": 3 if place < 2 else 0,
+        "issues_arrived": issues,
+        "issues_sent": issues + (user.organization == CUT_SHORT and user.status == "partial" and place == 0),
+        "log_chunks_sent": 3 if place < 2 else 0,
         "log_chunks_dropped": 0, "error_retryable": retryable if failed else None,
         "error_source": source if failed else None, "error_category": category if failed else None,
         "error_code": code if failed else None, "error_scope": "mailbox" if failed else None,

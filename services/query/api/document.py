@@ -293,7 +293,10 @@ def _schemas() -> dict[str, Json]:
             },
         },
         "me": _members("actor", "role", "organization_id", "user_id", "names_masked", "preferences"),
-        "overview": _members("organizations", "users", "hours", "kinds", "failures", "as_of", "lag_s", "halted"),
+        "overview": _members(
+            "organizations", "synchronization_status", "users", "hours", "kinds", "causes", "silence", "failures",
+            "as_of", "lag_s", "halted",
+        ),
         "session_hours": _members("hours", "totals"),
         "kinds": {"type": "object", "required": ["kinds"], "properties": {"kinds": kinds}},
         "found": _members("organizations", "users", "session_key", "more"),

@@ -1,14 +1,14 @@
 """Facts of an organization or a user for the head of its page: pairs, the chain, the causes. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from schemas import vocabulary
 from schemas.remediation import advice
 from services.query.panel import words
-from services.query.panel.rows import asked, session_path
+from services.query.panel.rows import asked, organization_path, session_path
 
 STATES: Final = {"passed": "passed", "deciding": "decides", "open": "after", "later": "after"}
 
@@ -118,6 +118,7 @@ class Bar:
     users: int
     href: str
     advice: Mapping[str, Any] | None = None
+    where: str = ""
 
 
 def causes(found: Mapping[str, Any], path: str) -> list[Bar]:
@@ -125,6 +126,13 @@ def causes(found: Mapping[str, Any], path: str) -> list[Bar]:
     if not found["sync_enabled"]:
         return [_off(found, path)]
     return [_cause(cause, path) for cause in found["causes"]]
+
+
+def anywhere(cause: Mapping[str, Any]) -> Bar:
+    """Return one open cause of any organization, which it names first."""
+    path = organization_path(cause["organization_id"])
+    bar, where = _cause(cause, path), str(cause["organization"])
+    return replace(bar, facts=(Pair("organization", where, href=path), *bar.facts), where=where)
 
 
 def _off(found: Mapping[str, Any], path: str) -> Bar:

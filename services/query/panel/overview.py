@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -11,19 +11,29 @@ from starlette.responses import HTMLResponse, Response
 from schemas import vocabulary
 from schemas.columns import LISTS
 from services.query import details
-from services.query.panel import marks, pages, rows, words
-from services.query.panel.frame import Frame, is_deaf
+from services.query.panel import facts, marks, pages, rows, silences, words
+from services.query.panel.frame import Frame
 from services.query.panel.render import html
 from services.query.panel.rows import Clock, asked
 from services.query.principal import Principal
 from services.query.services import Services
 
-HEALTH_ORDER: Final = ("down", "degraded", "quiet", "ok", "disabled")
+HEALTH_ORDER: Final = ("down", "degraded", "quiet", "ok")
 USER_ORDER: Final = ("failing", "stuck", "late", "partial", "healthy", "new", "disabled")
 CHART_ORDER: Final = ("finished", "finished_with_issues", "errors", "timed_out", "cancelled")
 CARDS: Final = 8
 LOUD: Final = 2.0
 HEALTH_FILLS: Final = (("bad", "down"), ("warn", "degraded"), ("rest", "quiet"), ("ok-soft", "ok"))
+
+
+class Note(NamedTuple):
+    """What stands small under a number, and the list that proves it."""
+
+    words: str
+    href: str = ""
+
+
+NO_NOTE: Final = Note("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +43,7 @@ class Tally:
     slug: str
     count: int
     href: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """One of the three silences: whose it is, how much, in a sentence."""
-
-    icon: str
-    tone: str
-    title: str
-    number: str
-    text: str
-    href: str = ""
+    note: Note
 
 
 async def show(services: Services, request: Request, principal: Principal) -> Response:
@@ -56,11 +54,16 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     return HTMLResponse(
         html(
             "overview.html", page=page, organizations=organizations(found, page), users=users(found, page),
-            organizations_total=sum(found["organizations"].values()), users_total=sum(found["users"].values()),
+            flags=flags(found, page), organizations_total=sum(found["organizations"].values()),
+            users_total=sum(found["users"].values()),
             health_bar=marks.pieces([(fill, found["organizations"][slug]) for fill, slug in HEALTH_FILLS], 240),
             user_bar_=marks.user_bar(found["users"], 1000),
             hours=hours(found["hours"], page), totals=found["hours"]["totals"], chart_order=CHART_ORDER,
-            silences=silences(found, page), cards=cards(found["kinds"], page)[:CARDS], kinds=len(found["kinds"]),
+            causes=[facts.anywhere(cause) for cause in found["causes"]],
+            more_causes_href=asked("/users", status="failing", tz=page.zone.key),
+            marks=chart_marks(found, page),
+            silences=silences.told(found["silence"], page),
+            cards=cards(found["kinds"], page)[:CARDS], kinds=len(found["kinds"]),
             failures=[rows.row(LISTS["sessions"], each, clock) for each in found["failures"]],
             failures_href=asked("/sessions", status="errors,timed_out", tz=page.zone.key),
         )
@@ -70,24 +73,41 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
 def organizations(found: Mapping[str, Any], page: Frame) -> list[Tally]:
     """Return the organizations by health, the most urgent first."""
     return [
-        Tally(slug, found["organizations"][slug], asked("/organizations", health=slug, tz=page.zone.key))
+        Tally(slug, found["organizations"][slug], asked("/organizations", health=slug, tz=page.zone.key), NO_NOTE)
         for slug in HEALTH_ORDER
     ]
+
+
+def flags(found: Mapping[str, Any], page: Frame) -> list[Tally]:
+    """Return the organizations by Synchronization Status."""
+    return [
+        Tally(slug, found["synchronization_status"][slug],
+              asked("/organizations", synchronization_status=slug, tz=page.zone.key), NO_NOTE)
+        for slug in ("enabled", "disabled")
+    ]  # fmt: skip
 
 
 def users(found: Mapping[str, Any], page: Frame) -> list[Tally]:
     """Return the users by status; what was switched off by an error is a number of its own."""
     total = sum(found["users"].values())
     by_error = found["disabled_by_error"]
-    notes = {"disabled": f"{by_error:,} by error" if by_error else ""}
+    notes = {slug: Note(f"{count:,} new in 1 h", _fresh_href(slug, page))
+             for slug, count in found["silence"]["fresh"].items() if count}  # fmt: skip
+    if by_error:
+        notes["disabled"] = Note(f"{by_error:,} by error")
     if total:
-        notes["healthy"] = f"{100 * found['users']['healthy'] / total:.1f} %"
-    if page.fresh.tone and page.fresh.as_of:
-        notes["late"] = f"as of {words.clock(page.fresh.as_of, page.zone)}"
+        notes["healthy"] = Note(f"{100 * found['users']['healthy'] / total:.1f} %")
+    if found["silence"]["partitions"]["behind"]:
+        notes["late"] = Note(silences.not_judged(found["silence"]["partitions"], page))
     return [
-        Tally(slug, found["users"][slug], asked("/users", status=slug, tz=page.zone.key), notes.get(slug, ""))
+        Tally(slug, found["users"][slug], asked("/users", status=slug, tz=page.zone.key), notes.get(slug, NO_NOTE))
         for slug in USER_ORDER
     ]
+
+
+def _fresh_href(slug: str, page: Frame) -> str:
+    since = (page.fresh.as_of or page.now) - timedelta(hours=1)
+    return asked("/users", status=slug, status_since=f"{since.astimezone(page.zone).isoformat()}..", tz=page.zone.key)
 
 
 def hours(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
@@ -111,6 +131,44 @@ def hours(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+UNCLEAN: Final = ("finished_with_issues", "errors", "timed_out", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class ChartMark:
+    """A dashed line in the chart with a few words, and the sentence that says the same below it."""
+
+    at: int
+    words: str
+    sentence: str
+    href: str
+
+
+def chart_marks(found: Mapping[str, Any], page: Frame) -> list[ChartMark]:
+    """Return what the chart points at: when the greatest open cause began, and the hour with the most unclean ends."""
+    drawn = []
+    listed = hours(found["hours"], page)
+    if found["causes"]:
+        bar = facts.anywhere(found["causes"][0])
+        since = found["causes"][0]["since"]
+        if since and listed and since >= listed[0]["hour"]:
+            began = f"{words.minute(since, page.zone)} {bar.title}"
+            drawn.append(
+                ChartMark(int(since.timestamp()), began, f"{began}, {bar.where}: {bar.users:,} users", bar.href)
+            )
+    peak = max(listed[:-1], key=unclean, default=None)  # the last hour is not over yet
+    if peak and unclean(peak):
+        said = f"peak {unclean(peak):,}"
+        sentence = f"{peak['words']} {said} not finished clean"
+        drawn.append(ChartMark(peak["at"] + 1800, said, sentence, peak["href"]))
+    return drawn
+
+
+def unclean(hour: Mapping[str, Any]) -> int:
+    """Return how many sessions of an hour did not finish clean."""
+    return sum(hour["sessions"][status] for status in UNCLEAN)
+
+
 def span(hour: datetime, page: Frame) -> str:
     """Return an hour in words: `10:00–11:00`."""
     return f"{words.minute(hour, page.zone)}–{words.minute(hour + timedelta(hours=1), page.zone)}"
@@ -119,25 +177,6 @@ def span(hour: datetime, page: Frame) -> str:
 def iso(at: datetime, page: Frame) -> str:
     """Return a moment as a filter takes it, with its offset."""
     return at.astimezone(page.zone).isoformat(timespec="seconds")
-
-
-def silences(found: Mapping[str, Any], page: Frame) -> list[Silence]:
-    """Tell the silences apart: users that are overdue, sessions that hang, and our own pipeline."""
-    late, stuck, fresh = found["users"]["late"], found["users"]["stuck"], page.fresh
-    at = words.clock(fresh.as_of, page.zone) if fresh.as_of else "an unknown time"
-    behind = words.NONE if fresh.lag_s is None else words.rough(fresh.lag_s)
-    heard = (
-        "Nothing is heard at all: what stands still is ours, not theirs."
-        if fresh.lag_s is None
-        else f"All events up to {at} are applied. Nobody is called late beyond that time."
-    )
-    return [
-        Silence("clock", "", "Users late", words.number(late), "Their sync is overdue by more than one interval.",
-                asked("/users", status="late", tz=page.zone.key)),
-        Silence("pause-ring", "", "Users stuck", words.number(stuck), "A session of theirs runs longer than it may.",
-                asked("/users", status="stuck", tz=page.zone.key)),
-        Silence("pulse", "loud" if fresh.tone else "calm", "Our pipeline", behind, heard),
-    ]  # fmt: skip
 
 
 def cards(kinds: Sequence[Mapping[str, Any]], page: Frame) -> list[dict[str, Any]]:
@@ -175,6 +214,3 @@ def bars(errors: Sequence[int]) -> list[tuple[int, float, float]]:
     most = max(errors, default=0)
     heights = [0.0 if not each else max(1.5, round(28 * each / most, 1)) for each in errors[-24:]]
     return [(index * 4, round(28 - height, 1), height) for index, height in enumerate(heights) if height]
-
-
-__all__ = ["is_deaf", "show"]

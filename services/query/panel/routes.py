@@ -11,7 +11,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from services.query.filters import Problem
-from services.query.panel import choices, job, overview, pages
+from services.query.panel import choices, job, monitoring, overview, pages
 from services.query.panel.compress import STATIC_TYPES, squeezed, squeezed_file, takes_gzip
 from services.query.panel.frame import own_page
 from services.query.panel.render import STATIC, html
@@ -74,6 +74,7 @@ def routes(services: Services) -> list[Route | Mount]:
         page("/sessions/{key}/log", job.log),
         page("/issues", pages.listed("issues", "Issues")),
         page("/find", pages.find),
+        page("/monitoring", monitoring.show),
         page("/columns", choices.columns, "POST"),
         page("/density", choices.density, "POST"),
         Mount("/static", Stamped(directory=STATIC)),

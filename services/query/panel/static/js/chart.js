@@ -71,6 +71,51 @@ function drawBars(hours, clean) {
   };
 }
 
+/** Sessions of an hour that the lower pane shows. @param {Hour} hour */
+function unclean(hour) {
+  return PARTS.reduce((sum, part) => sum + (part.clean || off.has(part.slug) ? 0 : hour.counts[part.slug] ?? 0), 0);
+}
+
+/**
+ * What the chart points at, as dashed lines with words: the same stands as sentences, with links, below it. The hour in
+ * progress is called now. @param {Hour[]} hours
+ */
+function drawMarks(hours) {
+  const marks = all("#chart-marks li").map((mark) => ({ at: Number(mark.dataset.at), words: mark.dataset.words ?? "" }));
+  const [line, words] = [colour("--text-3"), colour("--text-2")];
+  return (/** @type {any} */ plot) => {
+    const pen = plot.ctx;
+    const ratio = devicePixelRatio;
+    const { left, top, width, height } = plot.bbox;
+    pen.save();
+    pen.font = `${11 * ratio}px Inter, system-ui`;
+    pen.textBaseline = "top";
+    pen.setLineDash([3 * ratio, 3 * ratio]);
+    pen.lineWidth = ratio;
+    pen.strokeStyle = line;
+    pen.fillStyle = words;
+    marks.forEach((mark, row) => {
+      const x = plot.valToPos(mark.at, "x", true);
+      const y = top + row * 15 * ratio;
+      pen.beginPath();
+      pen.moveTo(x, y);
+      const hour = hours.find((each) => mark.at >= each.at && mark.at < each.at + HOUR);
+      pen.lineTo(x, hour ? plot.valToPos(unclean(hour), "y", true) : top + height);
+      pen.stroke();
+      const before = x > left + width / 2;
+      pen.textAlign = before ? "right" : "left";
+      pen.fillText(mark.words, x + (before ? -5 : 5) * ratio, y);
+    });
+    const open = hours.find((hour) => hour.open);
+    if (open) {
+      pen.textAlign = "center";
+      pen.textBaseline = "bottom";
+      pen.fillText("now", plot.valToPos(open.at + HOUR / 2, "x", true), plot.valToPos(unclean(open), "y", true) - 3 * ratio);
+    }
+    pen.restore();
+  };
+}
+
 /** @param {HTMLElement} place @param {Hour[]} hours @param {{clean: boolean, height: number, zone: string}} pane */
 function draw(place, hours, pane) {
   const Plot = /** @type {any} */ (window).uPlot;
@@ -83,7 +128,7 @@ function draw(place, hours, pane) {
   return new Plot({
     width: place.clientWidth - 32, height: pane.height, legend: { show: false }, padding: [8, 18, pane.clean ? 8 : 0, 0],
     cursor: { y: false, x: false, points: { show: false }, drag: { setScale: false, x: false }, sync: { key: "hours" } },
-    scales: { x: { time: true, range: [hours[0].at, hours[hours.length - 1].at + HOUR] }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ top) => [0, Math.max(4, top * 1.08)] } },
+    scales: { x: { time: true, range: [hours[0].at, hours[hours.length - 1].at + HOUR] }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ top) => [0, Math.max(4, top * (pane.clean ? 1.08 : 1.4))] } },
     series: [{}, { paths: () => null, points: { show: false } }],
     axes: [
       { show: !pane.clean, font, stroke: words, grid: { show: false }, ticks: { show: false }, size: 38, gap: 4, space: 90,
@@ -96,7 +141,7 @@ function draw(place, hours, pane) {
       { font, stroke: words, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 46, gap: 6, space: 28, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6],
         values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map(short) },
     ],
-    hooks: { draw: [drawBars(hours, pane.clean)], setCursor: [(/** @type {any} */ plot) => tip(plot, place, hours)] },
+    hooks: { draw: pane.clean ? [drawBars(hours, true)] : [drawBars(hours, false), drawMarks(hours)], setCursor: [(/** @type {any} */ plot) => tip(plot, place, hours)] },
   }, [hours.map((hour) => hour.at), hours.map(total)], one(pane.clean ? "[data-pane=all]" : "[data-pane=unclean]", place));
 }
 

@@ -1,0 +1,28 @@
+-- Whose silence it is: users that are overdue, agents that are silent, our own monitoring. And what else needs somebody now.
+
+-- name: attention
+-- Users that need somebody, by status and reason; `fresh`: those whose status is younger than an hour. $1: as of.
+SELECT status, reason, count(*) AS users, count(*) FILTER (WHERE since >= $1::timestamptz - interval '1 hour') AS fresh
+  FROM user_status WHERE status_rank < 4 GROUP BY 1, 2;
+
+-- name: longest_late
+SELECT us.due_at, coalesce(o.name, us.organization_id::text) AS organization
+  FROM user_status us LEFT JOIN organization o ON o.organization_id = us.organization_id
+ WHERE us.status_rank = 2 AND us.due_at IS NOT NULL ORDER BY us.due_at LIMIT 1;
+
+-- name: count_agents
+-- Those heard within a day: an agent that was taken out of use is no silence. $1: as of; $2: how long is silent.
+SELECT count(*) AS known, count(*) FILTER (WHERE heard_at < $1::timestamptz - $2::interval) AS silent
+  FROM agent WHERE heard_at > $1::timestamptz - interval '1 day';
+
+-- name: agents
+-- The longest silent first. $1: as of; $2: how long is silent.
+SELECT a.agent_id, a.organization_id, o.name AS organization, a.version, a.heard_at, a.clock_error_s, a.sessions_running,
+       a.queued, a.oldest_queued_s, a.heard_at < $1::timestamptz - $2::interval AS silent,
+       (SELECT count(*) FROM user_status us WHERE us.status_rank = 2 AND us.agent_id = a.agent_id
+           AND (a.organization_id IS NULL OR us.organization_id = a.organization_id)) AS late
+  FROM agent a LEFT JOIN organization o ON o.organization_id = a.organization_id
+ WHERE a.heard_at > $1::timestamptz - interval '1 day' ORDER BY a.heard_at, a.agent_id LIMIT $3;
+
+-- name: partitions
+SELECT topic, partition, applied_to, heard_at, halted, halted_at FROM kafka_position ORDER BY topic, partition;

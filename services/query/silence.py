@@ -1,0 +1,83 @@
+"""Three kinds of silence told apart: users that are overdue, agents that are silent, and our own monitoring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from schemas.sql import named_queries
+from services.query.chain import SILENT_AFTER
+from services.query.lists import freshness_of, scope_of
+from services.query.principal import Principal
+from services.query.services import Services
+
+_SQL: Final = named_queries("silence")
+BEHIND: Final = timedelta(seconds=10)
+MOST_AGENTS: Final = 500
+
+
+async def silence_of(connection: Any, as_of: datetime | None, now: datetime) -> dict[str, Any]:
+    """Return whose silence it is, and how many of a status are new:
+
+    late {users, agent_silent, due_at and organization of the longest}, incomplete (users whose last report is),
+    agents {known, silent, longest: {agent_id, heard_at} or None}, partitions {all, behind, halted, applied_to: that of
+    the furthest behind}, fresh {status: users for less than an hour}. Agents are judged as of, never by the wall clock:
+    while we hear nothing, their silence is ours.
+    """
+    at = as_of or now
+    touched = await connection.fetch(_SQL["attention"], at)
+    longest = await connection.fetchrow(_SQL["longest_late"])
+    agents = await connection.fetchrow(_SQL["count_agents"], at, SILENT_AFTER)
+    first = await connection.fetch(_SQL["agents"], at, SILENT_AFTER, 1) if agents["silent"] else []
+    return {
+        "late": {
+            "users": _users(touched, "late"),
+            "agent_silent": _users(touched, "late", "agent_silent"),
+            "due_at": None if longest is None else longest["due_at"],
+            "organization": None if longest is None else longest["organization"],
+        },
+        "incomplete": _users(touched, "partial", "issues_missing"),
+        "agents": {**agents, "longest": {name: first[0][name] for name in ("agent_id", "heard_at")} if first else None},
+        "partitions": state_of(await connection.fetch(_SQL["partitions"]), now),
+        "fresh": {
+            status: sum(row["fresh"] for row in touched if row["status"] == status)
+            for status in ("failing", "stuck", "late", "partial")
+        },
+    }
+
+
+def _users(touched: Sequence[Mapping[str, Any]], status: str, reason: str | None = None) -> int:
+    return sum(row["users"] for row in touched if row["status"] == status and reason in (None, row["reason"]))
+
+
+def state_of(partitions: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
+    """Return how many partitions there are, are behind and are halted, and how far the furthest behind is applied."""
+    going = [row for row in partitions if row["halted"] is None]
+    behind = [row for row in going if is_behind(row, now)]
+    known = [row["applied_to"] for row in behind if row["applied_to"] is not None]
+    return {
+        "all": len(partitions),
+        "behind": len(behind),
+        "halted": len(partitions) - len(going),
+        "applied_to": min(known, default=None),
+    }
+
+
+def is_behind(partition: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a partition is applied too little for its users to be called late."""
+    return partition["applied_to"] is None or now - partition["applied_to"] >= BEHIND
+
+
+async def monitoring(services: Services, principal: Principal) -> dict[str, Any]:
+    """Return what monitors the syncs: the agents that this principal may see, the longest silent first, and partitions.
+
+    {"agents": [{agent_id, organization_id, organization, version, heard_at, silent, late, sessions_running, queued,
+    oldest_queued_s, clock_error_s}], "partitions": [{topic, partition, applied_to, heard_at, halted, halted_at}]}.
+    """
+    now = services.now()
+    async with services.reading(scope_of(principal)) as connection:
+        fresh = await freshness_of(connection, now)
+        agents = await connection.fetch(_SQL["agents"], fresh.as_of or now, SILENT_AFTER, MOST_AGENTS)
+        partitions = await connection.fetch(_SQL["partitions"])
+    return {"agents": [dict(row) for row in agents], "partitions": [dict(row) for row in partitions]}

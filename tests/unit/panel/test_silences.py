@@ -1,0 +1,100 @@
+"""Whose silence it is, in words; what the chart points at; the rows of the Monitoring page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.query.panel import monitoring, overview, silences
+from services.query.silence import state_of
+
+NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
+PAGE: Any = SimpleNamespace(
+    now=NOW, zone=ZoneInfo("UTC"), fresh=SimpleNamespace(as_of=NOW - timedelta(seconds=1), lag_s=0.8, tone="")
+)
+
+
+def silence(**changes: Any) -> dict[str, Any]:
+    """Return figures where all is well, but for the changes."""
+    return {
+        "late": {"users": 0, "agent_silent": 0, "due_at": None, "organization": None}, "incomplete": 0,
+        "agents": {"known": 4, "silent": 0, "longest": None},
+        "partitions": {"all": 12, "behind": 0, "halted": 0, "applied_to": None}, "fresh": {},
+    } | changes  # fmt: skip
+
+
+def told(**changes: Any) -> dict[str, silences.Silence]:
+    return {each.title: each for each in silences.told(silence(**changes), PAGE)}
+
+
+def test_all_quiet_is_said_calmly() -> None:
+    said = told()
+    assert list(said) == ["Users late", "Agents silent", "Monitoring behind", "Reports incomplete"]
+    assert {each.tone for each in said.values()} == {"calm"}
+    assert said["Users late"].text == "Nobody's sync is overdue."
+    assert (said["Agents silent"].number, said["Agents silent"].of) == ("0", "of 4")
+
+
+def test_a_late_sync_a_silent_agent_and_a_lost_report_each_have_a_list() -> None:
+    late = {"users": 611, "agent_silent": 164, "due_at": NOW - timedelta(hours=5, minutes=12), "organization": "Optics"}
+    agents = {"known": 212, "silent": 1, "longest": {"agent_id": "us-02", "heard_at": NOW - timedelta(minutes=94)}}
+    said = told(late=late, agents=agents, incomplete=23)
+    assert said["Users late"].text.endswith("Longest: 5 h 12 min, Optics.")
+    assert said["Users late"].href == "/users?status=late&tz=UTC"
+    assert said["Agents silent"].text == "us-02 is silent since 12:28:31."
+    assert said["Agents silent"].href == "/monitoring?agents=silent&tz=UTC"
+    ((words, href),) = said["Agents silent"].more
+    assert words == "164 of the late users"
+    assert "status=late" in href
+    assert "agent%20is%20silent" in href
+    assert said["Reports incomplete"].number == "23"
+    assert "status=partial" in said["Reports incomplete"].href
+
+
+def test_when_most_agents_fall_silent_it_may_be_us() -> None:
+    longest = {"agent_id": "us-02", "heard_at": NOW - timedelta(minutes=3)}
+    assert "may be ours" in told(agents={"known": 5, "silent": 3, "longest": longest})["Agents silent"].text
+    assert "may be ours" not in told(agents={"known": 6, "silent": 3, "longest": longest})["Agents silent"].text
+
+
+def test_monitoring_that_is_behind_says_whose_users_are_not_judged() -> None:
+    rows: list[dict[str, Any]] = [{"applied_to": NOW - timedelta(seconds=2), "halted": None} for _ in range(10)]
+    rows.append({"applied_to": NOW - timedelta(minutes=4), "halted": None})
+    rows.append({"applied_to": NOW - timedelta(hours=2), "halted": "hash"})
+    state = state_of(rows, NOW)
+    assert state == {"all": 12, "behind": 1, "halted": 1, "applied_to": NOW - timedelta(minutes=4)}
+    text = told(partitions=state)["Monitoring behind"].text
+    assert text == "1 of 12 partitions is behind: 1/12 of users not judged since 13:58:31. 1 of 12 has stopped."
+    never = state_of([{"applied_to": None, "halted": None}], NOW)
+    assert (never["behind"], never["applied_to"]) == (1, None)
+
+
+def test_a_partition_says_whether_it_is_applied_behind_or_stopped() -> None:
+    row = {"topic": "syncwatch.events", "partition": 7, "applied_to": NOW - timedelta(minutes=4), "halted": None}
+    assert monitoring.part(row, PAGE).state == "behind"
+    assert monitoring.part(row | {"applied_to": NOW}, PAGE).state == "applied"
+    assert monitoring.part(row | {"halted": "hash"}, PAGE).state == "stopped: hash"
+    assert monitoring.part(row | {"applied_to": None}, PAGE).behind == "–"
+
+
+def test_the_chart_points_at_the_greatest_cause_and_at_the_peak_among_hours_that_are_over() -> None:
+    def hour(at: datetime, errors: int) -> dict[str, Any]:
+        statuses = ("finished", "finished_with_issues", "errors", "timed_out", "cancelled", "running")
+        return {"hour": at, "sessions": dict.fromkeys(statuses, 0) | {"errors": errors}}
+
+    start = NOW.replace(minute=0, second=0)
+    listed = [hour(start - timedelta(hours=back), errors) for back, errors in ((2, 3), (1, 7), (0, 90))]
+    cause = {"organization_id": "5f", "organization": "Northwind Traders", "source": "exchange", "code": None,
+             "category": "authentication", "users": 240, "since": NOW - timedelta(minutes=90), "grown": 0}  # fmt: skip
+    marks = overview.chart_marks({"hours": {"hours": listed}, "causes": [cause]}, PAGE)
+    assert [mark.words for mark in marks] == [
+        "12:32 Microsoft Exchange, caused by authentication issues", "peak 7",
+    ]  # fmt: skip
+    assert marks[0].sentence.endswith("Northwind Traders: 240 users")
+    assert marks[1].sentence == "13:00–14:00 peak 7 not finished clean"
+    older = cause | {"since": NOW - timedelta(days=3)}
+    assert [mark.words for mark in overview.chart_marks({"hours": {"hours": listed}, "causes": [older]}, PAGE)] == [
+        "peak 7"
+    ]
