@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,9 +29,13 @@ _LARGEST_CHUNK: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which lines: behind position `after`, at most `limit`, or the last `tail`; with `text`, of levels, of sources."""
+    """Which lines: the first `limit` behind position `after`, or the last `limit` before `before`, or the last `tail`;
+
+    with `text`, of levels, of sources.
+    """
 
     after: int = 0
+    before: int = 0
     limit: int = 1_000
     tail: int = 0
     text: str = ""
@@ -88,10 +95,17 @@ async def session_log(services: Services, principal: Principal, key: str, wanted
     """Return a session's log lines and what is known of its completeness.
 
     {"lines": [{position, attempt, line, at, level, source, message, exception}], "total", "matching", "next" (the
-    `after` of the following page, or None), "gaps": [{attempt, chunk, chunks, before_line}], "dropped_lines",
-    "chunks_dropped", "redactions", "running", "levels": {level: n}}. `position` counts from 1 over all attempts.
+    `after` of the following page, or None), "previous" (the `before` of the page in front, or None), "gaps":
+    [{attempt, chunk, chunks, before_line}], "dropped_lines", "chunks_dropped", "redactions", "running", "levels":
+    {level: n}, "sources": {source: n}}, both of the whole log. `position` counts from 1 over all attempts.
     """
-    _check(wanted)
+    check(wanted)
+    row, chunks = await log_rows(services, principal, key)
+    return await asyncio.to_thread(lambda: log_body(row, chunks, numbered(chunks), wanted))
+
+
+async def log_rows(services: Services, principal: Principal, key: str) -> tuple[Any, list[Any]]:
+    """Return the session of a log and the chunks that arrived of it, in order."""
     address = session_of(key)
     if address is None:
         raise NotFound
@@ -100,27 +114,22 @@ async def session_log(services: Services, principal: Principal, key: str, wanted
         if row is None or (principal.user_id is not None and row["user_id"] != principal.user_id):
             raise NotFound
         chunks = await connection.fetch(_SQL["log_chunks"], *address)
-    return log_body(row, chunks, wanted)
+    return row, list(chunks)
 
 
-def log_body(row: Mapping[str, Any], chunks: Sequence[Any], wanted: Wanted) -> dict[str, Any]:
-    """Return what `session_log` answers, from the rows."""
-    levels: dict[str, int] = {}
-    matching = []
-    total = 0
-    for line in _numbered(chunks):
-        total += 1
-        levels[line["level"]] = levels.get(line["level"], 0) + 1
-        if _matches(line, wanted):
-            matching.append(line)
-    behind = [line for line in matching if line["position"] > wanted.after]
-    shown = behind[-wanted.tail :] if wanted.tail else behind[: wanted.limit]
-    more = not wanted.tail and len(behind) > len(shown)
+def log_body(
+    row: Mapping[str, Any], chunks: Sequence[Any], lines: Sequence[Mapping[str, Any]], wanted: Wanted
+) -> dict[str, Any]:
+    """Return what `session_log` answers, from the rows and their lines."""
+    matching = [line for line in lines if matches(line, wanted)]
+    start, end = _window([line["position"] for line in matching], wanted)
+    shown = matching[start:end]
     return {
         "lines": shown,
-        "total": total,
+        "total": len(lines),
         "matching": len(matching),
-        "next": shown[-1]["position"] if more else None,
+        "next": shown[-1]["position"] if shown and end < len(matching) else None,
+        "previous": shown[0]["position"] if shown and start else None,
         "gaps": [
             {"attempt": gap.attempt, "chunk": gap.chunk, "chunks": gap.chunks, "before_line": gap.before_line}
             for gap in all_gaps(row, chunks)
@@ -129,28 +138,47 @@ def log_body(row: Mapping[str, Any], chunks: Sequence[Any], wanted: Wanted) -> d
         "chunks_dropped": row["log_chunks_dropped"],
         "redactions": sum(chunk["redactions"] for chunk in chunks),
         "running": row["status"] == "running",
-        "levels": levels,
+        "levels": Counter(line["level"] for line in lines),
+        "sources": Counter(line["source"] for line in lines),
     }
 
 
-def _numbered(chunks: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    position = 0
+def _window(positions: Sequence[int], wanted: Wanted) -> tuple[int, int]:
+    """Return from where to where the lines wanted stand among those that match."""
+    if wanted.tail:
+        return max(bisect_right(positions, wanted.after), len(positions) - wanted.tail), len(positions)
+    if wanted.before:
+        end = bisect_left(positions, wanted.before)
+        return max(0, end - wanted.limit), end
+    start = bisect_right(positions, wanted.after)
+    return start, min(start + wanted.limit, len(positions))
+
+
+def numbered(chunks: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return all lines of a log, each with its position from 1 over all attempts."""
+    return [
+        {
+            "position": position,
+            "attempt": chunk["attempt"],
+            "line": chunk["first_line"] + index,
+            "at": line.get("at"),
+            "level": line.get("level", "info"),
+            "source": line.get("source", "agent"),
+            "message": line.get("message", ""),
+            "exception": line.get("exception"),
+        }
+        for position, (chunk, index, line) in enumerate(_read(chunks), 1)
+    ]
+
+
+def _read(chunks: Sequence[Any]) -> Iterator[tuple[Any, int, dict[str, Any]]]:
     for chunk in chunks:
         for index, line in enumerate(lines_of(chunk["body"])):
-            position += 1
-            yield {
-                "position": position,
-                "attempt": chunk["attempt"],
-                "line": chunk["first_line"] + index,
-                "at": line.get("at"),
-                "level": line.get("level", "info"),
-                "source": line.get("source", "agent"),
-                "message": line.get("message", ""),
-                "exception": line.get("exception"),
-            }
+            yield chunk, index, line
 
 
-def _matches(line: Mapping[str, Any], wanted: Wanted) -> bool:
+def matches(line: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Whether a line is of the levels and sources wanted, and holds the text."""
     if wanted.level and line["level"] not in wanted.level.split(","):
         return False
     if wanted.source and line["source"] not in wanted.source.split(","):
@@ -161,7 +189,8 @@ def _matches(line: Mapping[str, Any], wanted: Wanted) -> bool:
     return text in fold(line["message"]) or text in fold(line["exception"] or "")
 
 
-def _check(wanted: Wanted) -> None:
+def check(wanted: Wanted) -> None:
+    """Raise BadQuery for a level or a source that there is not."""
     problems = [
         Problem(name, value, "is not one of the allowed", tuple(allowed))
         for name, value, allowed in (("level", wanted.level, LOG_LEVEL), ("source", wanted.source, LOG_SOURCE))

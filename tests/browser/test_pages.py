@@ -218,6 +218,30 @@ async def test_everything_works_without_javascript(browse: Browse) -> None:
     assert seen["table"]
 
 
+async def test_a_long_log_is_a_window_that_moves(browse: Browse, site: Site) -> None:
+    long = (await site.fetch(
+        "SELECT started_at, session_id FROM log_chunk GROUP BY 1, 2 ORDER BY sum(line_count) DESC LIMIT 1"
+    ))[0]  # fmt: skip
+    seen = browse("log", path=f"/sessions/{session_key(*long)}/log")
+    assert seen["counts"] == [
+        "error 8", "warning 0", "info 1,900", "debug 1,892", "mail 950", "CRM 950", "engine 950", "agent 950",
+    ]  # fmt: skip
+    assert seen["windows"][0]["place"] == "Lines 1 to 500 of 3,800"
+    assert max(each["count"] for each in seen["windows"]) <= 1500
+    assert all(each["sorted"] for each in [*seen["windows"], seen["back"]])
+    assert seen["windows"][-1]["last"] == 3800
+    assert seen["back"]["last"] < 3800
+    assert any(each["lost"] == 1 for each in seen["windows"])
+    assert seen["errors"] == ["line-500", "line-1000", "line-1500", "line-2000"]
+    assert (seen["hits"].strip(), seen["second"]["hits"].strip()) == ("1 of 5", "2 of 5")
+    assert (seen["second"]["marked"], seen["second"]["seen"]) == ("busy", True)
+    assert (seen["narrowed"]["count"], seen["narrowed"]["lost"]) == (5, 0)
+    assert len(seen["walked"]) == 8
+    assert seen["walked"][-1] == "Lines 3,501 to 3,800 of 3,800, the end"
+    assert seen["lost"] == 0, "the lost part stands on its own page alone"
+    assert seen["before_end"] == "Lines 3,001 to 3,500 of 3,800"
+
+
 async def test_a_page_weighs_less_than_150_kilobytes(browse: Browse, site: Site) -> None:
     paths = await _paths(site)
     heaviest = [paths[0], paths[3], paths[6], paths[8], paths[10], paths[11]]

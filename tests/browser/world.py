@@ -38,6 +38,8 @@ SILENT: Final = "Fairlight Optics"
 """Whose agent is silent."""
 CUT_SHORT: Final = "Brightmere Clinics"
 """Where the last session of users that are partial says it sent one issue more than arrived."""
+LONG_LOG: Final = "Quillon Software"
+"""Where the newest session of the first user has a log of 4,000 lines."""
 FIRST: Final = (  # noqa: SIM905
     "Abel Adaeze Agnes Aiko Ailsa Alba Aldo Aleksi Alina Amara Amina Anders Anouk Anselm Aoife Aram Ariadne Arjun "
     "Asta Astrid Aurelio Axel Ayla Azadeh Bashir Bea Birgit Bruna Chidi Dario Desta Eilidh Freya Ingrid Ismael "
@@ -300,7 +302,7 @@ def _session(
         "total_changes": changes + sums["failed"] + sums["conflicts"] + sums["skipped"], "issues": issues,
         "issues_arrived": issues,
         "issues_sent": issues + (user.organization == CUT_SHORT and user.status == "partial" and place == 0),
-        "log_chunks_sent": 3 if place < 2 else 0,
+        "log_chunks_sent": _chunks(user, place, index),
         "log_chunks_dropped": 0, "error_retryable": retryable if failed else None,
         "error_source": source if failed else None, "error_category": category if failed else None,
         "error_code": code if failed else None, "error_scope": "mailbox" if failed else None,
@@ -317,9 +319,17 @@ def _session(
                  message=message, exception=trace)  # fmt: skip
     for number in range(min(issues, 8)):
         _issue(made, random, user, row, number, newest=place == 0)
-    if place < 2:
+    if user.organization == LONG_LOG and (index, place) == (0, 0):
+        _long_log(made, row)
+    elif place < 2:
         _log(made, row, message if failed else "")
     return row
+
+
+def _chunks(user: _User, place: int, index: int) -> int:
+    if user.organization == LONG_LOG and (index, place) == (0, 0):
+        return 20
+    return 3 if place < 2 else 0
 
 
 def _detail(random: Random, status: str) -> str | None:
@@ -388,6 +398,29 @@ def _log(made: World, session: dict[str, Any], message: str) -> None:
             organization_id=session["organization_id"], user_id=session["user_id"], appended_at=session["appended_at"],
             first_line=first, line_count=20, dropped_lines=12 if chunk == 2 and message else 0, redactions=chunk,
             final=chunk == 2, body=zstandard.ZstdCompressor().compress(orjson.dumps(lines)),
+        )  # fmt: skip
+
+
+def _long_log(made: World, session: dict[str, Any]) -> None:
+    """Twenty parts of two hundred lines, the eleventh of which never arrived; every 500th line is an error."""
+    for chunk in range(20):
+        if chunk == 10:
+            continue
+        first = 1 + chunk * 200
+        lines = [
+            {
+                "at": (session["started_at"] + timedelta(milliseconds=50 * number)).isoformat(),
+                "level": "error" if number % 500 == 0 else ("debug", "info")[number % 2],
+                "source": ("mail", "crm", "engine", "agent")[number % 4],
+                "message": "mailbox busy" if number % 800 == 0 else f"item {number} of 4000",
+            }
+            for number in range(first, first + 200)
+        ]
+        made.add(
+            "log_chunk", started_at=session["started_at"], session_id=session["session_id"], attempt=1, chunk_no=chunk,
+            organization_id=session["organization_id"], user_id=session["user_id"], appended_at=session["appended_at"],
+            first_line=first, line_count=200, dropped_lines=0, redactions=0, final=chunk == 19,
+            body=zstandard.ZstdCompressor().compress(orjson.dumps(lines)),
         )  # fmt: skip
 
 

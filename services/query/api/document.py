@@ -195,6 +195,7 @@ def _others() -> dict[str, Any]:
     whole = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
     log = [
         _query("after", "Lines behind this position.", whole),
+        _query("before", "The last lines before this position instead.", whole),
         _query("limit", "At most so many lines.", {"type": "integer", "minimum": 1, "maximum": 5000, "default": 1000}),
         _query("tail", "The last so many instead.", {"type": "integer", "minimum": 0, "maximum": 5000}),
         _query("q", "Lines that hold this.", {"type": "string", "maxLength": 200}),
@@ -309,7 +310,9 @@ def _schemas() -> dict[str, Json]:
             "issues", "conflicts", "usual_duration_s", "error", "exception", "log", "previous_key", "next_key", "as_of",
         ),
         "rows": {"type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": _OBJECT}}},
-        "log": _members("lines", "total", "matching", "next", "gaps", "dropped_lines", "running"),
+        "log": _members(
+            "lines", "total", "matching", "next", "previous", "gaps", "dropped_lines", "running", "levels", "sources"
+        ),
         "export": _members("export_id", "list", "query", "state", "complete", "rows", "bytes", "sha256", "as_of"),
     }  # fmt: skip
 

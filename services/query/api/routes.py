@@ -149,6 +149,7 @@ def _details(services: Services) -> list[Route]:
         parameters = Parameters(request)
         wanted = logs.Wanted(
             after=parameters.number("after", 0, 0, 2**31 - 1),
+            before=parameters.number("before", 0, 0, 2**31 - 1),
             limit=parameters.number("limit", 1_000, 1, 5_000),
             tail=parameters.number("tail", 0, 0, 5_000),
             text=parameters.text("q"),

@@ -1,7 +1,6 @@
 """Job details and the log of one session, as pages of their own and as parts of a dialog."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -11,7 +10,6 @@ from schemas import vocabulary
 from services.query import details
 from services.query.logs import Wanted, session_log
 from services.query.panel import logs, marks, pages, rows, words
-from services.query.panel.facts import Step
 from services.query.panel.frame import Frame, own_page
 from services.query.panel.render import html
 from services.query.panel.rows import asked, organization_path, session_path, user_path
@@ -19,7 +17,6 @@ from services.query.principal import Principal
 from services.query.services import Services
 
 TAIL: Final = 8
-PAGE: Final = 500
 PART: Final = "syncwatch-part"
 COUNTS: Final = ("fetched", "created", "updated", "deleted", "skipped", "failed", "conflicts")
 SIDES: Final = (("mail_s", "acc", "accent"), ("crm_s", "acc-soft", "accent-soft"), ("engine_s", "", "mute"))
@@ -176,43 +173,3 @@ async def exception(services: Services, request: Request, principal: Principal) 
     """Answer with a session's whole exception as text, byte for byte."""
     found = await details.session(services, principal, request.path_params["key"])
     return PlainTextResponse(found["exception"] or "", headers={"X-Content-Type-Options": "nosniff"})
-
-
-async def log(services: Services, request: Request, principal: Principal) -> Response:
-    """Answer with the log viewer: one page of lines, what is missing, and a strip of all of it."""
-    key = request.path_params["key"]
-    asked_for = request.query_params
-    wanted = Wanted(
-        after=_number(asked_for.get("after")), limit=PAGE, text=asked_for.get("text", ""),
-        level=",".join(asked_for.getlist("level")), source=",".join(asked_for.getlist("source")),
-    )  # fmt: skip
-    found = await details.session(services, principal, key)
-    shown = await session_log(services, principal, key, wanted)
-    page = await pages.framed(services, request, principal, "Log", "Sessions")
-    path = session_path(key)
-    trail = (
-        Step("Organizations", "/organizations"),
-        Step(found["organization"]["name"], organization_path(found["organization"]["organization_id"])),
-        Step(found["user"]["name"], user_path(found["organization"]["organization_id"], found["user"]["user_id"])),
-        Step("Job details", path),
-        Step("Log"),
-    )
-    own = own_page(principal)
-    values = {
-        "job": found, "path": path, "crumbs_": trail[2:] if own else trail, "shown": shown, "wanted": wanted,
-        "lines": logs.drawn(shown["lines"], shown["gaps"], text=wanted.text, whole=not logs.narrowed(wanted)),
-        "levels": logs.LEVELS, "sources": vocabulary.LOG_SOURCE, "strip_": logs.strip(shown["lines"]),
-        "kept_until": _kept_until(found["run"]),
-        "later_href": f"{path}/log?{logs.query(wanted, shown['next'])}" if shown["next"] else "",
-        "first_href": f"{path}/log?{logs.query(wanted, 0)}" if wanted.after else "",
-        "logs_href": f"/api/v1{path}/logs.zip",
-    }  # fmt: skip
-    return HTMLResponse(html("log.html", page=page, **values))
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 10 else 0
-
-
-def _kept_until(started_at: datetime) -> datetime:
-    return started_at + timedelta(days=14)

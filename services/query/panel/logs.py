@@ -1,7 +1,10 @@
 """Log lines as they are drawn: marks of a search, lost parts in their place, and the strip above. Pure."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -13,23 +16,17 @@ LEVEL_ICON: Final = {"error": "octagon-x", "warning": "warning", "info": "ring",
 COLUMNS: Final = 96
 
 
-def narrowed(wanted: Wanted) -> bool:
-    """Whether lines are left out by a search, a level or a source: gaps have no place between them then."""
-    return bool(wanted.text or wanted.level or wanted.source)
+Key = tuple[int, float]
 
 
 def drawn(
-    lines: Sequence[Mapping[str, Any]], gaps: Sequence[Mapping[str, Any]], *, text: str = "", whole: bool = True
+    lines: Sequence[Mapping[str, Any]], gaps: Sequence[Mapping[str, Any]], *, text: str = ""
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return lines and, where they are missing, what says so; both in order."""
     made: list[dict[str, Any]] = []
-    left = list(gaps) if whole else []
+    left = list(gaps)
     for line in lines:
-        while (
-            left
-            and left[0]["before_line"] is not None
-            and (left[0]["attempt"], left[0]["before_line"]) <= (line["attempt"], line["line"])
-        ):
+        while left and place_of(left[0]) <= (line["attempt"], line["line"]):
             made.append({"lost": left.pop(0)})
         made.append({
             "number": line["position"], "at": moment(line["at"]), "level": line["level"],
@@ -37,6 +34,25 @@ def drawn(
             "pieces": marked(line["message"], text), "exception": line["exception"],
         })  # fmt: skip
     return made + [{"lost": gap} for gap in left]
+
+
+def place_of(gap: Mapping[str, Any]) -> Key:
+    """Return before which line a gap stands; one at the end stands behind all lines of its attempt."""
+    return gap["attempt"], inf if gap["before_line"] is None else gap["before_line"]
+
+
+def gaps_of_page(
+    gaps: Sequence[Mapping[str, Any]], first: Mapping[str, Any] | None, following: Mapping[str, Any] | None
+) -> list[Mapping[str, Any]]:  # fmt: skip
+    """Return the gaps that stand on one page of whole lines: from its first line on, up to the first of the next page.
+
+    `first` is None on the first page, `following` on the last: what is missing there stands at that edge.
+    """
+    return [
+        gap for gap in gaps
+        if (first is None or place_of(gap) >= (first["attempt"], first["line"]))
+        and (following is None or place_of(gap) < (following["attempt"], following["line"]))
+    ]  # fmt: skip
 
 
 def moment(text: str | None) -> datetime | None:
@@ -60,8 +76,8 @@ def marked(message: str, text: str) -> list[tuple[str, bool]]:
     return [piece for piece in (*pieces, (message[at:], False)) if piece[0]]
 
 
-def strip(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Return how many lines of which level there are over time, as bars in a drawing of 960 by 40."""
+def strip(lines: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return lines by level over time, as bars in a drawing of 960 by 40, and which part of it is shown."""
     timed = [(at, line["level"]) for line in lines if (at := moment(line["at"]))]
     if len(timed) < 2:
         return None
@@ -80,11 +96,36 @@ def strip(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
             if height:
                 y -= height
                 bars.append((level, index * 10 + 1, round(y, 1), height))
-    return {"bars": bars, "first": first, "last": last}
+    seen = [(at - first).total_seconds() / width for line in shown if (at := moment(line["at"]))]
+    view = None
+    if seen and len(shown) < len(lines):
+        left = round(10 * min(seen), 1)
+        view = (left, round(max(8.0, min(10 * max(seen) + 10, 960.0) - left), 1))
+    return {"bars": bars, "first": first, "last": last, "view": view}
 
 
-def query(wanted: Wanted, after: int) -> str:
-    """Return the address of another part of the same search."""
+def query(wanted: Wanted, **changes: int | str) -> str:
+    """Return the address of another part of the same search; a change of nothing is left out."""
     values = [("text", wanted.text), *(("level", each) for each in wanted.level.split(",")),
-              *(("source", each) for each in wanted.source.split(",")), ("after", str(after or ""))]  # fmt: skip
+              *(("source", each) for each in wanted.source.split(",")),
+              *((name, str(value or "")) for name, value in changes.items())]  # fmt: skip
     return urlencode([(name, value) for name, value in values if value], quote_via=quote)
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Where a search stands: the match at hand among how many, and the ones before and after it (0: none)."""
+
+    number: int
+    count: int
+    before: int
+    after: int
+
+
+def hits(positions: Sequence[int], at: int) -> Hits:
+    """Return the matches around position `at`; where it is none itself, the next one is at hand."""
+    index = min(bisect_left(positions, at), len(positions) - 1)
+    if index < 0:
+        return Hits(0, 0, 0, 0)
+    before = positions[index - 1] if index else 0
+    return Hits(index + 1, len(positions), before, positions[index + 1] if index + 1 < len(positions) else 0)

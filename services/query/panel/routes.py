@@ -11,7 +11,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from services.query.filters import Problem
-from services.query.panel import choices, job, monitoring, overview, pages
+from services.query.panel import choices, job, log_page, monitoring, overview, pages
 from services.query.panel.compress import STATIC_TYPES, squeezed, squeezed_file, takes_gzip
 from services.query.panel.frame import own_page
 from services.query.panel.render import STATIC, html
@@ -71,7 +71,7 @@ def routes(services: Services) -> list[Route | Mount]:
         page("/sessions", pages.listed("sessions", "Sessions")),
         page("/sessions/{key}", job.show),
         page("/sessions/{key}/exception", job.exception),
-        page("/sessions/{key}/log", job.log),
+        page("/sessions/{key}/log", log_page.show),
         page("/issues", pages.listed("issues", "Issues")),
         page("/find", pages.find),
         page("/monitoring", monitoring.show),

@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.query.logs import Wanted
-from services.query.panel import logs, marks, rows, words
+from services.query.panel import marks, rows, words
 from services.query.panel.compress import takes_gzip
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -85,27 +84,6 @@ def test_the_report_is_copied_as_tab_separated_lines() -> None:
 
 def test_a_filter_in_a_link_keeps_its_plus() -> None:
     assert rows.asked("/users", email="ann+crm@example.org") == "/users?email=ann%2Bcrm%40example.org"
-
-
-def test_lost_parts_stand_where_they_are_missing() -> None:
-    shared = {"attempt": 1, "at": None, "level": "info", "source": "mail", "exception": None}
-    lines = [
-        shared | {"position": 1, "line": 20, "message": "a"},
-        shared | {"position": 2, "line": 41, "message": "b"},
-    ]
-    gap = {"attempt": 1, "chunk": 1, "chunks": 1, "before_line": 41}
-    drawn = logs.drawn(lines, [gap])
-    assert ["lost" in each for each in drawn] == [False, True, False]
-    assert logs.narrowed(Wanted(text="a"))
-
-
-def test_a_search_marks_what_it_finds_whatever_the_case() -> None:
-    assert logs.marked("Server Busy, busy", "busy") == [
-        ("Server ", False),
-        ("Busy", True),
-        (", ", False),
-        ("busy", True),
-    ]
 
 
 @pytest.mark.parametrize(

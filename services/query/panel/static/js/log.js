@@ -1,20 +1,151 @@
-/** The log viewer: next match, next error, link to a line, wrapped lines, following a session that runs. */
-import { all, hit, one, typing } from "./dom.js";
+/**
+ * The log viewer: a window over a log of any length that moves as one scrolls; next match, next error, link to a line,
+ * wrapped lines, following a session that runs. Without it, the links in the foot lead from part to part.
+ */
+import { all, hit, make, one, typing } from "./dom.js";
 import { copyText } from "./copy.js";
+import { toast } from "./say.js";
 
 const wrap = one("[data-wrap]");
 if (wrap) wrap.hidden = false;
 
-/** @param {string} selector */
-function next(selector) {
-  const rows = all(".log tr").filter((row) => row.matches(selector) || row.querySelector(selector));
-  const from = one(".log tr:target") ?? (document.activeElement?.closest(".log tr") ?? null);
-  const after = from ? rows.find((row) => from.compareDocumentPosition(row) & Node.DOCUMENT_POSITION_FOLLOWING) : rows[0];
-  const row = after ?? rows[0];
-  if (!row) return;
-  row.focus();
-  row.scrollIntoView({ block: "center" });
-  if (row.id) history.replaceState(history.state, "", `#${row.id}`);
+/** Lines in the document at most; what is scrolled far away is taken out and fetched again when it comes near. */
+const MOST = 1500;
+const NEAR_PX = 600;
+const EVERY_MS = 5000;
+const MOST_PARTS = 40;
+const WORDS = /** @type {Record<string, string>} */ ({ first: "First lines", prev: "Earlier lines", next: "Later lines", last: "Last lines" });
+/** @type {Promise<boolean> | null} */
+let loading = null;
+
+/** @param {HTMLElement | null} row */
+const numberOf = (row) => Number(row?.id.replace("line-", ""));
+
+function region() {
+  return one(".log:not(.short)");
+}
+
+/** @param {string} rel */
+function way(rel) {
+  return /** @type {HTMLAnchorElement | null} */ (one(`#log-ways a[rel="${rel}"]`));
+}
+
+/** Make a way out of the window lead somewhere else, or nowhere. @param {string} rel @param {string} [href] */
+function setWay(rel, href) {
+  const link = way(rel);
+  if (!href) { link?.remove(); return; }
+  if (link) { link.href = href; return; }
+  const order = Object.keys(WORDS);
+  const after = all("#log-ways a").find((each) => order.indexOf(each.getAttribute("rel") ?? "") > order.indexOf(rel)) ?? null;
+  one("#log-ways")?.insertBefore(make("a", { class: "btn", rel, href }, WORDS[rel] ?? ""), after);
+}
+
+/** The address of this look at another place. @param {Record<string, number>} place */
+function placed(place) {
+  const url = new URL(location.href);
+  url.hash = "";
+  for (const name of ["after", "before", "at"]) url.searchParams.delete(name);
+  for (const [name, value] of Object.entries(place)) url.searchParams.set(name, String(value));
+  return url.href;
+}
+
+/** @param {string} href */
+async function fetched(href) {
+  const answer = await fetch(href, { headers: { "Syncwatch-Part": "log" } });
+  return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+}
+
+/** Put lines at one end and take as many out at the other, without moving what is being read. @param {"prev" | "next"} rel @param {HTMLElement[]} rows */
+function extend(rel, rows) {
+  const [place, body] = [region(), one("#log-lines")];
+  if (!place || !body) return;
+  const anchor = all("tr[id]", body).find((row) => row.getBoundingClientRect().bottom > place.getBoundingClientRect().top);
+  const before = anchor?.getBoundingClientRect().top ?? 0;
+  if (rel === "next") { one("tr.dropped", body)?.remove(); body.append(...rows); } else body.prepend(...rows);
+  const over = all("tr", body).length - MOST;
+  if (over > 0) {
+    const far = rel === "next" ? all("tr", body) : all("tr", body).reverse();
+    for (const row of far.slice(0, over)) {
+      if (row === anchor || row.contains(document.activeElement)) break;
+      row.remove();
+    }
+    const lines = all("tr[id]", body);
+    if (rel === "next") { setWay("prev", placed({ before: numberOf(lines[0] ?? null) })); setWay("first", placed({})); }
+    else { setWay("next", placed({ after: numberOf(lines.at(-1) ?? null) })); setWay("last", placed({ before: 999999999 })); }
+  }
+  if (anchor?.isConnected) place.scrollTop += anchor.getBoundingClientRect().top - before;
+  const lines = all("tr[id]", body);
+  const words = one("#log-place");
+  if (words) words.textContent = `Lines ${numberOf(lines[0] ?? null).toLocaleString("en")} to ${numberOf(lines.at(-1) ?? null).toLocaleString("en")}${way("next") ? "" : ", the end"}`;
+}
+
+/** Fetch the part before or behind the window, one at a time. @param {"prev" | "next"} rel whether lines came */
+async function load(rel) {
+  loading ??= bring(rel).finally(() => { loading = null; });
+  return loading;
+}
+
+/** @param {"prev" | "next"} rel */
+async function bring(rel) {
+  const link = way(rel);
+  if (!link) return false;
+  try {
+    const page = await fetched(link.href);
+    const rows = page ? all("#log-lines > tr", page) : [];
+    if (!page || !rows.length) return false;
+    setWay(rel, /** @type {HTMLAnchorElement | null} */ (one(`#log-ways a[rel="${rel}"]`, page))?.href);
+    if (!way(rel)) setWay(rel === "next" ? "last" : "first");
+    extend(rel, rows);
+    const strip = one("#log-strip", page);
+    if (strip) one("#log-strip")?.replaceWith(strip);
+    requestAnimationFrame(nearEdge); // who scrolled on meanwhile is at an edge already
+    return true;
+  } catch {
+    return false; // the link in the foot is still there to try again
+  }
+}
+
+function nearEdge() {
+  const place = region();
+  if (!place || loading) return;
+  if (place.scrollHeight - place.scrollTop - place.clientHeight < NEAR_PX) void load("next");
+  else if (place.scrollTop < NEAR_PX) void load("prev");
+}
+region()?.addEventListener("scroll", nearEdge);
+
+/** What a running session has said since, under what is shown. */
+async function follow() {
+  if (document.hidden || loading || way("next")) return;
+  const place = region();
+  const last = all("#log-lines tr[id]").at(-1) ?? null;
+  const page = await fetched(last ? placed({ after: numberOf(last) }) : location.href).catch(() => null);
+  if (!page) return;
+  if (!page.querySelector("#log-facts[data-running]")) clearInterval(following);
+  const rows = all("#log-lines > tr", page);
+  if (!rows.length) return;
+  if (!last || !place) { location.reload(); return; }
+  const atEnd = place.scrollHeight - place.scrollTop - place.clientHeight < 40;
+  extend("next", rows);
+  setWay("next", /** @type {HTMLAnchorElement | null} */ (one('#log-ways a[rel="next"]', page))?.href);
+  if (atEnd) place.scrollTop = place.scrollHeight;
+}
+const following = one("#log-facts[data-running]") ? window.setInterval(follow, EVERY_MS) : 0;
+
+/** Go to the next line of a kind, fetching what lies behind the window as long as none is found. @param {string} selector @param {string} what */
+async function next(selector, what) {
+  const from = one(".log tr:focus") ?? one(".log tr:target") ?? (document.activeElement?.closest(".log tr") ?? null);
+  for (let parts = 0; parts <= MOST_PARTS; parts += 1) {
+    const rows = all(".log tr[id]").filter((row) => row.matches(selector) || row.querySelector(selector));
+    const row = from?.isConnected ? rows.find((each) => from.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING) : rows[0];
+    if (row) {
+      row.focus({ preventScroll: true });
+      row.scrollIntoView({ block: "center" });
+      history.replaceState(history.state, "", `#${row.id}`);
+      return;
+    }
+    if (!(await load("next"))) break;
+  }
+  toast(`No further ${what}`, "info");
 }
 
 document.addEventListener("click", (event) => {
@@ -27,14 +158,11 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   if (typing() || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "n") next("mark");
-  if (event.key === "e") next("tr.error");
+  if (event.key === "n") void next("mark", "match");
+  if (event.key === "e") void next("tr.error", "error");
   if (event.key === "l") {
     const row = document.activeElement?.closest(".log tr[id]") ?? one(".log tr:target");
     const link = row?.querySelector("a");
     if (link) void copyText(link.href, "Link to the line");
   }
-});
-document.addEventListener("syncwatch:part", () => {
-  if (one(".log[data-follow]") && !location.hash) one(".log tr:last-child")?.scrollIntoView({ block: "end" });
 });

@@ -1,0 +1,49 @@
+/** The log viewer over 4,000 lines: a window that moves, keys that look further, links that work without a script. */
+export default async function ({ open, given }) {
+  const page = await open();
+  const state = () => page.evaluate(() => {
+    const rows = [...document.querySelectorAll("#log-lines tr[id]")].map((row) => Number(row.id.slice(5)));
+    return { count: rows.length, first: rows[0], last: rows.at(-1), sorted: rows.every((row, at) => !at || row > rows[at - 1]), lost: document.querySelectorAll("#log-lines tr.lost").length, place: document.querySelector("#log-place").textContent };
+  });
+  await page.goto(given.path);
+  const counts = await page.$$eval(".checks label", (labels) => labels.map((label) => label.textContent.replace(/\s+/g, " ").trim()));
+  const windows = [await state()];
+  const scroll = async (to) => {
+    const before = (await state()).place;
+    await page.evaluate((end) => { const log = document.querySelector(".log"); log.scrollTop = end ? log.scrollHeight : 0; }, to);
+    await page.waitForFunction((text) => document.querySelector("#log-place").textContent !== text, before);
+  };
+  while (!windows.at(-1).place.includes("the end") && windows.length < 20) { await scroll(true); windows.push(await state()); }
+  await page.locator(".log").evaluate((log) => { log.scrollTop = log.scrollHeight; });
+  await scroll(false);
+  const back = await state();
+  await page.goto(given.path);
+  await page.locator(".log").focus();
+  const errors = [];
+  for (let press = 0; press < 4; press += 1) {
+    const before = page.url();
+    await page.keyboard.press("e");
+    await page.waitForFunction((url) => location.href !== url, before);
+    errors.push(await page.evaluate(() => document.activeElement.id));
+  }
+  await page.goto(`${given.path}?text=busy&show=all`);
+  const hits = await page.textContent(".hits");
+  await page.locator('[data-hit="after"]').click();
+  await page.waitForURL(/at=/);
+  const second = { hits: await page.textContent(".hits"), marked: await page.evaluate(() => document.querySelector("tr:target mark")?.textContent), seen: await page.locator("tr:target").isVisible() };
+  await page.goto(`${given.path}?text=busy`);
+  const narrowed = await state();
+
+  const plain = await open({ javaScriptEnabled: false });
+  await plain.goto(given.path);
+  const walked = [];
+  for (;;) {
+    walked.push(await plain.textContent("#log-place"));
+    const later = plain.locator('#log-ways a[rel="next"]');
+    if (!(await later.count())) break;
+    await later.click();
+  }
+  const lost = await plain.locator("tr.lost").count();
+  await plain.locator('#log-ways a[rel="prev"]').click();
+  return { counts, windows, back, errors, hits, second, narrowed, walked, lost, before_end: await plain.textContent("#log-place") };
+}

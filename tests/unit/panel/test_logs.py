@@ -1,0 +1,111 @@
+"""The log viewer: where lost parts stand, which window of lines is shown, where a search stands."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import zstandard
+
+from services.query.logs import Wanted, log_body, numbered
+from services.query.panel import logs
+
+START = datetime(2026, 11, 24, 13, 51, tzinfo=UTC)
+SESSION = {"attempt": 1, "log_chunks_sent": 5, "log_chunks_dropped": 0, "status": "finished"}
+
+
+def chunk(number: int, lines: int = 10) -> dict[str, Any]:
+    """Return one stored part of ten lines."""
+    first = number * lines + 1
+    body = [
+        {"at": (START + timedelta(seconds=each)).isoformat(), "level": ("info", "error")[each % 5 == 0],
+         "source": ("mail", "crm")[each % 2], "message": f"line {each}"}
+        for each in range(first, first + lines)
+    ]  # fmt: skip
+    return {
+        "attempt": 1, "chunk_no": number, "first_line": first, "dropped_lines": 0, "redactions": 0,
+        "body": zstandard.ZstdCompressor().compress(orjson.dumps(body)),
+    }  # fmt: skip
+
+
+CHUNKS = [chunk(number) for number in (0, 1, 3)]
+LINES = numbered(CHUNKS)
+
+
+def body(**wanted: Any) -> dict[str, Any]:
+    return log_body(SESSION, CHUNKS, LINES, Wanted(**wanted))
+
+
+def positions(told: dict[str, Any]) -> list[int]:
+    return [line["position"] for line in told["lines"]]
+
+
+def test_lost_parts_stand_where_they_are_missing() -> None:
+    shared = {"attempt": 1, "at": None, "level": "info", "source": "mail", "exception": None}
+    lines = [
+        shared | {"position": 1, "line": 20, "message": "a"},
+        shared | {"position": 2, "line": 41, "message": "b"},
+    ]
+    gap = {"attempt": 1, "chunk": 1, "chunks": 1, "before_line": 41}
+    drawn = logs.drawn(lines, [gap])
+    assert ["lost" in each for each in drawn] == [False, True, False]
+
+
+def test_a_lost_part_stands_on_the_one_page_where_it_is_missing() -> None:
+    gaps = body()["gaps"]
+    assert [(gap["chunk"], gap["before_line"]) for gap in gaps] == [(2, 31), (4, None)]
+    pages = [(None, LINES[15]), (LINES[15], LINES[20]), (LINES[20], LINES[25]), (LINES[25], None)]
+    told = [[gap["chunk"] for gap in logs.gaps_of_page(gaps, first, following)] for first, following in pages]
+    assert told == [[], [], [2], [4]]
+    assert [gap["chunk"] for gap in logs.gaps_of_page(gaps, None, None)] == [2, 4]
+
+
+def test_a_window_goes_on_both_ways_and_says_where_it_ends() -> None:
+    first = body(limit=12)
+    assert (positions(first), first["previous"], first["next"]) == (list(range(1, 13)), None, 12)
+    second = body(limit=12, after=12)
+    assert (positions(second)[0], second["previous"], second["next"]) == (13, 13, 24)
+    last = body(limit=12, after=24)
+    assert (positions(last)[-1], last["next"]) == (30, None)
+    back = body(limit=12, before=last["previous"])
+    assert positions(back) == positions(second)
+    assert positions(body(tail=3)) == [28, 29, 30]
+    assert positions(body(limit=12, before=5)) == [1, 2, 3, 4]
+    beyond = body(after=99)
+    assert (beyond["lines"], beyond["next"], beyond["previous"]) == ([], None, None)
+
+
+def test_levels_and_sources_are_counted_over_the_whole_log() -> None:
+    told = body(limit=2, level="error", source="crm")
+    assert (told["levels"], told["sources"]) == ({"info": 24, "error": 6}, {"mail": 15, "crm": 15})
+    assert told["matching"] == 3
+
+
+def test_a_search_knows_which_match_is_at_hand() -> None:
+    assert logs.hits([4, 9, 20], 9) == logs.Hits(2, 3, 4, 20)
+    assert logs.hits([4, 9, 20], 5) == logs.Hits(2, 3, 4, 20)
+    assert logs.hits([4, 9, 20], 99) == logs.Hits(3, 3, 9, 0)
+    assert logs.hits([], 9) == logs.Hits(0, 0, 0, 0)
+
+
+def test_the_strip_shows_the_whole_log_and_frames_the_part_in_view() -> None:
+    whole = logs.strip(LINES, LINES)
+    assert whole
+    assert whole["view"] is None
+    part = logs.strip(LINES, LINES[10:20])
+    assert part
+    assert part["bars"] == whole["bars"]
+    left, width = part["view"]
+    assert 240 < left < 260
+    assert left + width < 500
+    assert logs.strip(LINES[:1], LINES[:1]) is None
+
+
+def test_a_search_marks_what_it_finds_whatever_the_case() -> None:
+    assert logs.marked("Server Busy, busy", "busy") == [
+        ("Server ", False),
+        ("Busy", True),
+        (", ", False),
+        ("busy", True),
+    ]
