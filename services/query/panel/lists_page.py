@@ -113,12 +113,13 @@ def _bare(asked: Asked, view: View, broken: Mapping[str, str] | None = None) -> 
     heads = table.heads(view, asked.path, broken)
     actions = looks.ACTIONS_WIDTH if view.list.kind == "sessions" else 0
     first = looks.FIRST[view.list.name]
-    drawn = [looks.look(view.list.kind, column) for column in view.columns[1:]]
+    drawn = [looks.look(view.list, column) for column in view.columns[1:]]
     return Table(
         name=view.list.name, label=view.list.title, path=asked.path, here=asked.frame.here,
         noun=table.KIND_WORDS[view.list.kind], density=density_of(asked.principal, view.list), first=first,
-        min_width=looks.min_width(first, drawn, bool(actions)), two_titles=view.list.kind in {"users", "sessions"},
-        actions=actions, shown=heads, choices=table.picklist(view), hidden=table.hidden_fields(view),
+        min_width=looks.min_width(first, drawn, bool(actions)),
+        two_titles=view.list.kind in {"users", "sessions"}, actions=actions, dense=looks.is_dense(view.list),
+        shown=heads, choices=table.picklist(view), hidden=table.hidden_fields(view),
         keep=" ".join(view.list.default_filter),
         chips=table.chips(view, asked.path), clear_href=_clear(asked, view), matches_rest="not counted",
         export_note="There is nothing to export", limit=view.limit, sort_words=table.sort_words(view),

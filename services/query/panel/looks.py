@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.columns import Column, Type
+from schemas.columns import Column, ListView, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ _BY_KIND: Final[Mapping[str, Mapping[str, Look]]] = {
         "total_changes": Look("number", 68),
         "error_source": Look("long", 82),
         "error_category": Look("long", 126, phone="ph2"),
-        "exception": Look("exception", 0, least=170),
+        "exception": Look("exception", 0, least=150),
         "issues": Look("number", 56),
         "conflicts": Look("number", 70),
         "status_detail": Look("long", 220),
@@ -110,20 +110,76 @@ _BY_KIND: Final[Mapping[str, Mapping[str, Look]]] = {
         "issue_id": Look("id", 290),
     },
 }
+# Lists of many columns, whose cells have less room at their sides: all of the default ones fit a window of 1,440 px.
+_DENSE_USERS: Final[Mapping[str, Look]] = {
+    "organization": Look("organization", 120, phone="ph3"),
+    "synchronization_disabled": Look("flag", 104),
+    "status": Look("status", 86, phone="ph1"),
+    "why": Look("why", 0, least=84, phone="ph2"),
+    "last_20": Look("strip", 118, phone="ph2"),
+    "last_session": Look("time", 102, phone="ph3"),
+    "session_status": Look("status-two", 106),
+    "objects": Look("number", 56),
+    "changes": Look("number", 62),
+    "failures": Look("number", 60, stress=True),
+    "error_source": Look("long", 76),
+    "error_category": Look("long", 90),
+    "issues": Look("number", 50, phone="ph3"),
+    "next_due": Look("time", 102),
+}
+_DENSE_ISSUES: Final[Mapping[str, Look]] = {
+    "organization": Look("organization", 120, phone="ph3"),
+    "type": Look("object-type", 106, phone="ph3"),
+    "name": Look("object-name", 0, least=150, phone="ph2"),
+    "direction": Look("text", 150, phone="ph3"),
+    "operation": Look("text", 100, phone="ph3"),
+    "error_code": Look("code", 174, phone="ph2"),
+    "error_text": Look("long", 0, least=160, phone="ph2"),
+    "session": Look("session-link", 102),
+    "first_seen": Look("time", 102, phone="ph3"),
+    "times": Look("number", 50, phone="ph3"),
+}
+_DENSE: Final[Mapping[str, Mapping[str, Look]]] = {
+    "users": _DENSE_USERS,
+    "organization_users": _DENSE_USERS,
+    "issues": _DENSE_ISSUES,
+    "organization_issues": _DENSE_ISSUES,
+    "sessions": {
+        "organization": Look("organization", 120, phone="ph3"),
+        "run": Look("run", 136, phone="ph3"),
+        "status": Look("session-status", 144, phone="ph1"),
+        "report": Look("report", 100),
+        "objects": Look("number", 56, phone="ph3"),
+        "changes": Look("number", 62, phone="ph3"),
+        "failures": Look("number", 60, phone="ph3", stress=True),
+        "total_changes": Look("number", 62),
+        "error_source": Look("long", 76),
+        "error_category": Look("long", 104, phone="ph2"),
+        "exception": Look("exception", 0, least=110),
+        "issues": Look("number", 50),
+        "conflicts": Look("number", 66),
+    },
+}
 FIRST: Final[Mapping[str, int]] = {
-    "organizations": 290, "users": 170, "organization_users": 170, "sessions": 150, "statistics": 150,
-    "user_sessions": 150, "issues": 170, "organization_issues": 170, "user_issues": 150,
+    "organizations": 270, "users": 150, "organization_users": 200, "sessions": 140, "statistics": 150,
+    "user_sessions": 150, "issues": 150, "organization_issues": 170, "user_issues": 150,
 }  # fmt: skip
 ROOMY: Final = frozenset({"sessions", "issues"})
 ACTIONS_WIDTH: Final = 66
 MIN_WIDTHS: Final = (
-    600, 700, 800, 900, 1000, 1100, 1200, 1300, 1400, 1500, 1600, 1700, 1800, 2000, 2200, 2400, 2600, 3000, 3400, 4000,
+    600, 700, 800, 900, 1000, 1100, 1200, 1300, 1366, 1500, 1600, 1700, 1800, 2000, 2200, 2400, 2600, 3000, 3400, 4000,
 )  # fmt: skip
 
 
-def look(kind: str, column: Column) -> Look:
-    """Return how a column is drawn in a list of this kind of rows."""
-    return _BY_KIND[kind].get(column.name) or _SAME.get(column.name) or _BY_TYPE[column.type]
+def is_dense(view: ListView) -> bool:
+    """Whether a list has so many columns that its cells have less room at their sides."""
+    return view.name in _DENSE
+
+
+def look(view: ListView, column: Column) -> Look:
+    """Return how a column is drawn in a list."""
+    dense = _DENSE.get(view.name, {}).get(column.name)
+    return dense or _BY_KIND[view.kind].get(column.name) or _SAME.get(column.name) or _BY_TYPE[column.type]
 
 
 def min_width(first: int, looks: list[Look], actions: bool) -> int:

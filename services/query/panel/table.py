@@ -116,6 +116,7 @@ class Table:
     min_width: int
     two_titles: bool
     actions: int
+    dense: bool
     shown: tuple[Head, ...]
     choices: tuple[Choice, ...]
     hidden: tuple[tuple[str, str], ...]
@@ -147,7 +148,7 @@ def heads(view: View, path: str, broken: Mapping[str, str] | None = None) -> tup
     """Return the shown columns; `broken` holds what was typed into boxes that were not understood."""
     typed = {each.column.name: each.text for each in view.filters} | dict(broken or {})
     order = {key.column.name: key.descending for key in view.sort}
-    drawn = [(column, looks.look(view.list.kind, column)) for column in view.columns]
+    drawn = [(column, looks.look(view.list, column)) for column in view.columns]
     flexible = any(not look.width for _, look in drawn[1:])
     last = len(drawn) - 1
     return tuple(
