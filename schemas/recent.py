@@ -304,10 +304,10 @@ class Recent:
         failed = [index for index, state in enumerate(states) if state in b"eEt"]
         return Streak(count, self[failed[count - 1]].at)
 
-    def started_at_of(self, session_id: UUID) -> datetime | None:
-        """Return when the session with that id started; None where it is none of these."""
-        at = self._find(session_id.bytes)
-        return None if at < 0 else self[at].started_at
+    def has_elsewhen(self, session: RecentSession) -> bool:
+        """Whether one of these has the id of `session`, but another started_at."""
+        at = self._find(session.session_id.bytes)
+        return at >= 0 and self[at].started_at != session.started_at
 
     def _find(self, identity: bytes) -> int:
         at = self.raw.find(identity, _HEAD)

@@ -129,13 +129,6 @@ SELECT b.started_at, b.session_id, b.user_id,
  WHERE (s.attempt, s.seq, s.digest) <> (b.attempt, b.seq, b.digest)
     OR (s.organization_id, s.user_id) <> (b.organization_id, b.user_id);
 
--- name: find_known
--- Sessions new to us whose id their user has had lately: a bytes search in the packed column, then Python looks closely.
-SELECT n.user_id, n.session_id, n.started_at, u.recent
-  FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[]) AS n (organization_id, user_id, session_id, started_at)
-  JOIN user_status u USING (organization_id, user_id)
- WHERE position(uuid_send(n.session_id) IN u.recent) > 0;
-
 -- name: merge_late_counts
 -- The end of an earlier attempt came after the start of a greater one: its counts are shown while that one runs.
 WITH late AS (

@@ -17,7 +17,7 @@ SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin'
        set_config('enable_seqscan', 'off', true);
 
 -- name: read_users
--- What the verdict needs, in key order. No lock: the position that this transaction has moved keeps other writers of these
+-- What the verdict needs. No lock: the position that this transaction has moved keeps other writers of these
 -- users away, and where it does not (partitions were added), the write below finds the row no longer where it was read.
 -- $1, $2: organization and user ids, side by side; $3: the interval where nobody names one.
 SELECT t.n::integer AS n, us.ctid AS row_id, us.partition, us.status, us.reason, us.since, us.bucket, us.revision,
@@ -34,8 +34,7 @@ SELECT t.n::integer AS n, us.ctid AS row_id, us.partition, us.status, us.reason,
   FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS t(organization_id, user_id, n)
   JOIN user_status us ON us.organization_id = t.organization_id AND us.user_id = t.user_id
   JOIN sync_user u ON u.organization_id = us.organization_id AND u.user_id = us.user_id
-  JOIN organization o ON o.organization_id = us.organization_id
- ORDER BY us.organization_id, us.user_id;
+  JOIN organization o ON o.organization_id = us.organization_id;
 
 -- name: add_users
 -- An empty bucket: counted by no organization yet.

@@ -26,14 +26,13 @@ from services.aggregator.leader import run_leader
 from services.aggregator.monitor import run_monitor
 from services.aggregator.positions import Positions
 from services.aggregator.reading import Kept, Limits
-from services.aggregator.store import PostgresStore, prepare
+from services.aggregator.store import PostgresStore, open_pool
 from services.aggregator.tasks import PatientStore, keep_books, owned, watch_monitor, watch_pool
 from services.common import logs
 from services.common.health import Health
 from services.common.health import serve as serve_health
 from services.common.kafka import producer_options
 from services.common.patience import through_outages
-from services.common.pool import create_pool
 from services.common.settings import BadSettings, read, setting
 
 T = TypeVar("T")
@@ -97,7 +96,8 @@ async def run(settings: Settings) -> None:
 async def _work(
     settings: Settings, stop: asyncio.Event, health: Health, patient: Any, stack: contextlib.AsyncExitStack
 ) -> None:
-    pool = await patient(lambda: _open_pool(settings))
+    name = f"syncwatch {settings.worker or 'aggregator'}"
+    pool = await patient(lambda: open_pool(settings.database_url, role_name=name))
     stack.callback(pool.terminate)
     producer = await patient(lambda: _open_producer(settings))
     stack.push_async_callback(producer.stop)
@@ -160,15 +160,6 @@ def _patience(health: Health) -> Any:
         return answer
 
     return patient
-
-
-async def _open_pool(settings: Settings) -> Any:
-    # Below Kafka's session time-out: a stopped worker must not hold locks when another has its partitions.
-    limits = {"idle_in_transaction_session_timeout": "4s", "lock_timeout": "4s", "work_mem": "64MB"}
-    return await create_pool(
-        settings.database_url, role_name=f"syncwatch {settings.worker or 'aggregator'}", min_size=1, max_size=5,
-        server_settings=limits, init=prepare,
-    )  # fmt: skip
 
 
 async def _open_producer(settings: Settings) -> AIOKafkaProducer:

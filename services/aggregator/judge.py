@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
+from msgspec import Struct
 
 from schemas.recent import Recent, RecentSession, is_mere_progress
 from schemas.sql import named_queries
@@ -28,8 +29,16 @@ class Overtaken(asyncpg.SerializationError):
     """Somebody else wrote a user's row between our reading and our writing it: do the transaction again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class StartedElsewhen(Exception):
+    """Sessions that their users have had already, with another started_at."""
+
+    def __init__(self, sessions: Sequence[tuple[UUID, RecentSession]]) -> None:
+        super().__init__(f"{len(sessions)} sessions")
+        self.sessions = sessions
+        """Each with its user."""
+
+
+class Touched(Struct, gc=False):
     """A user whose facts may have changed: sessions as they now stand in `sync_session`, or none (a flag, a name)."""
 
     organization_id: UUID
@@ -38,7 +47,9 @@ class Touched:
     """Of syncwatch.events: the one that brought the event."""
     agent_id: str | None
     """Who reported; None where it is not known or does not matter."""
-    sessions: Sequence[RecentSession] = ()
+    sessions: list[RecentSession] = []
+    new: list[RecentSession] = []
+    """Those of them whose row was not there before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +84,34 @@ async def judge(
 
     Each user at most once in `touched`. Rows that are missing are made; those whose facts did not change are left.
     Without `lateness` nobody becomes late: that is the monitor's to say, which is asked to look at once.
+    Raises StartedElsewhen for new sessions whose id is among the recent ones of their user with another started_at.
     """
     if not touched:
         return
+    touched = sorted(touched, key=_place)  # in key order, so that no two writers of one user ever wait crosswise
     await go_by_loops(connection)
     ids = [each.organization_id for each in touched], [each.user_id for each in touched]
     rows = await connection.fetch(_SQL["read_users"], *ids, default_interval_s)
     if len(rows) < len(touched):
         await connection.execute(_SQL["add_users"], *ids, [each.partition for each in touched])
         rows = await connection.fetch(_SQL["read_users"], *ids, default_interval_s)
-    changed = []
+    changed: list[tuple[object, ...]] = []
+    elsewhen: list[tuple[UUID, RecentSession]] = []
     for row in rows:
-        each = touched[row["n"] - 1]
-        record = _record(each, row, nows[each.partition], lateness)
+        each = touched[row[0] - 1]
+        recent = Recent(row[9])
+        elsewhen += [(each.user_id, session) for session in each.new if recent.has_elsewhen(session)]
+        record = _record(each, row, recent, nows[each.partition], lateness)
         if record is not None:
             changed.append(record)
+    if elsewhen:
+        raise StartedElsewhen(elsewhen)
     if changed:
         await _store(connection, changed, nows)
+
+
+def _place(touched: Touched) -> tuple[int, int]:
+    return touched.organization_id.int, touched.user_id.int
 
 
 async def _store(connection: Any, records: list[tuple[object, ...]], nows: Mapping[int, datetime]) -> None:
@@ -100,14 +122,14 @@ async def _store(connection: Any, records: list[tuple[object, ...]], nows: Mappi
 
 
 def _record(
-    touched: Touched, row: asyncpg.Record, now: datetime, lateness: Lateness | None
+    touched: Touched, row: asyncpg.Record, before: Recent, now: datetime, lateness: Lateness | None
 ) -> tuple[object, ...] | None:
     """Return the row to store; None where nothing changes."""
     (
         _, row_id, partition, status, reason, since, bucket, revision, check_at, raw, reporter,
         off, off_since, counted_from, interval_s,
     ) = row  # fmt: skip
-    recent = _seeing(Recent(raw), touched.sessions, all_words=lateness is not None)
+    recent = _seeing(before, touched.sessions, all_words=lateness is not None)
     agent_id = touched.agent_id or reporter
     silent, held_until = _lateness(status, reason, agent_id, now, lateness)
     known = facts(

@@ -13,6 +13,7 @@ from services.aggregator.apply import DatabaseRefuses
 from services.aggregator.batch import Work
 from services.aggregator.judge import prepare as prepare_judge
 from services.aggregator.transaction import Connection, Saved, Transaction
+from services.common.pool import create_pool
 
 _POSITIONS: Final = named_queries("positions")
 _TABLES: Final = (
@@ -27,6 +28,19 @@ _REFUSALS: Final = (
 )
 """What Postgres says of data it cannot hold, whoever sends it and however often."""
 _KNOWN_AT_MOST: Final = 100_000
+
+
+SETTINGS: Final = {
+    # Below Kafka's session time-out: a stopped worker must not hold locks when another has its partitions.
+    "idle_in_transaction_session_timeout": "4s", "lock_timeout": "4s",
+    # A batch is sorted in memory, and its temporary tables stay there.
+    "work_mem": "64MB", "temp_buffers": "32MB",
+}  # fmt: skip
+
+
+async def open_pool(url: str, *, role_name: str) -> asyncpg.Pool:
+    """Open the connections that batches are stored through."""
+    return await create_pool(url, role_name=role_name, min_size=1, max_size=5, server_settings=SETTINGS, init=prepare)
 
 
 async def prepare(connection: asyncpg.Connection) -> None:

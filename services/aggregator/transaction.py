@@ -15,13 +15,13 @@ import asyncpg.pool
 import zstandard
 
 from schemas.events import IssueEvent, LogEvent, SessionEvent
-from schemas.recent import Recent, RecentSession, limit_of, session_of
+from schemas.recent import RecentSession, limit_of, session_of
 from schemas.sql import named_queries
 from services.aggregator import rows
 from services.aggregator.apply import CannotGoIn
 from services.aggregator.batch import Partition, Place, Work
 from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED, Session, Sighting
-from services.aggregator.judge import Touched, judge
+from services.aggregator.judge import StartedElsewhen, Touched, judge
 from services.aggregator.rows import Key, moment
 from services.aggregator.sift import packed_headers
 
@@ -65,17 +65,6 @@ class Saved:
     clashes: int = 0
 
 
-@dataclass(slots=True)
-class _User:
-    """A user whose facts may have changed in this batch."""
-
-    organization_id: UUID
-    user_id: UUID
-    partition: int
-    agent_id: str | None
-    sessions: list[RecentSession]
-
-
 class Transaction:
     """One transaction, run once."""
 
@@ -92,7 +81,7 @@ class Transaction:
         self._known = known
         self._compressor = compressor
         self._nows: dict[int, datetime] = {}
-        self._users: dict[int, _User] = {}
+        self._users: dict[int, Touched] = {}
 
     async def run(self) -> None:
         """Do it all but the commit."""
@@ -160,7 +149,6 @@ class Transaction:
         if len(changed) < len(sessions):
             await self._explain_unmerged()
         merged = list(zip(_by_digest(sessions, changed), changed, strict=True))
-        await self._check_started_at([session for session, row in merged if row["was"] is None])
         await self._note_changed(merged)
         if not arrived:
             return set()
@@ -172,10 +160,14 @@ class Transaction:
         textless: list[Key] = []
         incomplete: list[Key] = []
         for session, (_, _, _, was, became, clashed, had_error, first_appended_at, issues_arrived) in merged:
-            event = session.event
-            data, error = event.data, event.data.error
+            event = session.newest.event
+            data = event.data
+            error = data.error
             recent = _recent(session, became, first_appended_at, issues_arrived)
-            self._see(data.organization_id, data.user_id, session.partition, event.agent_id, recent)
+            user = self._see(data.organization_id, data.user_id, session.partition, event.agent_id)
+            user.sessions.append(recent)
+            if was is None:
+                user.new.append(recent)
             if became not in (was, "running"):
                 source, category = (None, None) if error is None else (error.source, error.category)
                 self.saved.ended[became, source, category, data.mail_system] += 1
@@ -204,23 +196,6 @@ class Transaction:
         if late:
             await self.connection.execute(_SESSIONS["merge_late_counts"], *_columns(late, 2))
 
-    async def _check_started_at(self, new: Sequence[Session]) -> None:
-        """Refuse a session that its user has had among the last 20 with another started_at."""
-        if not new:
-            return
-        datas = [session.event.data for session in new]
-        known = await self.connection.fetch(
-            _SESSIONS["find_known"], [data.organization_id for data in datas], [data.user_id for data in datas],
-            [data.session_id for data in datas], [data.started_at for data in datas],
-        )  # fmt: skip
-        changed = [
-            (_key(row), row["user_id"])
-            for row in known
-            if Recent(row["recent"]).started_at_of(row["session_id"]) not in (None, row["started_at"])
-        ]
-        if changed:
-            raise CannotGoIn(self._refused(changed, STARTED_AT_CHANGED, SessionEvent))
-
     async def _check_owner(self, statement: str, kind: type) -> None:
         """Refuse issues and chunks of a session that is another user's."""
         foreign = [(_key(row), row["user_id"]) for row in await self.connection.fetch(statement)]
@@ -238,7 +213,8 @@ class Transaction:
             *_columns(((*key, attempt, *issues) for (key, attempt), issues in counts.items()), 5),
         )
         for row in adjusted:
-            self._see(row["organization_id"], row["user_id"], row["partition"], None, session_of(dict(row)))
+            user = self._see(row["organization_id"], row["user_id"], row["partition"], None)
+            user.sessions.append(session_of(dict(row)))
             if row["became"] not in (row["was"], "running"):
                 cause = row["error_source"], row["error_category"], row["mail_system"]
                 self.saved.ended[(row["became"], *cause)] += 1
@@ -289,31 +265,26 @@ class Transaction:
         await self.connection.execute(_DIRECTORY["add_users"], *_columns(users, 3))
         self.met.update(_number(*user) for user in first)
 
-    def _see(
-        self,
-        organization_id: UUID,
-        user_id: UUID,
-        partition: int,
-        agent_id: str | None,
-        session: RecentSession | None = None,
-    ) -> None:
+    def _see(self, organization_id: UUID, user_id: UUID, partition: int, agent_id: str | None) -> Touched:
+        """Return what this transaction touches of a user."""
         number = _number(organization_id, user_id)
         user = self._users.get(number)
         if user is None:
-            user = self._users[number] = _User(organization_id, user_id, partition, agent_id, [])
+            user = self._users[number] = Touched(organization_id, user_id, partition, agent_id)
         elif user.agent_id is None:
             user.agent_id = agent_id
-        if session is not None:
-            user.sessions.append(session)
+        return user
 
     async def _judge(self) -> None:
-        touched = [
-            Touched(user.organization_id, user.user_id, user.partition, user.agent_id, _last_of_each(user.sessions))
-            for user in self._users.values()
-            if user.partition in self._nows
-        ]
-        if touched:
+        touched = [user for user in self._users.values() if user.partition in self._nows]
+        for user in touched:
+            if len(user.sessions) > 1:
+                user.sessions = _last_of_each(user.sessions)
+        try:
             await judge(self.connection, touched, self._nows)
+        except StartedElsewhen as some:
+            keys = [((session.started_at, session.session_id), user_id) for user_id, session in some.sessions]
+            raise CannotGoIn(self._refused(keys, STARTED_AT_CHANGED, SessionEvent)) from None
 
     async def _add_rejects(self) -> None:
         await self.connection.execute(_REJECTS["add_rejects"], *_columns((
@@ -341,10 +312,8 @@ def _key(row: asyncpg.Record) -> Key:
     return row["started_at"], row["session_id"]
 
 
-def _last_of_each(seen: Sequence[RecentSession]) -> Sequence[RecentSession]:
+def _last_of_each(seen: Sequence[RecentSession]) -> list[RecentSession]:
     """Return each session once, as it was seen last: after the merge its issues may have been counted anew."""
-    if len(seen) < 2:
-        return seen
     return list({(each.started_at, each.session_id): each for each in seen}.values())
 
 
@@ -360,10 +329,12 @@ def _by_digest(sessions: Sequence[Session], changed: Sequence[asyncpg.Record]) -
 def _recent(session: Session, status: str, first_appended_at: datetime, issues_arrived: int) -> RecentSession:
     """Return a merged session as `judge` takes it: the row as stored, which may keep what the batch did not bring."""
     data, appended_at = session.event.data, moment(session.appended_ms)
-    limit_at = limit_of(
-        status, started_at=data.started_at, first_appended_at=first_appended_at, appended_at=appended_at,
-        deadline_at=data.deadline_at,
-    )  # fmt: skip
+    limit_at = None
+    if status == "running":
+        limit_at = limit_of(
+            status, started_at=data.started_at, first_appended_at=first_appended_at, appended_at=appended_at,
+            deadline_at=data.deadline_at,
+        )  # fmt: skip
     began = data.started_at if data.started_at <= first_appended_at else first_appended_at
     missing = data.issues_sent - issues_arrived
     retryable = status == "errors" and data.error is not None and bool(data.error.retryable)

@@ -23,9 +23,8 @@ from services.aggregator.app import RECORDS_A_FETCH
 from services.aggregator.batch import Batch, Held, Work, work_of
 from services.aggregator.judge import judge
 from services.aggregator.sift import Bounds, sift
-from services.aggregator.store import prepare
+from services.aggregator.store import open_pool
 from services.common.kafka import MAX_FETCH_BYTES, client_options
-from services.common.pool import create_pool
 
 STEPS = ("fetch", "decode", "fold", "rows", "copy", "merge", "counters", "status", "rest")
 _SESSIONS = named_queries("sessions")
@@ -66,7 +65,7 @@ class Timed:
 async def run(bootstrap: str, topic: str, url: str, plain_url: str) -> dict[str, float]:
     """Return microseconds a row by step. The merge without counters goes to a database of its own."""
     clock = Clock()
-    pool, plain = [await create_pool(each, role_name="steps", init=prepare) for each in (url, plain_url)]
+    pool, plain = [await open_pool(each, role_name="steps") for each in (url, plain_url)]
 
     async def timed_judge(connection: Any, *arguments: Any) -> None:
         await clock.time("status", lambda: judge(connection._connection, *arguments))

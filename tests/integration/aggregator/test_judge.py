@@ -218,7 +218,7 @@ async def test_p2_a_row_written_meanwhile_is_noticed(scene: Scene, stored: Store
     """Where partitions are added two writers may meet at one user: nothing is lost, the transaction starts again."""
     user_id = uuid4()
     await scene.tell(START, scene.session(user_id, started_at=START, status="finished"))
-    touched = [Touched(scene.organization_id, user_id, 1, "agent", ())]
+    touched = [Touched(scene.organization_id, user_id, 1, "agent")]
 
     class Meddled:
         def __init__(self, connection: Any) -> None:

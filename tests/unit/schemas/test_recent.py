@@ -6,6 +6,7 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.keys import session_key, session_keys
 from schemas.recent import (
@@ -103,7 +104,7 @@ def test_what_the_packed_form_tells_is_what_the_sessions_say(events: list[Recent
     assert recent.last_ended == (ended[0] if ended else None)
     assert list(recent.running) == [each for each in plain if each.status == "running"]
     assert recent.streak == (len(failed), failed[-1].at if failed else None)
-    assert all(recent.started_at_of(each.session_id) == each.started_at for each in plain)
+    assert not any(recent.has_elsewhen(each) for each in plain)
 
 
 @given(st.lists(versions(), max_size=40))
@@ -137,8 +138,9 @@ def test_p14_a_clock_that_runs_ahead_does_not_make_a_session_the_newest() -> Non
 
 def test_c13_the_same_id_with_another_start_is_found() -> None:
     recent = seeing(*map(session, range(25)))
-    assert recent.started_at_of(session(20).session_id) == session(20).started_at
-    assert recent.started_at_of(UUID(int=999)) is None
+    assert not recent.has_elsewhen(session(20))
+    assert recent.has_elsewhen(replace(session(20), started_at=START))
+    assert not recent.has_elsewhen(replace(session(20), session_id=UUID(int=999), started_at=START))
 
 
 def test_c14_the_services_closing_never_outranks_what_comes_later() -> None:
