@@ -55,7 +55,8 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Brows
     seen = browse("narrow", paths=paths, phone=[paths[1], paths[8], paths[0]])
     assert seen["found"] == {}
     assert {page: rules for page, rules in seen["rules"].items() if rules} == {}
-    assert seen["filters"] == [False, True]
+    shared = {"boxes": False, "labels": True, "inside": True, "chips": 1, "clean": True, "kept": ">=10", "cleared": 0}
+    assert seen["sheet"] == {"script": shared | {"rules": [], "closed": True}, "plain": shared}
     assert seen["small"] == []
 
 
@@ -95,7 +96,7 @@ async def test_c07_a_web_page_and_a_trace_as_the_error(browse: Browse) -> None:
 @pytest.fixture(scope="module")
 def filtered(browse: Browse) -> dict[str, Any]:
     """What filters do, understood and not: looked at once."""
-    return browse("filters")
+    return browse("filters", statistics=STATISTICS)
 
 
 async def test_c23_a_plus_is_not_a_space(filtered: dict[str, Any]) -> None:
@@ -120,6 +121,12 @@ async def test_c24_a_filter_not_understood_is_not_a_filter_passed(filtered: dict
     assert seen["after_choice"]
     assert seen["empty_boxes"]["status"] == 200
     assert seen["empty_boxes"]["rows"] > 50
+
+
+async def test_suggestions_say_how_many_rows_each_word_leaves(filtered: dict[str, Any]) -> None:
+    assert {box for box, _, number in filtered["suggested"] if number} == {"status", "error_category"}
+    assert len(filtered["proved"]) > 4
+    assert [(word, number) for word, number, rows in filtered["proved"] if number != rows] == []
 
 
 async def test_columns_counts_colours_theme_and_zone(browse: Browse, site: Site) -> None:

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from schemas import vocabulary
 from schemas.columns import LISTS, ListView
 from services.query.filters import Among, Problem
 from services.query.lists import Page, fetch_page, status_counts
 from services.query.panel import looks, rows, table, words
+from services.query.panel.counts import value_counts
 from services.query.panel.frame import Frame
 from services.query.panel.render import html
 from services.query.panel.table import Act, Choice, Empty, Tab, Table, Wrong
@@ -20,7 +21,7 @@ from services.query.problems import Busy, TooSlow, TooWide
 from services.query.services import Services
 from services.query.view import BadQuery, Scope, View, parse
 
-PANEL_ONLY: Final = frozenset({"toggle"})
+PANEL_ONLY: Final = frozenset({"toggle", "counts"})
 Params = list[tuple[str, str]]
 
 
@@ -85,7 +86,10 @@ def _parse(services: Services, asked: Asked, params: Params, now: Any, masked: b
 
 
 async def answer(services: Services, request: Request, asked: Asked, template: str, **values: Any) -> Response:
-    """Answer with a list page; a press on a count tab goes to the address it stands for."""
+    """Answer with a list page; a press on a count tab goes to its address, a search box asks for its counts."""
+    if name := request.query_params.get("counts"):
+        view, _ = understood(services, asked, params_of(request, asked))
+        return JSONResponse(await value_counts(services, view, name))
     if slug := request.query_params.get("toggle"):
         view, _ = understood(services, asked, params_of(request, asked))
         return RedirectResponse(f"{asked.path}?{view.query(status=toggled(view, slug))}", 303)
@@ -100,13 +104,22 @@ async def build(services: Services, request: Request, asked: Asked, **changes: A
     if problems:
         return replace(refused(asked, view, problems), **changes), 400
     try:
-        page = await fetch_page(services, asked.principal, view)
+        page = await fetch_page(services, asked.principal, with_drawn(view))
     except TooWide as wide:
         return replace(_bare(asked, view), problem=_too_wide(asked, view, wide.detail), **changes), 400
     except (Busy, TooSlow):
         return replace(_bare(asked, view), problem=_too_slow(asked, view), **changes), 503
     made = await _filled(services, asked, view, page)
     return replace(made, **changes), 200
+
+
+def with_drawn(view: View) -> View:
+    """Return a view that also reads what its drawings need: the mini bar of users needs every status, shown or not."""
+    if view.list.kind != "organizations" or all(column.name != "users" for column in view.columns):
+        return view
+    drawn = (view.list.column(status) for status in vocabulary.USER_STATUS)
+    missing = tuple(column for column in drawn if column and column not in view.columns)
+    return replace(view, columns=(*view.columns, *missing))
 
 
 def _bare(asked: Asked, view: View, broken: Mapping[str, str] | None = None) -> Table:

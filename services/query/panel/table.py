@@ -16,6 +16,10 @@ KIND_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "sessions": ("session", "sessions"),
     "issues": ("issue", "issues"),
 }
+HINTS: Final[Mapping[str, str]] = {
+    "number": "5, >=5, 5..9",
+    "time": "2026-11-01, 2026-11-01.., 24h",
+}
 CSV_ROWS_OF_EXCEL: Final = 1_048_575
 
 
@@ -40,6 +44,7 @@ class Head:
     value: str = ""
     broken: bool = False
     choices: str = ""
+    hint: str = ""
     remove_href: str = ""
 
 
@@ -172,7 +177,7 @@ def _head(
         explanation=column.description if explained else "",
         copied=column.name in {"report"} or (column.name == "exception" and view.list.kind == "sessions"),
         filterable=bool(column.operators), value=typed.get(column.name, ""), broken=column.name in broken,
-        choices="|".join(_choices(column)),
+        choices="|".join(choices_of(column)), hint=HINTS.get(_box_kind(column), ""),
         remove_href=f"{path}?{view.query(drop=column.name)}" if column.name in typed else "",
     )  # fmt: skip
 
@@ -192,7 +197,8 @@ def _box_kind(column: Column) -> str:
     return "number" if column.type in {Type.NUMBER, Type.SHARE, Type.SECONDS, Type.CODE} else "text"
 
 
-def _choices(column: Column) -> list[str]:
+def choices_of(column: Column) -> list[str]:
+    """Return the words that the search box of a column suggests; none where anything may be typed."""
     if column.type is Type.BOOLEAN:
         return ["True", "False"]
     if column.type is Type.CODE:

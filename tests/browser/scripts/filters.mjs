@@ -1,5 +1,5 @@
 /** C23 and C24 on screen: a plus stays a plus in every link; what is not understood shows no rows and keeps its value. */
-export default async function ({ open, rowsOf }) {
+export default async function ({ open, rowsOf, given }) {
   const page = await open();
   await page.goto("/users?tz=UTC");
   await page.locator('thead input[name="user"]').fill("ann+crm@");
@@ -27,5 +27,18 @@ export default async function ({ open, rowsOf }) {
   await page.locator("#wrong .chip", { hasText: "late" }).click();
   const after_choice = await rowsOf(page);
   const empties = await page.goto("/users?user=&status=&email=&tz=UTC");
-  return { found, links, plus_url, by_hand, lost_plus, wrong, choices, after_choice, empty_boxes: { status: empties?.status(), rows: (await rowsOf(page)).length } };
+  await page.goto(given.statistics);
+  const suggested = [];
+  for (const name of ["status", "error_category"]) {
+    await page.locator(`thead input[name=${name}]`).focus();
+    await page.waitForSelector(".suggest .n");
+    suggested.push(...await page.$$eval(".suggest button", (all, box) => all.map((button) => [box, button.dataset.value, button.querySelector(".n")?.textContent]), name));
+    await page.keyboard.press("Escape");
+  }
+  const proved = [];
+  for (const [box, word, number] of suggested.filter(([, , number]) => number !== "0").slice(0, 6)) {
+    await page.goto(`${given.statistics}&${box}=${encodeURIComponent(word)}`);
+    proved.push([word, number, await page.textContent(".matches b")]);
+  }
+  return { suggested, proved, found, links, plus_url, by_hand, lost_plus, wrong, choices, after_choice, empty_boxes: { status: empties?.status(), rows: (await rowsOf(page)).length } };
 }

@@ -1,4 +1,4 @@
-/** Phone and 320 px: nothing overflows sideways, targets are large enough, axe-core finds nothing, filters open. */
+/** Phone and 320 px: nothing overflows sideways, targets are large enough, axe-core finds nothing, filters stand in a sheet. */
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 
@@ -22,10 +22,34 @@ export default async function ({ open, given }) {
     await page.evaluate(axe);
     rules[path] = await page.evaluate(async () => (await /** @type {any} */ (window).axe.run(document, { resultTypes: ["violations"] })).violations.map((each) => `${each.id}: ${each.nodes[0].html.slice(0, 160)}`));
   }
+  const sheet = {};
+  for (const javaScriptEnabled of [true, false]) {
+    const phone = await open({ viewport: { width: 390, height: 800 }, javaScriptEnabled, bypassCSP: true });
+    await phone.goto(given.phone[0]);
+    const told = { boxes: await phone.locator("thead input").first().isVisible() };
+    await phone.locator("[data-filters]").click();
+    told.labels = await phone.$$eval("#filters .field", (fields) => fields.every((field) => field.querySelector("label").htmlFor === field.querySelector("input").id));
+    told.inside = await phone.locator("#filters .field input").first().isVisible();
+    if (javaScriptEnabled) {
+      await phone.evaluate(axe);
+      told.rules = await phone.evaluate(async () => (await /** @type {any} */ (window).axe.run(document, { resultTypes: ["violations"] })).violations.map((each) => `${each.id}: ${each.nodes[0].html.slice(0, 160)}`));
+      await phone.keyboard.press("Escape");
+      told.closed = !(await phone.locator("#filters").isVisible());
+      await phone.locator("[data-filters]").click();
+    }
+    await phone.locator("#filters input[name=users]").fill(">=10");
+    await phone.locator("#filters .primary").click();
+    await phone.waitForURL(/users=/);
+    told.chips = await phone.locator(".chip").count();
+    told.clean = javaScriptEnabled ? !phone.url().includes("name=&") : true;
+    await phone.locator("[data-filters]").click();
+    told.kept = await phone.locator("#filters input[name=users]").inputValue();
+    await phone.locator("#filters .acts a").click();
+    await phone.waitForURL((url) => !url.search.includes("users="));
+    told.cleared = await phone.locator(".chip").count();
+    sheet[javaScriptEnabled ? "script" : "plain"] = told;
+  }
   await page.goto(given.phone[0]);
-  const before = await page.locator("thead input").first().isVisible();
-  await page.locator("[data-filters]").click();
-  const after = await page.locator("thead input").first().isVisible();
   const small = await page.$$eval("main a, main button, main summary", (all) => all.filter((each) => each.checkVisibility()).map((each) => [each.textContent?.trim().slice(0, 20), Math.round(each.getBoundingClientRect().height)]).filter(([, height]) => height > 1 && height < 18));
-  return { found, rules, filters: [before, after], small };
+  return { found, rules, sheet, small };
 }

@@ -104,7 +104,9 @@ function drawMarks(hours) {
       pen.stroke();
       const before = x > left + width / 2;
       pen.textAlign = before ? "right" : "left";
-      pen.fillText(mark.words, x + (before ? -5 : 5) * ratio, y);
+      const room = (before ? x - left : left + width - x) - 5 * ratio;
+      const fits = pen.measureText(mark.words).width < room;
+      pen.fillText(fits ? mark.words : mark.words.split(" ")[0], x + (before ? -5 : 5) * ratio, y);
     });
     const open = hours.find((hour) => hour.open);
     if (open) {

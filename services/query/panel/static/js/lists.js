@@ -1,4 +1,4 @@
-/** Lists: clean addresses, filtering while typing, edges that show what is under them, the filter sheet of phones. */
+/** Lists: clean addresses, filtering while typing, edges that show what is under them; the filter sheet of phones for browsers without `command`. */
 import { all, hit, one } from "./dom.js";
 
 let waiting = 0;
@@ -6,7 +6,7 @@ let waiting = 0;
 /** Leave empty boxes out of the address, but for those with a default filter: there an empty one means "all". */
 document.addEventListener("formdata", (event) => {
   const form = /** @type {HTMLFormElement} */ (event.target);
-  if (form.id !== "view") return;
+  if (!form.matches("#view, .sheet-form")) return;
   const kept = (form.dataset.keep ?? "").split(" ");
   for (const [name, value] of [...event.formData.entries()]) if (value === "" && !kept.includes(name)) event.formData.delete(name);
 });
@@ -42,11 +42,9 @@ document.addEventListener("htmx:after:swap", everyEdge);
 everyEdge();
 
 document.addEventListener("click", (event) => {
-  const filters = hit(event, "[data-filters]");
-  if (filters) {
-    const open = filters.closest(".list")?.classList.toggle("filters-open") ?? false;
-    filters.setAttribute("aria-expanded", String(open));
-  }
+  const sheet = /** @type {HTMLDialogElement | null} */ (one("#filters"));
+  if (hit(event, "[data-filters]") && !("command" in HTMLButtonElement.prototype)) sheet?.showModal();
+  if (event.target === sheet) sheet?.close();
   const sort = hit(event, "a[data-sort]");
   if (sort instanceof HTMLAnchorElement && event.shiftKey) {
     event.preventDefault();

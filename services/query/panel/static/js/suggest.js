@@ -15,6 +15,32 @@ function close() {
   open = null;
 }
 
+const FRESH_MS = 15000;
+/** What the server counted for a box, by address: words and how many rows each would leave. @type {Map<string, {at: number, counts: Promise<Record<string, string>>}>} */
+const asked = new Map();
+
+/** @param {HTMLInputElement} box @returns {Promise<Record<string, string>>} */
+function countsOf(box) {
+  const params = new URLSearchParams(location.search);
+  params.delete("cursor");
+  params.set("counts", box.name);
+  const address = `${location.pathname}?${params}`;
+  const known = asked.get(address);
+  if (known && Date.now() - known.at < FRESH_MS) return known.counts;
+  const counts = fetch(address).then((answer) => answer.ok ? answer.json() : {}).catch(() => ({}));
+  asked.set(address, { at: Date.now(), counts });
+  return counts;
+}
+
+/** Put the counts beside the words once they come. @param {HTMLInputElement} box @param {HTMLElement} menu */
+async function count(box, menu) {
+  const counts = await countsOf(box);
+  for (const button of menu.querySelectorAll("button")) {
+    const number = counts[button.dataset.value ?? ""];
+    if (number !== undefined) button.append(make("span", { class: "n" }, number));
+  }
+}
+
 /** @param {number} days before today */
 function since(days) {
   const at = new Date(Date.now() - days * 86400000);
@@ -28,17 +54,23 @@ function offers(box) {
   return [];
 }
 
-/** @param {HTMLInputElement} box */
-function show(box) {
+/**
+ * Whoever comes to a box sees all it allows; whoever types, what fits the part behind the last comma, and keeps those
+ * before it. @param {HTMLInputElement} box @param {boolean} typing
+ */
+function show(box, typing) {
   close();
-  const typed = box.value.toLowerCase().split(",").pop()?.trim().replace(/^not:/, "") ?? "";
+  const parts = typing ? box.value.split(",") : [];
+  const typed = parts.pop()?.trim().toLowerCase().replace(/^not:/, "").replaceAll("_", " ") ?? "";
+  const kept = parts.length ? `${parts.join(",")},` : "";
   const fitting = offers(box).filter(([word, value]) => !typed || word.toLowerCase().includes(typed) || value === box.value);
   if (!fitting.length) return;
   const menu = make("div", { class: "suggest", role: "group", "aria-label": "Suggestions" });
   for (const [word, value] of fitting) {
     const button = make("button", { type: "button", tabindex: "-1" }, word);
-    button.addEventListener("mousedown", (event) => { event.preventDefault(); choose(box, value); });
+    button.addEventListener("mousedown", (event) => { event.preventDefault(); choose(box, kept + value); });
     button.dataset.value = value;
+    button.dataset.whole = kept + value;
     menu.append(button);
   }
   const hint = HINTS[box.dataset.choices ? (box.dataset.kind === "boolean" ? "boolean" : "closed") : box.dataset.kind ?? ""];
@@ -48,6 +80,7 @@ function show(box) {
   menu.style.left = `${Math.max(8, Math.min(at.left - 24, innerWidth - menu.offsetWidth - 8))}px`;
   menu.style.top = `${at.bottom + 4}px`;
   open = { box, menu };
+  if (box.dataset.choices) void count(box, menu);
 }
 
 /** @param {HTMLInputElement} box @param {string} value */
@@ -66,14 +99,14 @@ function pick(by) {
   buttons[(at + by + buttons.length) % buttons.length]?.setAttribute("aria-selected", "true");
 }
 
-document.addEventListener("focusin", (event) => { const box = hit(event, ".grid .box input"); if (box instanceof HTMLInputElement) show(box); else close(); });
-document.addEventListener("input", (event) => { const box = hit(event, ".grid .box input"); if (box instanceof HTMLInputElement) show(box); });
+document.addEventListener("focusin", (event) => { const box = hit(event, ".grid .box input"); if (box instanceof HTMLInputElement) show(box, false); else close(); });
+document.addEventListener("input", (event) => { const box = hit(event, ".grid .box input"); if (box instanceof HTMLInputElement) show(box, true); });
 document.addEventListener("focusout", (event) => { if (hit(event, ".grid .box input")) close(); });
 document.addEventListener("scroll", close, true);
 document.addEventListener("keydown", (event) => {
   if (!open) return;
   if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); pick(event.key === "ArrowDown" ? 1 : -1); }
   const picked = /** @type {HTMLElement | null} */ (one('[aria-selected="true"]', open.menu));
-  if (event.key === "Enter" && picked) { event.preventDefault(); choose(open.box, picked.dataset.value ?? ""); }
+  if (event.key === "Enter" && picked) { event.preventDefault(); choose(open.box, picked.dataset.whole ?? ""); }
   else if (event.key === "Escape") { event.stopPropagation(); close(); }
 }, true);
