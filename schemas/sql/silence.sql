@@ -16,12 +16,12 @@ SELECT count(*) AS known, count(*) FILTER (WHERE heard_at < $1::timestamptz - $2
   FROM agent WHERE heard_at > $1::timestamptz - interval '1 day';
 
 -- name: agents
--- The longest silent first. $1: as of; $2: how long is silent.
+-- The longest silent first. $1: as of; $2: how long is silent. `late`: users whom the agent reported last, as their list has it.
 SELECT a.agent_id, a.organization_id, o.name AS organization, a.version, a.heard_at, a.clock_error_s, a.sessions_running,
-       a.queued, a.oldest_queued_s, a.heard_at < $1::timestamptz - $2::interval AS silent,
-       (SELECT count(*) FROM user_status us WHERE us.status_rank = 2 AND us.agent_id = a.agent_id
-           AND (a.organization_id IS NULL OR us.organization_id = a.organization_id)) AS late
-  FROM agent a LEFT JOIN organization o ON o.organization_id = a.organization_id
+       a.queued, a.oldest_queued_s, a.heard_at < $1::timestamptz - $2::interval AS silent, coalesce(l.users, 0) AS late
+  FROM agent a
+  LEFT JOIN organization o ON o.organization_id = a.organization_id
+  LEFT JOIN (SELECT agent_id, count(*) AS users FROM user_status WHERE status_rank = 2 GROUP BY agent_id) l ON l.agent_id = a.agent_id
  WHERE a.heard_at > $1::timestamptz - interval '1 day' ORDER BY a.heard_at, a.agent_id LIMIT $3;
 
 -- name: partitions

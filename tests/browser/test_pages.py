@@ -63,7 +63,8 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Brows
 async def test_job_details_open_step_copy_and_close(browse: Browse) -> None:
     seen = browse("job", path=STATISTICS)
     assert seen["focused"] == "Close"
-    assert seen["place"] == f"2 of {seen['matches']}"
+    assert seen["place"] == f"{seen['nth']} of {seen['matches']}"
+    assert seen["shown"] == [True, ""], "a way within the details does not leave them"
     assert seen["toast"] == {"on_top": True, "heard": True}, "behind the veil nothing is seen or heard"
     assert "this user's usual" in seen["run"]
     assert seen["issues"] in ([0, None], [seen["issues"][0], f"{seen['issues'][0]} of this session"])
@@ -125,6 +126,7 @@ async def test_c24_a_filter_not_understood_is_not_a_filter_passed(filtered: dict
 
 async def test_suggestions_say_how_many_rows_each_word_leaves(filtered: dict[str, Any]) -> None:
     assert {box for box, _, number in filtered["suggested"] if number} == {"status", "error_category"}
+    assert filtered["spoken"] == [["combobox", "true", "true"], [None, 0]] * 2
     assert len(filtered["proved"]) > 4
     assert [(word, number) for word, number, rows in filtered["proved"] if number != rows] == []
 
@@ -172,6 +174,24 @@ async def test_c34_the_table_does_not_move_while_somebody_reads(browse: Browse, 
     assert seen["menu_open"] == 1
     assert (seen["typed"], seen["caret"]) == ("qzx", 3)
     assert seen["focused"] == "user"
+
+
+async def test_a_row_that_no_longer_matches_stays_and_says_so(browse: Browse, site: Site) -> None:
+    user = (
+        await site.fetch("SELECT user_id FROM user_status WHERE organization_id = $1 AND status = 'stuck'", NORTHWIND)
+    )[0]
+    change = "UPDATE user_status SET status = $2, status_rank = $3 WHERE user_id = $1"
+    heal = threading.Timer(6, lambda: asyncio.run(site.fetch(change, user["user_id"], "healthy", 5)))
+    heal.start()
+    try:
+        seen = browse("gone", path=f"{USERS}&status=stuck")
+    finally:
+        heal.join()
+        await site.fetch(change, user["user_id"], "stuck", 1)
+    assert seen["word"] == "no longer matches"
+    assert seen["seen"]
+    assert seen["after"] == seen["before"], "nothing moved"
+    assert seen["left"] == len(seen["before"][0]) - 1
 
 
 async def _churn(site: Site, stop: threading.Event) -> None:

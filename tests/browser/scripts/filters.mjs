@@ -29,16 +29,20 @@ export default async function ({ open, rowsOf, given }) {
   const empties = await page.goto("/users?user=&status=&email=&tz=UTC");
   await page.goto(given.statistics);
   const suggested = [];
+  const spoken = [];
   for (const name of ["status", "error_category"]) {
     await page.locator(`thead input[name=${name}]`).focus();
     await page.waitForSelector(".suggest .n");
     suggested.push(...await page.$$eval(".suggest button", (all, box) => all.map((button) => [box, button.dataset.value, button.querySelector(".n")?.textContent]), name));
+    await page.keyboard.press("ArrowDown");
+    spoken.push(await page.evaluate(() => { const box = document.activeElement; return [box.getAttribute("role"), box.getAttribute("aria-expanded"), document.getElementById(box.getAttribute("aria-activedescendant"))?.getAttribute("aria-selected")]; }));
     await page.keyboard.press("Escape");
+    spoken.push(await page.evaluate(() => [document.activeElement.getAttribute("role"), document.querySelectorAll(".suggest").length]));
   }
   const proved = [];
   for (const [box, word, number] of suggested.filter(([, , number]) => number !== "0").slice(0, 6)) {
     await page.goto(`${given.statistics}&${box}=${encodeURIComponent(word)}`);
     proved.push([word, number, await page.textContent(".matches b")]);
   }
-  return { suggested, proved, found, links, plus_url, by_hand, lost_plus, wrong, choices, after_choice, empty_boxes: { status: empties?.status(), rows: (await rowsOf(page)).length } };
+  return { spoken, suggested, proved, found, links, plus_url, by_hand, lost_plus, wrong, choices, after_choice, empty_boxes: { status: empties?.status(), rows: (await rowsOf(page)).length } };
 }

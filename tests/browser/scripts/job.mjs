@@ -4,7 +4,9 @@ export default async function ({ open, given }) {
   await page.goto(given.path);
   const list_url = page.url();
   const rows = page.locator("#rows > tr");
-  await rows.nth(1).locator("[data-job]").click();
+  const place_of_row = await page.$$eval("#rows > tr", (all) => all.findIndex((row) => /[1-9]/.test([...row.querySelectorAll("td.num")].at(-2)?.textContent ?? "")));
+  const row = rows.nth(Math.max(1, place_of_row));
+  await row.locator("[data-job]").click();
   await page.waitForSelector("dialog[open] .job-body");
   const focused = await page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
   const place = await page.textContent("[data-place]");
@@ -17,6 +19,8 @@ export default async function ({ open, given }) {
   });
   const run = await page.textContent("dialog .grid-facts dd");
   const issues = await page.evaluate(() => [document.querySelectorAll("dialog #issues tbody tr").length, document.querySelector("dialog #issues .small")?.textContent]);
+  const show = page.locator('dialog .grid-facts a[href^="#"]').first();
+  const shown = (await show.count()) ? await show.click().then(() => page.waitForTimeout(200)).then(() => page.evaluate(() => [!!document.querySelector("#job[open]"), location.hash])) : null;
   const matches = await page.textContent(".matches b");
   const terms = await page.$$eval("dialog .grid-facts dt", (names) => names.map((name) => name.textContent));
   const headings = await page.$$eval("dialog h3", (names) => names.map((name) => name.textContent));
@@ -39,5 +43,5 @@ export default async function ({ open, given }) {
   await page.locator('[data-what="Text for the ticket"]').click();
   await page.waitForFunction(() => document.querySelector(".toast")?.textContent?.includes("ticket"));
   const ticket = await page.evaluate(() => navigator.clipboard.readText());
-  return { toast, run, issues, matches, list_url, focused, place, job_url, terms, headings, stepped, marked, kept_inside, after_back, returned, standing, exception, said, ticket };
+  return { nth: Math.max(1, place_of_row) + 1, shown, toast, run, issues, matches, list_url, focused, place, job_url, terms, headings, stepped, marked, kept_inside, after_back, returned, standing, exception, said, ticket };
 }

@@ -64,6 +64,11 @@ document.addEventListener("click", (event) => {
     void open(link.href, link, !dialog.open);
     return;
   }
+  const within = hit(event, '#job a[href^="#"]');
+  if (within) { // a fragment would be a step in the history, which closes the dialog
+    event.preventDefault();
+    one(within.getAttribute("href") ?? "", dialog ?? document)?.scrollIntoView({ block: "start" });
+  }
   if (hit(event, "#job [data-close]") || event.target === dialog) { event.preventDefault(); history.back(); }
   const stepper = hit(event, "#job [data-step]");
   if (stepper) step(stepper.dataset.step === "next" ? 1 : -1);

@@ -39,6 +39,14 @@ function changeRow(now, fresh) {
   setTimeout(() => now.classList.remove("changed"), DOT_MS);
 }
 
+/** A row that no longer matches stays where it is, greyed, and says so until the next show. @param {HTMLElement} row @param {boolean} gone */
+function tellGone(row, gone) {
+  row.classList.toggle("gone", gone);
+  const said = one(".gone-word", row);
+  if (!gone) said?.remove();
+  else if (!said) one("th", row)?.append(make("span", { class: "gone-word tag" }, "no longer matches"));
+}
+
 /** @param {Document} page @returns {number} rows changed */
 function mergeRows(page) {
   const fresh = all("#rows > tr", page);
@@ -48,7 +56,7 @@ function mergeRows(page) {
     const sent = row.innerHTML;
     const now = document.getElementById(row.id);
     if (!now) { unseen += 1; continue; }
-    now.classList.remove("gone");
+    tellGone(now, false);
     if (known.get(row.id) === sent || held(now)) continue;
     known.set(row.id, sent);
     changeRow(now, row);
@@ -56,7 +64,7 @@ function mergeRows(page) {
   }
   const whole = !one('#list a[rel="next"], #list a[rel="prev"]', page);
   const ids = new Set(fresh.map((row) => row.id));
-  for (const row of all("#rows > tr")) if (whole && !ids.has(row.id)) row.classList.add("gone");
+  for (const row of all("#rows > tr")) if (whole && !ids.has(row.id)) tellGone(row, true);
   showPill(unseen, page);
   return changed;
 }

@@ -12,6 +12,7 @@ let open = null;
 
 function close() {
   open?.menu.remove();
+  for (const name of ["role", "aria-expanded", "aria-controls", "aria-autocomplete", "aria-activedescendant"]) open?.box.removeAttribute(name);
   open = null;
 }
 
@@ -65,13 +66,14 @@ function show(box, typing) {
   const kept = parts.length ? `${parts.join(",")},` : "";
   const fitting = offers(box).filter(([word, value]) => !typed || word.toLowerCase().includes(typed) || value === box.value);
   if (!fitting.length) return;
-  const menu = make("div", { class: "suggest", role: "group", "aria-label": "Suggestions" });
-  for (const [word, value] of fitting) {
-    const button = make("button", { type: "button", tabindex: "-1" }, word);
+  const list = make("div", { role: "listbox", id: "suggestions", "aria-label": "Suggestions" });
+  const menu = make("div", { class: "suggest" }, list);
+  for (const [index, [word, value]] of fitting.entries()) {
+    const button = make("button", { type: "button", tabindex: "-1", role: "option", id: `suggestion-${index}`, "aria-selected": "false" }, word);
     button.addEventListener("mousedown", (event) => { event.preventDefault(); choose(box, kept + value); });
     button.dataset.value = value;
     button.dataset.whole = kept + value;
-    menu.append(button);
+    list.append(button);
   }
   const hint = HINTS[box.dataset.choices ? (box.dataset.kind === "boolean" ? "boolean" : "closed") : box.dataset.kind ?? ""];
   if (hint) menu.append(make("p", {}, hint));
@@ -79,6 +81,7 @@ function show(box, typing) {
   const at = box.getBoundingClientRect();
   menu.style.left = `${Math.max(8, Math.min(at.left - 24, innerWidth - menu.offsetWidth - 8))}px`;
   menu.style.top = `${at.bottom + 4}px`;
+  for (const [name, value] of Object.entries({ role: "combobox", "aria-expanded": "true", "aria-controls": "suggestions", "aria-autocomplete": "list" })) box.setAttribute(name, value);
   open = { box, menu };
   if (box.dataset.choices) void count(box, menu);
 }
@@ -95,14 +98,17 @@ function pick(by) {
   if (!open) return;
   const buttons = [...open.menu.querySelectorAll("button")];
   const at = buttons.findIndex((button) => button.ariaSelected === "true");
-  buttons[at]?.removeAttribute("aria-selected");
-  buttons[(at + by + buttons.length) % buttons.length]?.setAttribute("aria-selected", "true");
+  const next = buttons[at < 0 && by < 0 ? buttons.length - 1 : (at + by + buttons.length) % buttons.length];
+  buttons[at]?.setAttribute("aria-selected", "false");
+  next?.setAttribute("aria-selected", "true");
+  next?.scrollIntoView({ block: "nearest" });
+  if (next) open.box.setAttribute("aria-activedescendant", next.id);
 }
 
 document.addEventListener("focusin", (event) => { const box = hit(event, ".grid .box input"); if (box instanceof HTMLInputElement) show(box, false); else close(); });
 document.addEventListener("input", (event) => { const box = hit(event, ".grid .box input"); if (box instanceof HTMLInputElement) show(box, true); });
 document.addEventListener("focusout", (event) => { if (hit(event, ".grid .box input")) close(); });
-document.addEventListener("scroll", close, true);
+document.addEventListener("scroll", (event) => { if (!open?.menu.contains(/** @type {Node} */ (event.target))) close(); }, true);
 document.addEventListener("keydown", (event) => {
   if (!open) return;
   if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); pick(event.key === "ArrowDown" ? 1 : -1); }

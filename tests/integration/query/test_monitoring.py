@@ -1,0 +1,80 @@
+"""What monitors the syncs: whose silence it is by the database, who may see which agent, suggestions that count."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from tests.integration.query.conftest import Service
+from tests.rig.seed import Plan, organization_id, seed
+
+
+async def test_silence_is_judged_as_of_and_each_number_is_that_of_its_list(service: Service, now: datetime) -> None:
+    silent = f"agent-{organization_id(1)}"
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=3, users=6, sessions=4))
+        await connection.execute("UPDATE kafka_position SET applied_to = $1, heard_at = $1, halted = NULL", now)
+        await connection.execute(
+            "UPDATE agent SET heard_at = $2 WHERE agent_id = $1", silent, now - timedelta(minutes=2)
+        )
+        await connection.execute(
+            "UPDATE user_status SET status = 'late', status_rank = 2, agent_id = $2, due_at = $3, since = $3, "
+            "reason = CASE WHEN organization_id = $1 THEN 'agent_silent' ELSE 'overdue' END "
+            "WHERE organization_id IN ($1, $4)",
+            organization_id(1), silent, now - timedelta(hours=3), organization_id(2),
+        )  # fmt: skip
+        await connection.execute(
+            "UPDATE user_status SET status = 'partial', status_rank = 3, reason = 'issues_missing', since = $2 "
+            "WHERE organization_id = $1",
+            organization_id(0), now - timedelta(minutes=5),
+        )  # fmt: skip
+    async with await service.as_key("support") as client:
+        told = (await client.get("/api/v1/overview")).json()["silence"]
+        late = (await client.get("/api/v1/users?status=late")).json()["total"]
+        mute = (await client.get("/api/v1/users?status=late&why=the%20agent%20is%20silent")).json()["total"]
+        partial = (await client.get("/api/v1/users?status=partial&why=not%20all%20of%20its%20issues")).json()["total"]
+    assert (told["late"]["users"], told["late"]["agent_silent"]) == (late, mute) == (12, 6)
+    assert datetime.fromisoformat(told["late"]["due_at"]) == now - timedelta(hours=3)
+    assert told["incomplete"] == partial == 6
+    assert told["agents"] | {"longest": None} == {"known": 3, "silent": 1, "longest": None}
+    assert told["agents"]["longest"]["agent_id"] == silent
+    assert told["fresh"]["partial"] == 6
+    assert told["fresh"]["late"] == 0
+    assert (told["partitions"]["behind"], told["partitions"]["halted"]) == (0, 0)
+
+
+async def test_while_we_hear_nothing_no_agent_is_called_silent(service: Service, now: datetime) -> None:
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=2, users=2, sessions=1))
+        stood_still = now - timedelta(hours=1)
+        await connection.execute("UPDATE kafka_position SET applied_to = $1, heard_at = $1", stood_still)
+        await connection.execute("UPDATE agent SET heard_at = $1", stood_still - timedelta(seconds=20))
+    async with await service.as_key("support") as client:
+        told = (await client.get("/api/v1/overview")).json()["silence"]
+    assert told["agents"]["silent"] == 0
+    assert told["partitions"]["behind"] == told["partitions"]["all"] > 0
+    assert datetime.fromisoformat(told["partitions"]["applied_to"]) == stood_still
+
+
+async def test_an_administrator_sees_the_agents_of_its_own_organization_alone(service: Service, now: datetime) -> None:
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=2, users=2, sessions=1))
+    async with await service.as_person("organization_admin", organization_id(0)) as client:
+        page = await client.get("/monitoring")
+    assert page.status_code == 200
+    assert f"agent-{organization_id(0)}" in page.text
+    assert f"agent-{organization_id(1)}" not in page.text
+    assert "syncwatch.events" in page.text
+
+
+async def test_suggestions_count_what_their_word_would_leave(service: Service, now: datetime) -> None:
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=2, users=6, sessions=3))
+    async with await service.as_person("support") as client:
+        for path, box in (("/users", "status"), ("/sessions", "error_source"), ("/organizations", "health")):
+            counts = (await client.get(f"{path}?counts={box}&tz=UTC")).json()
+            assert counts, path
+            for word, number in counts.items():
+                listed = (await client.get(f"/api/v1{path}", params={box: word})).json()
+                assert number == f"{listed['total']:,}", (path, word)
+        assert (await client.get("/users?counts=user")).json() == {}
+        assert (await client.get("/users?counts=nothing")).json() == {}
