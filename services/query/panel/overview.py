@@ -51,6 +51,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     found = await details.overview(services, principal)
     page = await pages.framed(services, request, principal, "Overview", "Overview")
     clock = Clock(page.zone, page.now)
+    every = request.query_params.get("kinds") == "all"
     return HTMLResponse(
         html(
             "overview.html", page=page, organizations=organizations(found, page), users=users(found, page),
@@ -63,7 +64,9 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
             more_causes_href=asked("/users", status="failing", tz=page.zone.key),
             marks=chart_marks(found, page),
             silences=silences.told(found["silence"], page),
-            cards=cards(found["kinds"], page)[:CARDS], kinds=len(found["kinds"]),
+            cards=cards(found["kinds"], page)[: None if every else CARDS], kinds=len(found["kinds"]), every=every,
+            errors=sum(kind["errors"] for kind in found["kinds"]),
+            touched=sum(kind["users"] for kind in found["kinds"]),
             failures=[rows.row(LISTS["sessions"], each, clock) for each in found["failures"]],
             failures_href=asked("/sessions", status="errors,timed_out", tz=page.zone.key),
         )

@@ -66,6 +66,20 @@ async def test_an_administrator_sees_the_agents_of_its_own_organization_alone(se
     assert "syncwatch.events" in page.text
 
 
+async def test_the_overview_shows_eight_kinds_of_errors_and_leads_to_all(service: Service, now: datetime) -> None:
+    async with service.database.connect() as connection:
+        await connection.executemany(
+            "INSERT INTO session_hour_all (hour, status, error_source, error_category, shard, sessions) "
+            "VALUES ($1, 'errors', 'gmail', $2, 0, 3)",
+            [(now.replace(minute=0), f"kind_{number}") for number in range(11)],
+        )
+    async with await service.as_person("support") as client:
+        first, every = (await client.get("/")).text, (await client.get("/?kinds=all")).text
+    assert (first.count("kind_"), every.count("<p>kind_")) == (16, 11)
+    assert "All 11 kinds" in first
+    assert "33 sessions in the last 24 hours" in first
+
+
 async def test_suggestions_count_what_their_word_would_leave(service: Service, now: datetime) -> None:
     async with service.database.connect() as connection:
         await seed(connection, Plan(now=now, organizations=2, users=6, sessions=3))
