@@ -60,11 +60,12 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Brows
     assert seen["small"] == []
 
 
-async def test_job_details_open_step_copy_and_close(browse: Browse) -> None:
+async def test_job_details_open_step_copy_and_close(browse: Browse, site: Site) -> None:
     seen = browse("job", path=STATISTICS)
     assert seen["focused"] == "Close"
     assert seen["place"] == f"{seen['nth']} of {seen['matches']}"
     assert seen["shown"] == [True, ""], "a way within the details does not leave them"
+    assert seen["link"] == [seen["job_url"].removeprefix(site.base), "UTC"]
     assert seen["toast"] == {"on_top": True, "heard": True}, "behind the veil nothing is seen or heard"
     assert "this user's usual" in seen["run"]
     assert seen["issues"] in ([0, None], [seen["issues"][0], f"{seen['issues'][0]} of this session"])

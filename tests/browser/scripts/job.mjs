@@ -13,6 +13,7 @@ export default async function ({ open, given }) {
   const job_url = page.url();
   await page.locator('dialog [data-what="Link"]').click();
   await page.waitForFunction(() => document.querySelector("#say")?.textContent === "Link copied");
+  const link = new URL(await page.evaluate(() => navigator.clipboard.readText()));
   const toast = await page.evaluate(() => {
     const box = document.querySelector(".toast").getBoundingClientRect();
     return { on_top: !!document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.closest(".toast"), heard: !!document.querySelector("#say").closest("dialog[open]") };
@@ -43,5 +44,5 @@ export default async function ({ open, given }) {
   await page.locator('[data-what="Text for the ticket"]').click();
   await page.waitForFunction(() => document.querySelector(".toast")?.textContent?.includes("ticket"));
   const ticket = await page.evaluate(() => navigator.clipboard.readText());
-  return { nth: Math.max(1, place_of_row) + 1, shown, toast, run, issues, matches, list_url, focused, place, job_url, terms, headings, stepped, marked, kept_inside, after_back, returned, standing, exception, said, ticket };
+  return { link: [link.pathname, link.searchParams.get("tz")], nth: Math.max(1, place_of_row) + 1, shown, toast, run, issues, matches, list_url, focused, place, job_url, terms, headings, stepped, marked, kept_inside, after_back, returned, standing, exception, said, ticket };
 }

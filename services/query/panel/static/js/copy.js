@@ -36,7 +36,15 @@ async function textOf(button) {
     if (!answer.ok) throw new Error(String(answer.status));
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await answer.arrayBuffer());
   }
-  return copy || location.href;
+  return copy || here();
+}
+
+/** This page's address with its zone, so that whoever opens it reads the same times. */
+function here() {
+  const address = new URL(location.href);
+  const zone = document.body.dataset.zone;
+  if (zone && !address.searchParams.has("tz")) address.searchParams.set("tz", zone);
+  return address.href;
 }
 
 document.addEventListener("click", async (event) => {
