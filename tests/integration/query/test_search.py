@@ -1,0 +1,111 @@
+"""Searches by what has no index: span by span, ended in time, gone on with, and nothing left out or told twice."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from services.query import lists
+from services.query.statements import Statement
+from tests.integration.query.conftest import Service
+from tests.rig.seed import Plan, organization_id, seed
+
+
+@pytest.fixture
+async def client(
+    service: Service, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[httpx.AsyncClient]:  # fmt: skip
+    """A platform admin's key; no page has the time for a second span, and any time for the first."""
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=2, users=4, sessions=6))
+        await connection.execute("UPDATE sync_issue SET first_seen_at = began")
+    service.services.settings = replace(service.services.settings, search_s=0)
+    monkeypatch.setattr(lists, "_OVERTIME_S", 60)
+    async with await service.as_key("platform_admin") as client:
+        yield client
+
+
+async def walk(
+    client: httpx.AsyncClient, path: str, way: str, cursor: str | None = None
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return the answers of all pages that follow one another."""
+    answers: list[dict[str, Any]] = []
+    while True:
+        answer = await client.get(path + (f"&cursor={cursor}" if cursor else ""))
+        assert answer.status_code == 200, answer.text
+        answers.append(answer.json())
+        if answers[-1][way] is None:
+            return answers
+        cursor = answers[-1][way]
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/sessions?agent=agent", "key"),
+        ("/sessions?sort=run&objects=>=0", "key"),
+        (f"/organizations/{organization_id(0)}/sessions?objects=>=0", "key"),
+        ("/issues?times=>=0", "issue_id"),
+    ],
+)
+async def test_a_search_that_is_ended_again_and_again_finds_each_row_once(
+    service: Service, client: httpx.AsyncClient, path: str, key: str
+) -> None:
+    answers = await walk(client, f"/api/v1{path}&limit=3", "next")
+    rows = [row[key] for answer in answers for row in answer["rows"]]
+    assert len(rows) == len(set(rows))
+    service.services.settings = replace(service.services.settings, search_s=60)
+    whole = (await client.get(f"/api/v1{path}&limit=500")).json()
+    assert whole["searched_to"] is None
+    assert [row[key] for row in whole["rows"]] == rows
+
+
+async def test_a_search_back_to_the_first_page_finds_each_row_once(client: httpx.AsyncClient) -> None:
+    path = "/api/v1/sessions?agent=agent&limit=3"
+    answers = await walk(client, path, "next")
+    ahead = [row["key"] for answer in answers for row in answer["rows"]]
+    filled = [answer for answer in answers if answer["rows"]][-1]
+    behind = await walk(client, path, "previous", filled["previous"])
+    found = [row["key"] for answer in behind[::-1] for row in answer["rows"]]
+    assert found == ahead[: len(found)]
+    assert len(found) == len(ahead) - len(filled["rows"])
+
+
+async def test_what_a_search_did_not_look_at_is_said(client: httpx.AsyncClient, now: datetime) -> None:
+    body = (await client.get("/api/v1/sessions?agent=nobody")).json()
+    assert body["rows"] == []
+    assert body["total_is_exact"] is False
+    assert now - timedelta(days=1) < datetime.fromisoformat(body["searched_to"]) < now
+    answers = await walk(client, "/api/v1/sessions?agent=nobody", "next")
+    assert answers[-1]["searched_to"] is None
+    assert [answer["rows"] for answer in answers] == [[]] * len(answers)
+
+
+async def test_the_panel_leads_on_from_where_a_search_ended(service: Service, client: httpx.AsyncClient) -> None:
+    async with await service.as_person("platform_admin") as person:
+        page = (await person.get("/sessions?agent=nobody")).text
+        assert "No sessions found so far" in page
+        assert "Looked through up to" in page
+        assert "Look further" in page
+
+
+async def test_a_file_holds_every_row_that_a_search_would_find(client: httpx.AsyncClient) -> None:
+    answers = await walk(client, "/api/v1/sessions?agent=agent&limit=3", "next")
+    file = await client.get("/api/v1/sessions.csv?agent=agent&columns=session_id")
+    assert len(file.text.splitlines()) - 1 == sum(len(answer["rows"]) for answer in answers)
+
+
+async def test_a_filter_of_another_list_that_takes_too_long_is_refused(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "_OVERTIME_S", 0)
+    monkeypatch.setattr(lists, "page", lambda *_: Statement("SELECT pg_sleep(60)"))
+    answer = await client.get("/api/v1/users?objects=>=0")
+    assert answer.status_code == 504
+    assert answer.json()["type"] == "urn:syncwatch:problem:too_wide"
+    assert "Add an organization" in answer.json()["detail"]
