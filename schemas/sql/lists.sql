@@ -17,3 +17,10 @@ SELECT CASE WHEN bool_and(applied_to IS NOT NULL) FILTER (WHERE halted IS NULL)
 -- name: shorten
 -- For the next statements of this transaction: a count may not hold up its page.
 SELECT set_config('statement_timeout', $1, true);
+
+-- name: texts
+-- $1, $2: the sessions of a page that may have some; $3, $4: the first and the last start, so that only their days are planned.
+SELECT t.started_at, t.session_id, left(coalesce(t.exception, t.message), $5) AS text
+  FROM unnest($1::timestamptz[], $2::uuid[]) AS shown (started_at, session_id)
+  JOIN session_text t ON t.started_at = shown.started_at AND t.session_id = shown.session_id
+ WHERE t.started_at >= $3 AND t.started_at <= $4;

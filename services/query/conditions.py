@@ -13,7 +13,11 @@ from services.query.expressions import Sql, literal
 from services.query.filters import Among, Between, Contains, Empty, Exactly, Filter, Is, Test
 
 # As schemas.folding.fold does it, for texts that have no folded column beside them.
-_FOLDED: Final = "replace(casefold(regexp_replace(normalize(({})::text, NFD), '[\u0300-\u036f]', '', 'g')), 'ß', 'ss')"
+# Most are ASCII, for which lower-case letters are all that it comes to, at a tenth of the cost.
+_FOLDED: Final = (
+    "CASE WHEN octet_length(({0})::text) = char_length(({0})::text) THEN lower(({0})::text) "
+    "ELSE replace(casefold(regexp_replace(normalize(({0})::text, NFD), '[\u0300-\u036f]', '', 'g')), 'ß', 'ss') END"
+)
 _INTEGERS: Final = (Type.NUMBER, Type.CODE)
 
 
@@ -39,7 +43,9 @@ def condition(sql: Sql, each: Filter, args: Args) -> str:
     test = _test(sql, each, each.test, args)
     if sql.via:
         test = sql.via.format(test)
-    return f"({test}) IS NOT TRUE" if each.negated else f"({test})"
+    if each.negated:
+        return f"({test}) IS NOT TRUE"
+    return f"({test}) AND {sql.implies}" if sql.implies and not isinstance(each.test, Empty) else f"({test})"
 
 
 def _test(sql: Sql, each: Filter, test: Test, args: Args) -> str:
@@ -70,7 +76,7 @@ def _contains(sql: Sql, text: str, args: Args) -> str:
         pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         place = args.add(pattern, "text")
         return " OR ".join(f"{key} LIKE {place}" for key in sql.keys)
-    return f"position({args.add(text, 'text')} in {_FOLDED.format(sql.words or sql.value)}) > 0"
+    return f"position({args.add(text, 'text')} in ({_FOLDED.format(sql.words or sql.value)})) > 0"
 
 
 def _exactly(sql: Sql, values: Sequence[object], args: Args) -> str:

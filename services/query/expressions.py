@@ -21,6 +21,7 @@ class Sql:
 
     `keys` are folded columns with a trigram index that *contains* looks in, `exact` the columns that `eq:` compares.
     `via` wraps a test on a table that is not read for the page: {} is the test. `order` sorts where `value` should not.
+    `implies` holds for whatever a filter on the value can find: the predicate of a partial index, word for word.
     """
 
     value: str
@@ -31,6 +32,7 @@ class Sql:
     order: str = ""
     nullable: bool = True
     words: str = ""  # of a direction: the names of the session's own systems
+    implies: str = ""
 
 
 def literal(text: str) -> str:
@@ -79,15 +81,16 @@ def _unknown(alias: str, status: str) -> str:
     )
 
 
+# With OFFSET a look is a look, row by row in the order of the page, and never a join of everything with everything.
 def _of_user(alias: str) -> str:
     return (
         f"EXISTS (SELECT FROM sync_user u WHERE u.organization_id = {alias}.organization_id "
-        f"AND u.user_id = {alias}.user_id AND ({{}}))"
+        f"AND u.user_id = {alias}.user_id AND ({{}}) OFFSET 0)"
     )
 
 
 def _of_organization(alias: str) -> str:
-    return f"EXISTS (SELECT FROM organization o WHERE o.organization_id = {alias}.organization_id AND ({{}}))"
+    return f"EXISTS (SELECT FROM organization o WHERE o.organization_id = {alias}.organization_id AND ({{}}) OFFSET 0)"
 
 
 def _user(alias: str, via: str) -> dict[str, Sql]:
@@ -132,13 +135,13 @@ ORGANIZATIONS: Final[Mapping[str, Sql]] = MappingProxyType(
 
 _LAST_TEXT: Final = (
     "EXISTS (SELECT FROM session_text t WHERE t.started_at = us.last_started_at AND t.session_id = us.last_session_id "
-    "AND ({}))"
+    "AND ({}) OFFSET 0)"
 )
 USERS: Final[Mapping[str, Sql]] = MappingProxyType(
     {
-        **_user("us", ""),
+        **_user("us", _of_user("us")),
         "organization": _organization("us", _of_organization("us")),
-        "synchronization_disabled": Sql("NOT u.sync_enabled", nullable=False),
+        "synchronization_disabled": Sql("NOT u.sync_enabled", via=_of_user("us"), nullable=False),
         "status": Sql("us.status", nullable=False),
         "why": Sql(_why()),
         "last_20": Sql("us.recent"),
@@ -149,18 +152,21 @@ USERS: Final[Mapping[str, Sql]] = MappingProxyType(
         "next_due": Sql("us.due_at"),
         "agent": Sql("us.agent_id"),
         "status_since": Sql("us.since"),
-        "disabled_since": Sql("CASE WHEN NOT u.sync_enabled THEN u.flag_since END"),
-        "disabled_reason": Sql("CASE WHEN NOT u.sync_enabled THEN u.disabled_reason END"),
+        "disabled_since": Sql("CASE WHEN NOT u.sync_enabled THEN u.flag_since END", via=_of_user("us")),
+        "disabled_reason": Sql("CASE WHEN NOT u.sync_enabled THEN u.disabled_reason END", via=_of_user("us")),
         **_plain("us", "objects", "changes", "failures", "total_changes", "conflicts", "issues", "error_category"),
         **_plain("us", "error_code", "failing_since", "in_a_row"),
-        **_plain("u", "mail_system", "crm_system", "external_id"),
+        **{name: Sql(f"u.{name}", via=_of_user("us")) for name in ("mail_system", "crm_system", "external_id")},
         **_sure("us", "user_id", "organization_id"),
     }
 )
 
 _SESSION_TEXT: Final = (
-    "EXISTS (SELECT FROM session_text t WHERE t.started_at = s.started_at AND t.session_id = s.session_id AND ({}))"
+    "EXISTS (SELECT FROM session_text t WHERE t.started_at = s.started_at AND t.session_id = s.session_id "
+    "AND ({}) OFFSET 0)"
 )
+# Errors are few; sync_session_with_error and sync_session_with_error_all hold them alone.
+_WITH_ERROR: Final = "(s.error_source IS NOT NULL OR s.status IN ('errors', 'timed_out'))"
 ENDED: Final = "coalesce(s.ended_at, s.timed_out_at)"
 SESSIONS: Final[Mapping[str, Sql]] = MappingProxyType(
     {
@@ -168,15 +174,17 @@ SESSIONS: Final[Mapping[str, Sql]] = MappingProxyType(
         "organization": _organization("s", _of_organization("s")),
         "run": Sql("s.started_at", until=ENDED, nullable=False),
         "report": Sql("s.report"),
-        "error_source": Sql(_unknown("s", "status")),
-        "exception": Sql("coalesce(t.exception, t.message, s.error_message)", via=_SESSION_TEXT),
+        "error_source": Sql(_unknown("s", "status"), implies=_WITH_ERROR),
+        "error_category": Sql("s.error_category", implies=_WITH_ERROR),
+        "error_code": Sql("s.error_code", implies=_WITH_ERROR),
+        "exception": Sql("coalesce(t.exception, t.message, s.error_message)", via=_SESSION_TEXT, implies=_WITH_ERROR),
         "duration": Sql(f"extract(epoch FROM {ENDED} - s.started_at)::float8"),
         "agent": Sql("s.agent_id", nullable=False),
-        "retryable": Sql("s.error_retryable"),
+        "retryable": Sql("s.error_retryable", implies=_WITH_ERROR),
         "report_complete": Sql("(s.status = 'running' OR s.issues_arrived >= s.issues_sent)", nullable=False),
         "log_complete": Sql("(s.log_chunks_dropped = 0)", nullable=False),
         "ended_at": Sql(ENDED),
-        **_plain("s", "error_category", "trigger", "mode", "mail_system", "crm_system", "error_code", "status_detail"),
+        **_plain("s", "trigger", "mode", "mail_system", "crm_system", "status_detail"),
         **_sure("s", "status", "objects", "changes", "failures", "total_changes", "conflicts", "issues", "attempt"),
         **_sure("s", "session_id", "user_id", "organization_id"),
     }
@@ -184,7 +192,7 @@ SESSIONS: Final[Mapping[str, Sql]] = MappingProxyType(
 
 _LAST_OF_USER: Final = (
     "EXISTS (SELECT FROM user_status us WHERE us.organization_id = i.organization_id AND us.user_id = i.user_id "
-    "AND us.last_session_id = i.session_id AND us.last_started_at = i.session_started_at)"
+    "AND us.last_session_id = i.session_id AND us.last_started_at = i.session_started_at OFFSET 0)"
 )
 ISSUES: Final[Mapping[str, Sql]] = MappingProxyType(
     {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -19,14 +21,31 @@ from schemas.sql import named_queries
 from schemas.vocabulary import OBJECT_TYPE, SESSION_STATUS, direction_words
 from schemas.vocabulary import words as word_of
 from services.query.filters import Among, Filter
+from services.query.orders import orders
 from services.query.principal import Principal
-from services.query.problems import NotFound, TooWide
+from services.query.problems import NotFound, TooSlow, TooWide
+from services.query.search import Walk, count_spans, in_order_of_time, is_loose
 from services.query.services import Services
-from services.query.statements import COUNT_LIMIT, PICK_LIMIT, Picks, branches, count, is_indexed, page, probes
+from services.query.statements import (
+    COUNT_LIMIT,
+    EXCEPTION_SHOWN,
+    Picks,
+    Statement,
+    answered,
+    branches,
+    count,
+    is_indexed,
+    page,
+    probes,
+)
 from services.query.view import All, Cursor, One, OneUser, Scope, View, seal
 
 _SQL: Final = named_queries("lists")
 _DETAILS: Final = named_queries("details")
+_WORTHWHILE_S: Final = 0.015
+"""With less time left than this a search ends."""
+_OVERTIME_S: Final = 0.04
+"""By how much the last statement may be late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +60,10 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a view. `total` is a lower bound unless `total_is_exact`."""
+    """One page of a view. `total` is a lower bound unless `total_is_exact`.
+
+    `searched_to`: how far a search came in its time; the next page looks at what lies behind. None: at everything.
+    """
 
     rows: list[dict[str, Any]]
     total: int
@@ -49,6 +71,7 @@ class Page:
     next_cursor: str | None
     previous_cursor: str | None
     freshness: Freshness
+    searched_to: datetime | None = None
 
     @property
     def as_of(self) -> datetime | None:
@@ -76,31 +99,112 @@ def scope_of(principal: Principal, organization_id: UUID | None = None, user_id:
     return One(organization) if user is None else OneUser(organization, user)
 
 
+@dataclass(slots=True)
+class _Found:
+    """Rows of a page, at most one more than it shows, and where a search ran out of time, if it did."""
+
+    records: list[Any] = field(default_factory=list)
+    stopped: Cursor | None = None
+    edge: datetime | None = None
+    begun: bool = False
+
+
 async def fetch_page(services: Services, principal: Principal, view: View) -> Page:
     """Read one page of a view, its count and its as-of time, from one snapshot."""
+    began = time.monotonic()
     async with services.reading(view.scope) as connection:
         await needs_existing(connection, view)
         picks = await pick(connection, view)
+        searching = is_loose(view, answered(view, picks)) or picks.many
+        deadline = began + services.settings.search_s if searching else None
         total: tuple[int, bool] | None = None
         if not is_indexed(view):
             total = await narrow_count(services, connection, view, picks)
-        records = await _records(connection, view, picks)
-        if total is None and view.cursor is None and len(records) <= view.limit:
-            total = len(records), True
-        total = total or await counted(services, connection, view, picks)
+        found = await _read(connection, view, picks, deadline)
+        if total is None and found.stopped is None:
+            if view.cursor is None and len(found.records) <= view.limit:
+                total = len(found.records), True
+            else:
+                total = await counted(services, connection, view, picks, deadline)
+        texts = await _texts(connection, view, found.records[: view.limit])
         fresh = await freshness_of(connection, services.now())
-    return _page(services, view, records, total, fresh)
+    return _page(services, view, found, total or (0, False), texts, fresh)
 
 
-async def _records(connection: Any, view: View, picks: Picks) -> list[Any]:
+async def _read(connection: Any, view: View, picks: Picks, deadline: float | None) -> _Found:
     """Read `limit` + 1 rows, going on to the next branch only where one does not fill the page."""
-    records: list[Any] = []
-    for number in branches(view):
-        statement = page(view, number, view.limit + 1 - len(records), picks)
-        records += await connection.fetch(statement.sql, *statement.args)
-        if len(records) > view.limit:
+    found = _Found()
+    for number in [] if picks.none else branches(view):
+        if in_order_of_time(view) and (view.list.kind == "sessions" or deadline is not None):
+            await _walk(connection, view, picks, number, found, deadline)
+        else:
+            statement = page(view, number, view.limit + 1 - len(found.records), picks)
+            rows = await _within(connection, deadline, statement)
+            if rows is None:
+                raise TooSlow
+            found.records += rows
+        if len(found.records) > view.limit or found.stopped is not None:
             break
-    return records
+    return found
+
+
+async def _walk(
+    connection: Any, view: View, picks: Picks, number: int, found: _Found, deadline: float | None
+) -> None:  # fmt: skip
+    """Read one branch span by span, until the page is full, nothing is left, or it is too late.
+
+    Raises TooSlow where not even one span could be read in time.
+    """
+    walk = Walk(view, orders(view).branches[number].keys[0], number, deadline is not None)
+    while (span := walk.next()) is not None:
+        began = time.monotonic()
+        statement = page(view, number, view.limit + 1 - len(found.records), picks, span)
+        is_late = found.begun and deadline is not None and deadline - began < _WORTHWHILE_S
+        rows = None if is_late else await _within(connection, deadline, statement)
+        if rows is None:
+            found.stopped, found.edge = walk.place(), walk.edge
+            if not found.begun or found.stopped is None:
+                raise TooSlow
+            return
+        found.begun = True
+        found.records += rows
+        if len(found.records) > view.limit:
+            return
+        ended = time.monotonic()
+        walk.looked(span, ended - began, None if deadline is None else deadline - ended)
+
+
+async def _texts(connection: Any, view: View, records: Sequence[Any]) -> dict[tuple[datetime, UUID], str]:
+    """Return the exceptions that a page of sessions shows, by session.
+
+    Apart from the page's statement: joined to it, every day of both tables would have to be planned.
+    """
+    if view.list.kind != "sessions" or all(column.name != "exception" for column in view.columns):
+        return {}
+    of = [(record["run"], record["session_id"]) for record in records if record["status"] != "finished"]
+    if not of:
+        return {}
+    times = [started_at for started_at, _ in of]
+    bound = times, [session_id for _, session_id in of], min(times), max(times), EXCEPTION_SHOWN
+    return {
+        (row["started_at"], row["session_id"]): row["text"] for row in await connection.fetch(_SQL["texts"], *bound)
+    }
+
+
+async def _within(connection: Any, deadline: float | None, statement: Statement) -> list[Any] | None:
+    """Return the rows of a statement, or None where they came too late; the transaction goes on either way."""
+    if deadline is None:
+        return list(await connection.fetch(statement.sql, *statement.args))
+    seconds = max(deadline - time.monotonic(), 0) + _OVERTIME_S
+    attempt = connection.transaction()
+    await attempt.start()
+    try:
+        await connection.execute(_SQL["shorten"], str(max(1, int(seconds * 1000))))
+        return list(await connection.fetch(statement.sql, *statement.args))
+    except asyncpg.QueryCanceledError:
+        return None
+    finally:
+        await attempt.rollback()  # which also takes the shorter time-out back
 
 
 async def needs_existing(connection: Any, view: View) -> None:
@@ -128,28 +232,35 @@ async def narrow_count(services: Services, connection: Any, view: View, picks: P
     return number, True
 
 
-async def counted(services: Services, connection: Any, view: View, picks: Picks) -> tuple[int, bool]:
+async def counted(
+    services: Services, connection: Any, view: View, picks: Picks, deadline: float | None = None
+) -> tuple[int, bool]:
     """Return (number of rows, whether it is exact); a count that takes too long is given up."""
-    statement = count(view, picks)
-    attempt = connection.transaction()
-    await attempt.start()
-    try:
-        await connection.execute(_SQL["shorten"], str(int(services.settings.count_timeout_s * 1000)))
-        number = await connection.fetchval(statement.sql, *statement.args)
-    except asyncpg.QueryCanceledError:
-        return 0, False
-    finally:
-        await attempt.rollback()  # which also takes the shorter time-out back
-    return min(number, COUNT_LIMIT), number <= COUNT_LIMIT
+    now = time.monotonic()
+    least = services.settings.count_timeout_s
+    if deadline is not None:  # the rows are worth more than their number
+        least = min(least, deadline - now, services.settings.search_s / 2)
+    number = 0
+    for span in count_spans(view):
+        rows = await _within(connection, now + least - _OVERTIME_S, count(view, picks, COUNT_LIMIT - number, span))
+        if rows is None:
+            return number, False
+        number += rows[0]["count"]
+        if number > COUNT_LIMIT:
+            return COUNT_LIMIT, False
+    return number, True
 
 
 async def pick(connection: Any, view: View) -> Picks:
     """Look up whom the view's text filters mean, where that is few enough to read by their own index."""
     found: dict[str, Any] = {}
     for probe in probes(view):
-        rows = await connection.fetch(probe.statement.sql, *probe.statement.args)
-        if len(rows) <= PICK_LIMIT:
-            found[probe.of] = tuple(tuple(row) if probe.of == "users" else row[0] for row in rows)
+        row = await connection.fetchrow(probe.statement.sql, *probe.statement.args)
+        ids = tuple(row)
+        if len(ids[0]) <= probe.most:
+            found[probe.of] = ids if probe.of == "users" else ids[0]
+        elif len(ids[0]) <= probe.among:
+            found["among"] = row["user_ids"]
     return Picks(**found)
 
 
@@ -178,33 +289,47 @@ async def freshness_of(connection: Any, now: datetime) -> Freshness:
     )
 
 
-def _page(services: Services, view: View, records: Sequence[Any], total: tuple[int, bool], fresh: Freshness) -> Page:
+def _page(
+    services: Services,
+    view: View,
+    found: _Found,
+    total: tuple[int, bool],
+    texts: Mapping[tuple[datetime, UUID], str],
+    fresh: Freshness,
+) -> Page:
     backwards = view.cursor is not None and view.cursor.backwards
-    more = len(records) > view.limit
-    kept = list(records[: view.limit])
+    more = len(found.records) > view.limit
+    kept = found.records[: view.limit]
     if backwards:
         kept.reverse()
 
-    def place(record: Any, back: bool) -> str:
-        return seal(Cursor(back, record["_branch"], tuple(record["_keys"])), view, services.secret)
+    def place(record: Any, back: bool) -> Cursor:
+        return Cursor(back, record["_branch"], tuple(record["_keys"]))
 
-    has_next = bool(kept) and (more or backwards)
-    has_previous = bool(kept) and view.cursor is not None and (more or not backwards)
+    following = place(kept[-1], False) if kept and (more or backwards) else None
+    previous = place(kept[0], True) if kept and view.cursor is not None and (more or not backwards) else None
+    if found.stopped is not None:
+        following, previous = (following, found.stopped) if backwards else (found.stopped, previous)
     return Page(
-        [shaped(view, record) for record in kept],
+        [shaped(view, record, texts) for record in kept],
         max(total[0], len(kept)),
         total[1],
-        place(kept[-1], False) if has_next else None,
-        place(kept[0], True) if has_previous else None,
+        None if following is None else seal(following, view, services.secret),
+        None if previous is None else seal(previous, view, services.secret),
         fresh,
+        found.edge,
     )
 
 
-def shaped(view: View, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a record as a row: raw values, keys of sessions, the last 20 unpacked."""
+def shaped(
+    view: View, record: Mapping[str, Any], texts: Mapping[tuple[datetime, UUID], str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return a record as a row: raw values, keys of sessions and their exceptions, the last 20 unpacked."""
     row = {name: value for name, value in record.items() if not name.startswith("_")}
     match view.list.kind:
         case "sessions":
+            if text := texts.get((row["run"], row["session_id"])):
+                row["exception"] = text
             row["key"] = session_key(row["run"], row.pop("session_id"))
             if any(column.name == "session_id" for column in view.columns):
                 row["session_id"] = record["session_id"]

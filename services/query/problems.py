@@ -49,7 +49,10 @@ class TooSlow(Refusal):
     status, slug, title = 504, "too_wide", "The filter is too wide"
 
     def __init__(self) -> None:
-        super().__init__("The rows could not be found in time. Narrow the view by organization, user or time.")
+        super().__init__(
+            "The rows could not be found in time. Add an organization, a status or a time, "
+            "or take the file (.csv) of this view: it has the time to look at every row."
+        )
 
 
 class Busy(Refusal):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -19,12 +18,17 @@ from services.query.conditions import Args, condition, constants
 from services.query.expressions import ALWAYS, OF_KIND, Sql, masked
 from services.query.filters import Contains, Exactly, Filter
 from services.query.orders import Branch, after, order_by, orders
+from services.query.search import AHEAD, TIMES, WHOLE, Span
 from services.query.view import All, One, OneUser, Scope, View
 
 COUNT_LIMIT: Final = 10_000
 PICK_LIMIT: Final = 500
+"""So many users or organizations are read one by one, each by its own index."""
+USERS_LIMIT: Final = 10_000
+"""The same for the list of users, where each is one row."""
+AMONG_LIMIT: Final = 5_000
+"""So many users are looked for by their ids in the order of the page; more are so common that they need no help."""
 EXCEPTION_SHOWN: Final = 1_000
-_AHEAD: Final = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +41,27 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Picks:
-    """Users or organizations that a text filter was found to mean, so that their own indexes can be used."""
+    """Users or organizations that a text filter was found to mean, so that their own indexes can be used.
 
-    users: tuple[tuple[UUID, UUID], ...] | None = None
-    organizations: tuple[UUID, ...] | None = None
+    A user is two ids, at the same place in two sequences. `among`: the ids of more users than that; the filter stays in
+    force, as an id alone does not name a user.
+    """
+
+    users: tuple[Sequence[UUID], Sequence[UUID]] | None = None
+    organizations: Sequence[UUID] | None = None
+    among: Sequence[UUID] | None = None
+
+    @property
+    def none(self) -> bool:
+        """Whether there is nobody, and so no row."""
+        return (self.users is not None and not self.users[1]) or (
+            self.organizations is not None and not self.organizations
+        )
+
+    @property
+    def many(self) -> bool:
+        """Whether reading each by its own index takes long."""
+        return self.users is not None and len(self.users[1]) > 50
 
 
 NO_PICKS: Final = Picks()
@@ -108,8 +129,10 @@ def branches(view: View) -> list[int]:
     return numbers[::-1] if backwards else numbers
 
 
-def page(view: View, number: int, limit: int, picks: Picks = NO_PICKS) -> Statement:
+def page(view: View, number: int, limit: int, picks: Picks = NO_PICKS, span: Span = WHOLE) -> Statement:
     """Return the statement for the first `limit` rows of one branch, with `_branch` and the order keys in `_keys`.
+
+    Of sessions and issues only those of `span`.
 
     One branch a statement: the first usually fills the page, and planning a scan of every day for each costs more than
     reading it.
@@ -117,7 +140,7 @@ def page(view: View, number: int, limit: int, picks: Picks = NO_PICKS) -> Statem
     args = Args()
     kind = KINDS[view.list.kind]
     branch = orders(view).branches[number]
-    inner = _branch(view, picks, args, number, branch, limit)
+    inner = _branch(view, picks, args, number, branch, limit, span)
     columns = dict(ALWAYS[view.list.kind])
     columns |= {each.name: _shown(view, each.name) for each in view.columns}
     listed = ", ".join(f'{value} AS "{name}"' for name, value in columns.items())
@@ -128,8 +151,8 @@ def page(view: View, number: int, limit: int, picks: Picks = NO_PICKS) -> Statem
     return Statement(f"SELECT {listed}, {source}._branch, {source}._keys FROM {tables}{order}", tuple(args))
 
 
-def count(view: View, picks: Picks = NO_PICKS, limit: int = COUNT_LIMIT) -> Statement:
-    """Return the statement that counts the view's rows up to `limit` + 1."""
+def count(view: View, picks: Picks = NO_PICKS, limit: int = COUNT_LIMIT, span: Span = WHOLE) -> Statement:
+    """Return the statement that counts the view's rows up to `limit` + 1, of sessions those of `span`."""
     args = Args()
     kind = KINDS[view.list.kind]
     statuses = orders(view).statuses
@@ -137,9 +160,9 @@ def count(view: View, picks: Picks = NO_PICKS, limit: int = COUNT_LIMIT) -> Stat
     arms = []
     for group in groups:
         parts = _where(view, picks, args, standing=group is None or "disabled" in group)
+        parts += _within(view, span, args)
         parts += [] if group is None else [_allowed(view, group)]
-        tables = _picked(kind, picks, args) + _joins(kind, _own_tests(view, parts))
-        arms.append(f"(SELECT 1 FROM {tables}{_where_sql(parts)} LIMIT {limit + 1})")
+        arms.append(f"(SELECT 1 FROM {_picked(kind, picks, args)}{_where_sql(parts)} LIMIT {limit + 1})")
     rows = " UNION ALL ".join(arms) or "(SELECT 1 WHERE false)"
     return Statement(f"SELECT count(*) FROM (SELECT FROM ({rows}) counted LIMIT {limit + 1}) capped", tuple(args))
 
@@ -164,7 +187,7 @@ def selection(view: View, columns: Mapping[str, str], picks: Picks = NO_PICKS) -
     for number in branches(view) or [0]:
         branch = plan[number]
         where = _where(view, picks, args) + ([branch.predicate] if branch.predicate else [])
-        needed = [*columns.values(), *(key.sql for key in branch.keys), *_own_tests(view, where)]
+        needed = [*columns.values(), *(key.sql for key in branch.keys)]
         tables = _picked(kind, picks, args) + _joins(kind, needed)
         parts.append(f"(SELECT {listed} FROM {tables}{_where_sql(where)}{order_by(branch.keys, False)})")
     return Statement(" UNION ALL ".join(parts), tuple(args))
@@ -172,38 +195,68 @@ def selection(view: View, columns: Mapping[str, str], picks: Picks = NO_PICKS) -
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A look-up before the page: whom do these filters mean? `of` is users or organizations."""
+    """A look-up before the page: whom do these filters mean? `of` is users or organizations.
+
+    Up to `most` are read one by one, up to `among` are looked for by their ids.
+    """
 
     of: str
     statement: Statement
+    most: int = PICK_LIMIT
+    among: int = 0
 
 
 def probes(view: View) -> list[Probe]:
-    """Return the look-ups that make this view's text filters cheap; each reads at most `PICK_LIMIT` + 1 ids."""
+    """Return the look-ups that make this view's text filters cheap; each reads one id more than can be used."""
     found = []
     by_user, by_organization = _pick_filters(view)
     if by_user:
         args = Args()
         parts = [*_scope(view.scope, "u", args), *(_own(view, each, args) for each in by_user)]
-        columns = "u.organization_id, u.user_id"
-        found.append(Probe("users", _probe(f"SELECT {columns} FROM sync_user u", parts, args)))
+        most, among = (USERS_LIMIT, 0) if view.list.kind == "users" else (PICK_LIMIT, AMONG_LIMIT)
+        statement = _probe("u", "sync_user", ("organization_id", "user_id"), parts, args, max(most, among))
+        found.append(Probe("users", statement, most, among))
     if by_organization:
         args = Args()
         parts = [_own(view, each, args) for each in by_organization]
-        found.append(Probe("organizations", _probe("SELECT o.organization_id FROM organization o", parts, args)))
+        found.append(Probe("organizations", _probe("o", "organization", ("organization_id",), parts, args, PICK_LIMIT)))
     return found
 
 
+def answered(view: View, picks: Picks) -> frozenset[str]:
+    """Return the names of the columns whose filters the picks stand for."""
+    by_user, by_organization = _pick_filters(view)
+    found = by_user if picks.users is not None else []
+    found = found + (by_organization if picks.organizations is not None else [])
+    return frozenset(each.column.name for each in found)
+
+
 # ---------------------------------------------------------------------------------------------- parts
-def _probe(select: str, parts: Sequence[str], args: Args) -> Statement:
-    return Statement(f"{select}{_where_sql(parts)} LIMIT {PICK_LIMIT + 1}", tuple(args))
+def _probe(alias: str, table: str, ids: Sequence[str], parts: Sequence[str], args: Args, limit: int) -> Statement:
+    """Return the look-up as one row of arrays, one for each of `ids`: thousands of rows would take longer than it."""
+    listed = ", ".join(f"{alias}.{name}" for name in ids)
+    arrays = ", ".join(f"coalesce(array_agg({name}), '{{}}') AS {name}s" for name in ids)
+    rows = f"SELECT {listed} FROM {table} {alias}{_where_sql(parts)} LIMIT {limit + 1}"
+    return Statement(f"SELECT {arrays} FROM ({rows}) found", tuple(args))
+
+
+_OF_USERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "users": (
+            "user", "email", "external_id", "synchronization_disabled", "disabled_since", "disabled_reason",
+            "mail_system", "crm_system",
+        ),
+        "sessions": ("user", "email", "user_id"),
+        "issues": ("user", "email", "user_id"),
+    }
+)  # fmt: skip
 
 
 def _pick_filters(view: View) -> tuple[list[Filter], list[Filter]]:
     """Return the filters on users and on organizations that a probe can answer."""
     wanted = [each for each in view.filters if not each.negated and isinstance(each.test, Contains | Exactly)]
-    deep = view.list.kind in ("sessions", "issues")
-    by_user = [each for each in wanted if deep and each.column.name in ("user", "email")]
+    names = _OF_USERS.get(view.list.kind, ())
+    by_user = [each for each in (view.filters if view.list.kind == "users" else wanted) if each.column.name in names]
     by_organization = [
         each for each in wanted
         if view.list.kind != "organizations" and each.column.name == "organization" and isinstance(view.scope, All)
@@ -214,13 +267,14 @@ def _pick_filters(view: View) -> tuple[list[Filter], list[Filter]]:
 def _own(view: View, each: Filter, args: Args) -> str:
     """Return a filter on the table that it is about, without the look from the page's table."""
     sql = OF_KIND[view.list.kind][each.column.name]
-    return condition(Sql(sql.value, keys=sql.keys, exact=sql.exact), each, args)
+    value = "u.user_id" if each.column.name == "user_id" else sql.value
+    return condition(Sql(value, keys=sql.keys, exact=sql.exact), each, args)
 
 
-def _branch(view: View, picks: Picks, args: Args, number: int, branch: Branch, limit: int) -> str:
+def _branch(view: View, picks: Picks, args: Args, number: int, branch: Branch, limit: int, span: Span) -> str:
     kind = KINDS[view.list.kind]
     backwards = view.cursor is not None and view.cursor.backwards
-    parts = _where(view, picks, args)
+    parts = _where(view, picks, args) + _within(view, span, args)
     parts += [branch.predicate] if branch.predicate else []
     if view.cursor is not None and view.cursor.branch == number:
         parts.append(after(branch.keys, view.cursor, args))
@@ -230,8 +284,7 @@ def _branch(view: View, picks: Picks, args: Args, number: int, branch: Branch, l
     select = f"SELECT {kind.keys}, {number} AS _branch, ARRAY[{keys}] AS _keys FROM "
     if branch.indexed and _lateral(kind, picks):
         return select + _each_pick(kind, picks, args, parts, order, cut)
-    needed = [*(key.sql for key in branch.keys), *_own_tests(view, parts)]
-    tables = _picked(kind, picks, args) + _joins(kind, needed)
+    tables = _picked(kind, picks, args) + _joins(kind, [key.sql for key in branch.keys])
     return f"{select}{tables}{_where_sql(parts)}{order}{cut}"
 
 
@@ -251,15 +304,14 @@ def _each_pick(kind: Kind, picks: Picks, args: Args, parts: Sequence[str], order
 
 def _pick(picks: Picks, args: Args) -> str:
     if picks.users is not None:
-        organizations = args.add([organization for organization, _ in picks.users], "uuid[]")
-        users = args.add([user for _, user in picks.users], "uuid[]")
+        organizations, users = (args.add(ids, "uuid[]") for ids in picks.users)
         return f"unnest({organizations}, {users}) AS pick (organization_id, user_id)"
     return f"unnest({args.add(list(picks.organizations or ()), 'uuid[]')}) AS pick (organization_id)"
 
 
 def _picked(kind: Kind, picks: Picks, args: Args) -> str:
     """Return the page's tables, held to the picks by a join."""
-    if not _lateral(kind, picks):
+    if picks.users is None and not _lateral(kind, picks):
         return kind.base
     alias = kind.alias
     user = f" AND {alias}.user_id = pick.user_id" if picks.users is not None else ""
@@ -272,20 +324,20 @@ def _where(view: View, picks: Picks, args: Args, *, standing: bool = True) -> li
     parts = _scope(view.scope, kind.alias, args) + ([kind.standing] if kind.standing and standing else [])
     if picks.organizations is not None and not (_lateral(kind, picks) and picks.users is None):
         parts.append(_one_of(f"{kind.alias}.organization_id", picks.organizations, args))
-    answered = set()
-    by_user, by_organization = _pick_filters(view)
-    if picks.users is not None:
-        answered |= {each.column.name for each in by_user}
-    if picks.organizations is not None:
-        answered |= {each.column.name for each in by_organization}
-    if orders(view).statuses is not None:
-        answered.add("status")
+    if picks.among is not None:
+        parts.append(f"{kind.alias}.user_id = ANY({args.add(picks.among, 'uuid[]')})")
+    looked_up = answered(view, picks) | ({"status"} if orders(view).statuses is not None else frozenset())
     columns = OF_KIND[view.list.kind]
     if view.list.kind == "sessions":  # no row starts later, so days made ahead need no look
-        parts.append(f"s.started_at < {args.add(view.now + _AHEAD, 'timestamptz')}")
+        parts.append(f"s.started_at < {args.add(view.now + AHEAD, 'timestamptz')}")
     return parts + [
-        condition(columns[each.column.name], each, args) for each in view.filters if each.column.name not in answered
+        condition(columns[each.column.name], each, args) for each in view.filters if each.column.name not in looked_up
     ]
+
+
+def _within(view: View, span: Span, args: Args) -> list[str]:
+    ends = (">=", span.low), ("<", span.high)
+    return [f"{TIMES[view.list.kind]} {sign} {args.add(end, 'timestamptz')}" for sign, end in ends if end is not None]
 
 
 def _one_of(column: str, ids: Sequence[UUID], args: Args) -> str:
@@ -316,11 +368,6 @@ def _allowed(view: View, statuses: frozenset[str]) -> str:
     return constants("s.status", [status for status in SESSION_STATUS if status in statuses])
 
 
-def _own_tests(view: View, parts: Iterable[str]) -> list[str]:
-    """Return the conditions that look into a joined table; those of the other kinds look by EXISTS."""
-    return [part for part in parts if view.list.kind == "users" and "EXISTS" not in part]
-
-
 def _where_sql(parts: Iterable[str]) -> str:
     joined = " AND ".join(part for part in parts if part)
     return f" WHERE {joined}" if joined else ""
@@ -346,4 +393,6 @@ def _shown(view: View, name: str) -> str:
     value = OF_KIND[view.list.kind][name].value
     if column is not None and column.personal and view.masked:
         return masked(value)
+    if name == "exception" and view.list.kind == "sessions":
+        return "s.error_message"  # the whole text is looked up when the page's rows are known
     return f"left({value}, {EXCEPTION_SHOWN})" if name == "exception" else value

@@ -192,7 +192,10 @@ CREATE TABLE sync_session (
 CREATE INDEX sync_session_of_organization ON sync_session (organization_id, started_at DESC, session_id DESC);
 CREATE INDEX sync_session_of_user ON sync_session (organization_id, user_id, started_at DESC, session_id DESC);
 CREATE INDEX sync_session_unclean ON sync_session (organization_id, status, started_at DESC, session_id DESC) WHERE status <> 'finished';
-CREATE INDEX sync_session_failed ON sync_session (organization_id, started_at DESC, session_id DESC) WHERE status IN ('errors', 'timed_out');
+CREATE INDEX sync_session_with_error ON sync_session (organization_id, started_at DESC, session_id DESC)
+ WHERE error_source IS NOT NULL OR status IN ('errors', 'timed_out');
+CREATE INDEX sync_session_with_error_all ON sync_session (started_at DESC, session_id DESC)
+ WHERE error_source IS NOT NULL OR status IN ('errors', 'timed_out');
 CREATE INDEX sync_session_failures ON sync_session (organization_id, failures DESC, started_at DESC, session_id DESC) WHERE failures > 0;
 CREATE INDEX sync_session_unclean_all ON sync_session (status, started_at DESC, session_id DESC) WHERE status <> 'finished';
 

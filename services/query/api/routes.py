@@ -66,6 +66,7 @@ def page_body(view: View, page: Page) -> dict[str, Any]:
         "total_is_exact": page.total_is_exact,
         "next": page.next_cursor,
         "previous": page.previous_cursor,
+        "searched_to": page.searched_to,
         "as_of": page.as_of,
         "lag_s": page.lag_s,
         "halted": page.halted,

@@ -159,9 +159,22 @@ async def _filled(services: Services, asked: Asked, view: View, page: Page) -> T
         previous_href=f"{asked.path}?{view.query(cursor=page.previous_cursor)}" if page.previous_cursor else "",
         next_href=f"{asked.path}?{view.query(cursor=page.next_cursor)}" if page.next_cursor else "",
         foot=f"All {count} shown" if shown == page.total else f"{view.limit} rows a page",
-        empty=None if shown else await _empty(services, asked, view),
+        empty=None if shown or page.searched_to else await _empty(services, asked, view),
     )  # fmt: skip
+    made = _searched(made, page, view) if page.searched_to else made
     return await _with_counts(services, asked, view, made) if asked.list_name == "statistics" else made
+
+
+def _searched(made: Table, page: Page, view: View) -> Table:
+    """Say how far a search came that was ended in time, and lead on from there."""
+    assert page.searched_to is not None
+    edge = f"{page.searched_to.astimezone(view.zone):%Y-%m-%d %H:%M}"
+    on = made.previous_href if view.cursor is not None and view.cursor.backwards else made.next_href
+    if page.rows:
+        return replace(made, foot=f"Looked through up to {edge}; the next page looks further")
+    many = table.KIND_WORDS[view.list.kind][1]
+    said = f"Looked through up to {edge}. A time or an organization makes it quick."
+    return replace(made, empty=Empty("filter", f"No {many} found so far", said, (Act("Look further", on),)))
 
 
 async def _unfiltered(services: Services, asked: Asked, view: View) -> int | None:

@@ -93,6 +93,7 @@ async def serving(database: Database, clock: Callable[[], datetime]) -> AsyncIte
         secret_key="for tests",
         list_timeout_s=60,  # a starved machine is slow, and no test measures
         count_timeout_s=60,
+        search_s=60,
     )
     pools = await open_pools(settings)
     services = Services(settings, pools, clock, derived_key("for tests"))
