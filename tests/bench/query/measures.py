@@ -8,8 +8,6 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from statistics import quantiles
 from typing import Any
@@ -25,15 +23,25 @@ from services.query.exports.columns import csv_columns
 from services.query.statements import selection
 from services.query.view import All, One, Scope, parse
 from tests.bench.query.place import Running
-from tests.bench.query.seed import SLICE, SQL
+from tests.bench.query.seed import SQL
 from tests.rig.databases import Database
 
 Figures = dict[str, float]
-SAMPLES: dict[Type, str] = {
-    Type.TEXT: "zoe", Type.OPEN_LIST: "exchange", Type.DIRECTION: "mail_to_crm", Type.BOOLEAN: "true",
-    Type.NUMBER: ">=3",
-    Type.SHARE: ">=10", Type.CODE: "1", Type.SECONDS: ">=60", Type.TIME: "24h", Type.PERIOD: "24h",
+SAMPLES: dict[Type, tuple[str, str]] = {
+    Type.TEXT: ("zoe", "nothing like it"), Type.OPEN_LIST: ("exchange", "quota"),
+    Type.DIRECTION: ("mail_to_crm", "crm_to_mail"), Type.BOOLEAN: ("true", "false"), Type.NUMBER: (">=3", ">=299"),
+    Type.SHARE: (">=10", ">=99"), Type.CODE: ("1", "7"), Type.SECONDS: (">=60", ">=86400"),
+    Type.TIME: ("24h", "2026-01-01"), Type.PERIOD: ("24h", "2026-01-01"),
 }  # fmt: skip
+OF_COLUMN: dict[str, tuple[str, str]] = {
+    "agent": ("agent-7", "agent-lost"), "trigger": ("schedule", "force"), "mode": ("incremental", "full"),
+    "user": ("zoe", "lucia.19"), "email": ("zoe", "o7.example"), "error_code": ("401", "STORAGE_LIMIT_EXCEEDED"),
+    "exception": ("Unauthorized", "STORAGE_LIMIT_EXCEEDED"), "error_source": ("exchange", "crm"),
+    "error_category": ("authentication", "quota"), "name": ("review", "organization 17"),
+    "error_text": ("locked", "nothing like it"), "organization": ("organization", "organization 17"),
+    "status_detail": ("mailbox", "nothing like it"), "why": ("in a row", "quota"),
+}  # fmt: skip
+"""What is common, and what is rare or not there at all."""
 
 
 def figures(seconds: list[float]) -> Figures:
@@ -100,25 +108,31 @@ def _and(path: str) -> str:
 
 
 async def filters(client: httpx.AsyncClient, found: dict[str, str], times: int) -> dict[str, dict[str, Any]]:
-    """Measure one filter of every column of the lists over everything and of the biggest organization."""
+    """Measure a common and a rare value of every column of the lists over everything and of the biggest organization.
+
+    `codes` are the answers that came, 504 where the filter was too wide; `searched`: rows came from a part of the time.
+    """
     measured = {}
     for name, path in found.items():
         if "typical" in name or "view" in name or "failures first" in name:
             continue
         for column in LISTS[name.partition(",")[0]].columns:
             if column.operators:
-                query = f"{path}?{column.name}={quote(_sample(column), safe='')}"
-                times_of, codes = await timed(client, query, times)
-                measured[f"{name}: {column.name}"] = times_of | {"codes": sorted(codes)}
+                for sample in dict.fromkeys(_samples(column)):
+                    query = f"{path}?{column.name}={quote(sample, safe='')}"
+                    times_of, codes = await timed(client, query, times)
+                    searched = (await client.get(query)).json().get("searched_to") is not None
+                    found_at = f"{name}: {column.name}={sample}"
+                    measured[found_at] = times_of | {"codes": sorted(codes), "searched": searched}
     return measured
 
 
-def _sample(column: Column) -> str:
+def _samples(column: Column) -> tuple[str, ...]:
     if column.type is Type.LIST:
-        return next(iter(column.words or {}))
+        return tuple(column.words or ())
     if column.type is Type.ID:
-        return "00000000-0000-0000-0000-000000000001"
-    return SAMPLES[column.type]
+        return ("00000000-0000-0000-0000-000000000001",)
+    return OF_COLUMN.get(column.name) or SAMPLES[column.type]
 
 
 async def export(running: Running, own: Database, organization: UUID | None) -> Figures:
@@ -169,32 +183,6 @@ def _psql(own: Database, scope: Scope) -> float:
     command = [program, "-X", "-q", "-v", "ON_ERROR_STOP=1", url]
     subprocess.run(command, input=script.encode(), check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
-
-
-async def while_writing(
-    own: Database, rows_s: int, measure: Callable[[], Awaitable[dict[str, Figures]]]
-) -> dict[str, Figures]:  # fmt: skip
-    """Measure while sessions are inserted at `rows_s`, with all indexes, in batches of a fifth of a second."""
-    stop = asyncio.Event()
-
-    async def write() -> None:
-        async with own.connect() as connection:
-            users = await connection.fetchval("SELECT count(*) FROM benchmark_user")
-            first = 10**12
-            while not stop.is_set():
-                began = time.perf_counter()
-                number = min(SLICE, max(1, rows_s // 5))
-                await connection.execute(SQL["sessions"], first, first + number, first + number, users)
-                first += number
-                await asyncio.sleep(max(0.0, 0.2 - (time.perf_counter() - began)))
-
-    writing = asyncio.ensure_future(write())
-    try:
-        return await measure()
-    finally:
-        stop.set()
-        with suppress(asyncio.CancelledError):
-            await writing
 
 
 async def page_weight(running: Running, path: str, cookie: str) -> float:

@@ -27,8 +27,8 @@ from tests.rig import databases
 from tests.rig.databases import Database
 from tests.rig.servers import clear, environment, running
 
-SETTINGS = {"shared_buffers": "1GB"}
-"""What a server of this size is given beyond what `./run` sets for its own."""
+SETTINGS = {"shared_buffers": "4GB"}
+"""What a server of this size is given beyond what `./run` sets for its own: memory for what is read all day."""
 
 
 @contextmanager
