@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from schemas.sql import named_queries
+from schemas.topics import EVENTS
 from services.query.chain import SILENT_AFTER
 from services.query.lists import freshness_of, scope_of
 from services.query.principal import Principal
@@ -21,14 +22,16 @@ async def silence_of(connection: Any, as_of: datetime | None, now: datetime) -> 
     """Return whose silence it is, and how many of a status are new:
 
     late {users, agent_silent, due_at and organization of the longest}, incomplete (users whose last report is),
-    agents {known, silent, longest: {agent_id, heard_at} or None}, partitions {all, behind, halted, applied_to: that of
-    the furthest behind}, fresh {status: users for less than an hour}. Agents are judged as of, never by the wall clock:
-    while we hear nothing, their silence is ours.
+    agents {known, silent, longest: {agent_id, heard_at} or None}, partitions of events, by which users are judged
+    {all, behind, halted, applied_to: that of the furthest behind}, other_partitions (likewise, of logs), fresh
+    {status: users for less than an hour}. Agents are judged as of, never by the wall clock: while we hear nothing,
+    their silence is ours.
     """
     at = as_of or now
     touched = await connection.fetch(_SQL["attention"], at)
     longest = await connection.fetchrow(_SQL["longest_late"])
     agents = await connection.fetchrow(_SQL["count_agents"], at, SILENT_AFTER)
+    partitions = await connection.fetch(_SQL["partitions"])
     first = await connection.fetch(_SQL["agents"], at, SILENT_AFTER, 1) if agents["silent"] else []
     return {
         "late": {
@@ -39,7 +42,8 @@ async def silence_of(connection: Any, as_of: datetime | None, now: datetime) -> 
         },
         "incomplete": _users(touched, "partial", "issues_missing"),
         "agents": {**agents, "longest": {name: first[0][name] for name in ("agent_id", "heard_at")} if first else None},
-        "partitions": state_of(await connection.fetch(_SQL["partitions"]), now),
+        "partitions": state_of([row for row in partitions if row["topic"] == EVENTS.name], now),
+        "other_partitions": state_of([row for row in partitions if row["topic"] != EVENTS.name], now),
         "fresh": {
             status: sum(row["fresh"] for row in touched if row["status"] == status)
             for status in ("failing", "stuck", "late", "partial")

@@ -190,7 +190,7 @@ def cards(kinds: Sequence[Mapping[str, Any]], page: Frame) -> list[dict[str, Any
             "category": vocabulary.words(vocabulary.ERROR_CATEGORY, kind["category"]) or "without a category",
             "errors": kind["errors"],
             "users": kind["users"],
-            "organizations": words.times(kind["organizations"], "organization"),
+            "organizations": where_now(kind),
             "usual": usual(kind),
             "loud": (kind["times_usual"] or 0) > LOUD,
             "retryable": kind["retryable"],
@@ -203,6 +203,11 @@ def cards(kinds: Sequence[Mapping[str, Any]], page: Frame) -> list[dict[str, Any
         }
         for kind in kinds
     ]  # fmt: skip
+
+
+def where_now(kind: Mapping[str, Any]) -> str:
+    """Return where users fail for a kind of error now: `2 organizations`; what is over says so."""
+    return words.times(kind["organizations"], "organization") if kind["users"] else "nobody fails for it now"
 
 
 def usual(kind: Mapping[str, Any]) -> str:

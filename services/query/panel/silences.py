@@ -29,7 +29,7 @@ def told(silence: Mapping[str, Any], page: Frame) -> list[Silence]:
     return [
         _late(silence["late"], page),
         _agents(silence, page),
-        _monitoring(silence["partitions"], page),
+        _monitoring(silence["partitions"], silence["other_partitions"], page),
         _incomplete(silence["incomplete"], page),
     ]
 
@@ -68,17 +68,20 @@ def _agents(silence: Mapping[str, Any], page: Frame) -> Silence:
     )  # fmt: skip
 
 
-def _monitoring(partitions: Mapping[str, Any], page: Frame) -> Silence:
+def _monitoring(partitions: Mapping[str, Any], others: Mapping[str, Any], page: Frame) -> Silence:
     fresh, behind, halted = page.fresh, partitions["behind"], partitions["halted"]
     at = words.clock(fresh.as_of, page.zone) if fresh.as_of else "an unknown time"
     said = [f"All events up to {at} are applied. Nobody is called late beyond that time."]
-    if behind or halted:
+    lost = others["behind"] + others["halted"]
+    if behind or halted or lost:
         said = []
     if behind:
         verb = "is" if behind == 1 else "are"
         said.append(f"{behind} of {partitions['all']} partitions {verb} behind: {not_judged(partitions, page)}.")
     if halted:
         said.append(f"{halted} of {partitions['all']} {'has' if halted == 1 else 'have'} stopped.")
+    if lost:
+        said.append(f"Logs: {lost} of {others['all']} partitions behind or stopped.")
     number = words.NONE if fresh.lag_s is None else words.rough(fresh.lag_s)
     tone = "loud" if fresh.tone else "calm"
     return Silence("pulse", tone, "Monitoring behind", number, " ".join(said), f"/monitoring?tz={page.zone.key}")

@@ -21,7 +21,8 @@ def silence(**changes: Any) -> dict[str, Any]:
     return {
         "late": {"users": 0, "agent_silent": 0, "due_at": None, "organization": None}, "incomplete": 0,
         "agents": {"known": 4, "silent": 0, "longest": None},
-        "partitions": {"all": 12, "behind": 0, "halted": 0, "applied_to": None}, "fresh": {},
+        "partitions": {"all": 12, "behind": 0, "halted": 0, "applied_to": None},
+        "other_partitions": {"all": 12, "behind": 0, "halted": 0, "applied_to": None}, "fresh": {},
     } | changes  # fmt: skip
 
 
@@ -67,6 +68,8 @@ def test_monitoring_that_is_behind_says_whose_users_are_not_judged() -> None:
     assert state == {"all": 12, "behind": 1, "halted": 1, "applied_to": NOW - timedelta(minutes=4)}
     text = told(partitions=state)["Monitoring behind"].text
     assert text == "1 of 12 partitions is behind: 1/12 of users not judged since 13:58:31. 1 of 12 has stopped."
+    logs = state | {"behind": 2, "halted": 0}
+    assert told(other_partitions=logs)["Monitoring behind"].text == "Logs: 2 of 12 partitions behind or stopped."
     never = state_of([{"applied_to": None, "halted": None}], NOW)
     assert (never["behind"], never["applied_to"]) == (1, None)
 
