@@ -43,6 +43,7 @@ async def serve(server_url: str) -> None:
         settings = Settings(
             reader_database_url=database.reader_url, reader_all_database_url=database.reader_all_url,
             panel_database_url=database.panel_url, secret_key="browser tests", port=port,
+            list_timeout_s=60, count_timeout_s=60, search_s=60,  # a starved machine is slow, and no test measures
         )  # fmt: skip
         pools = await open_pools(settings)
         services = Services(settings, pools, lambda: now + LAG, derived_key(settings.secret_key))

@@ -82,7 +82,7 @@ def strip(lines: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]]
     if len(timed) < 2:
         return None
     first, last = min(at for at, _ in timed), max(at for at, _ in timed)
-    width = max((last - first).total_seconds(), 1.0) / COLUMNS
+    width = max((last - first).total_seconds(), 0.001) / COLUMNS
     columns: list[dict[str, int]] = [{} for _ in range(COLUMNS)]
     for at, level in timed:
         column = columns[min(COLUMNS - 1, int((at - first).total_seconds() / width))]

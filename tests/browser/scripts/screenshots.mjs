@@ -19,7 +19,7 @@ export default async function ({ open, given }) {
   const pages = {
     overview: "/", organizations: "/organizations", "organization-users": organizations[0], statistics: `${organizations[0]}/statistics`,
     users: "/users", user: users[0], "user-issues": `${users[0]}/issues`, sessions: "/sessions", issues: "/issues",
-    "job-details": failing[0], log: `${failing[0]}/log`, "filter-not-understood": "/users?status=broken",
+    "job-details": failing[0], log: `${failing[0]}/log`, monitoring: "/monitoring", "filter-not-understood": "/users?status=broken",
   };
   const taken = [];
   for (const colorScheme of ["light", "dark"]) {
@@ -47,5 +47,8 @@ export default async function ({ open, given }) {
     await page.goto(pages[name], { waitUntil: "networkidle" });
     await page.screenshot({ path: `${given.folder}/${name}-phone.png` });
   }
+  await page.goto("/organizations");
+  await page.locator("[data-filters]").click();
+  await page.screenshot({ path: `${given.folder}/filters-phone.png` });
   return { taken: taken.length };
 }

@@ -100,6 +100,10 @@ def test_the_strip_shows_the_whole_log_and_frames_the_part_in_view() -> None:
     assert 240 < left < 260
     assert left + width < 500
     assert logs.strip(LINES[:1], LINES[:1]) is None
+    moments = [{"at": (START + timedelta(milliseconds=each)).isoformat(), "level": "info"} for each in (0, 60, 120)]
+    short = logs.strip(moments, moments)
+    assert short
+    assert [x for _, x, _, _ in short["bars"]] == [1, 481, 951], "also a short log takes the whole width"
 
 
 def test_a_search_marks_what_it_finds_whatever_the_case() -> None:
