@@ -1,14 +1,17 @@
 -- Organizations, users and agents as the systems of record and the agents themselves announce them.
 
--- name: add_organizations
--- A placeholder for an organization first seen in an event; shown by its id until it is announced.
-INSERT INTO organization (organization_id, first_seen_at)
-SELECT * FROM unnest($1::uuid[], $2::timestamptz[]) AS o (a, b) ORDER BY a
-ON CONFLICT (organization_id) DO NOTHING;
-
--- name: add_users
+-- name: add_placeholders
+-- Rows for organizations and users first seen in an event; shown by their ids until they are announced.
+-- Arrays, one element a user: organization, user, when it was first seen.
+WITH seen AS (
+  SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS s (organization_id, user_id, first_seen_at)
+), organizations AS (
+  INSERT INTO organization (organization_id, first_seen_at)
+  SELECT organization_id, min(first_seen_at) FROM seen GROUP BY organization_id ORDER BY organization_id
+  ON CONFLICT (organization_id) DO NOTHING
+)
 INSERT INTO sync_user (organization_id, user_id, first_seen_at)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS u (a, b, c) ORDER BY a, b
+SELECT organization_id, user_id, first_seen_at FROM seen ORDER BY organization_id, user_id
 ON CONFLICT (organization_id, user_id) DO NOTHING;
 
 -- name: merge_organization

@@ -195,14 +195,14 @@ def _fold_part(
     part: Part, fold: Fold, refused: Mapping[Place, tuple[str, str]], start: int = 0
 ) -> Iterable[tuple[int, Reject]]:
     """Fold the events of a part from `start` on; give those that cannot go in."""
-    partition = part.partition
-    for index in range(start, len(part.sifted)):
-        event, record = part.sifted[index], part.records[index]
+    partition, add = part.partition, fold.add
+    fresh = zip(part.sifted[start:], part.records[start:], strict=True)
+    for index, (event, record) in enumerate(fresh, start):
         if isinstance(event, Reject):
             yield index, event
         elif refused and (why := refused.get((part.topic, partition, record.offset))):
             yield index, _reject(record, event, *why)
-        elif reason := fold.add(event, record.timestamp, partition):
+        elif reason := add(event, record.timestamp, partition):
             yield index, _reject(record, event, reason, "")
 
 

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Final, Generic, TypeVar
 from uuid import UUID
 
+from msgspec import Struct
+
 from schemas.events import (
     DirectoryEvent,
     Event,
@@ -34,24 +36,20 @@ K = TypeVar("K")
 V = TypeVar("V", int, tuple[int, int])
 
 
-class Digested(Generic[E]):
+class Digested(Struct, Generic[E], gc=False):
     """An event with its digest, computed where a tie or a row needs it: most events of a batch need none."""
 
-    __slots__ = ("_digest", "event")
-
-    def __init__(self, event: E) -> None:
-        self.event: E = event
-        self._digest: int | None = None
+    event: E
+    known_digest: int | None = None
 
     @property
     def digest(self) -> int:
-        if self._digest is None:
-            self._digest = digest(self.event)
-        return self._digest
+        if self.known_digest is None:
+            self.known_digest = digest(self.event)
+        return self.known_digest
 
 
-@dataclass(slots=True)
-class Session:
+class Session(Struct, gc=False):
     """The newest version of one session in this batch. Append times in ms since 1970."""
 
     newest: Digested[SessionEvent]
@@ -173,10 +171,13 @@ class Fold:
     def _merge_session(self, kept: Session, event: SessionEvent, appended_ms: int, partition: int) -> None:
         if appended_ms < kept.first_ms:
             kept.first_ms = appended_ms
-        old, new = kept.event.data, event.data
+        old, new = kept.newest.event.data, event.data
         seen = Digested(event)
-        if (new.attempt, new.seq) > (old.attempt, old.seq):
-            self._follow_counts(kept, seen)
+        if new.seq > old.seq if new.attempt == old.attempt else new.attempt > old.attempt:
+            if kept.counted is kept.newest and (old.status is _RUNNING or new.status is not _RUNNING):
+                kept.counted = seen
+            else:
+                self._follow_counts(kept, seen)
             kept.newest, kept.appended_ms, kept.partition = seen, appended_ms, partition
         elif (new.attempt, new.seq) < (old.attempt, old.seq):
             self._follow_counts(kept, seen)

@@ -252,7 +252,7 @@ class Intake:
         return self._batch.part(*partition, held, keeps_position=reading.on_gap != "latest")
 
     def _bounds(self) -> Bounds:
-        return Bounds(self._wall(), self._kept.sessions, self._kept.logs)
+        return Bounds.at(self._wall(), self._kept.sessions, self._kept.logs)
 
     def _fit(self, partition: Partition, reading: Reading, records: Sequence[Record]) -> Sequence[Record]:
         """Return the records that follow what is read, without a hole; ask to look again where they do not."""

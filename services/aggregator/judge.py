@@ -15,6 +15,7 @@ from schemas.status import DEFAULT_INTERVAL_S, facts
 from services.aggregator.status import Stored, Verdict, judged
 
 _SQL: Final = named_queries("status")
+_ADD_PLACEHOLDERS: Final = named_queries("directory")["add_placeholders"]
 _COLUMNS: Final = (
     "row_id", "user_id", "partition", "recent", "agent_id", *Verdict._fields,
     "last_started_at", "last_session_id", "last_status",
@@ -47,6 +48,8 @@ class Touched(Struct, gc=False):
     """Of syncwatch.events: the one that brought the event."""
     agent_id: str | None
     """Who reported; None where it is not known or does not matter."""
+    seen_at: datetime | None = None
+    """Append time of the event that names the user; None where it is known to have a row."""
     sessions: list[RecentSession] = []
     new: list[RecentSession] = []
     """Those of them whose row was not there before."""
@@ -93,7 +96,9 @@ async def judge(
     ids = [each.organization_id for each in touched], [each.user_id for each in touched]
     rows = await connection.fetch(_SQL["read_users"], *ids, default_interval_s)
     if len(rows) < len(touched):
-        await connection.execute(_SQL["add_users"], *ids, [each.partition for each in touched])
+        known = {row[0] for row in rows}
+        missing = [each for number, each in enumerate(touched, 1) if number not in known]
+        await _add(connection, missing, nows)
         rows = await connection.fetch(_SQL["read_users"], *ids, default_interval_s)
     changed: list[tuple[object, ...]] = []
     elsewhen: list[tuple[UUID, RecentSession]] = []
@@ -108,6 +113,12 @@ async def judge(
         raise StartedElsewhen(elsewhen)
     if changed:
         await _store(connection, changed, nows)
+
+
+async def _add(connection: Any, users: Sequence[Touched], nows: Mapping[int, datetime]) -> None:
+    ids = [each.organization_id for each in users], [each.user_id for each in users]
+    await connection.execute(_ADD_PLACEHOLDERS, *ids, [each.seen_at or nows[each.partition] for each in users])
+    await connection.execute(_SQL["add_users"], *ids, [each.partition for each in users])
 
 
 def _place(touched: Touched) -> tuple[int, int]:

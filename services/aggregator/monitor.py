@@ -184,7 +184,7 @@ async def _judge(connection: Any, users: Sequence[Any], turn: _Turn, run: Monito
         return
     sessions = await _running_as_they_stand(connection, users, turn.now, run)
     touched = [
-        Touched(user["organization_id"], user["user_id"], turn.partition, None, sessions.get(index, []))
+        Touched(user["organization_id"], user["user_id"], turn.partition, None, sessions=sessions.get(index, []))
         for index, user in enumerate(users)
     ]
     await judge(connection, touched, {turn.partition: turn.now}, lateness=turn.lateness)

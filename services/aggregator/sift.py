@@ -52,6 +52,13 @@ class Bounds(NamedTuple):
     now: datetime
     sessions: timedelta
     logs: timedelta
+    sessions_from: datetime
+    logs_from: datetime
+
+    @classmethod
+    def at(cls, now: datetime, sessions: timedelta, logs: timedelta) -> "Bounds":
+        """Return the bounds at `now` of what is kept for so long."""
+        return cls(now, sessions, logs, now - sessions, now - logs)
 
 
 def sift(record: Record, decode: Decode, bounds: Bounds) -> Event | Reject:
@@ -71,10 +78,13 @@ def _within_days(
 ) -> SessionEvent | IssueEvent | LogEvent | Reject:
     started_at = event.data.started_at
     appended = moment(record.timestamp)
+    is_log = type(event) is LogEvent
+    if (bounds.logs_from if is_log else bounds.sessions_from) <= started_at <= appended <= bounds.now:
+        return event  # nearly all
     if started_at > appended + AHEAD:
         detail = "/data/started_at more than a day after the record was appended"
         return Reject(record, IN_FUTURE, detail, event.data.organization_id)
-    kept = bounds.logs if type(event) is LogEvent else bounds.sessions
+    kept = bounds.logs if is_log else bounds.sessions
     if started_at < max(appended, bounds.now) - kept:
         return Reject(record, TOO_OLD, f"/data/started_at more than {kept.days} days ago", event.data.organization_id)
     return event

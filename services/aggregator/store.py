@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 import asyncpg
@@ -27,7 +26,6 @@ _REFUSALS: Final = (
     asyncpg.ProgramLimitExceededError,
 )
 """What Postgres says of data it cannot hold, whoever sends it and however often."""
-_KNOWN_AT_MOST: Final = 100_000
 
 
 SETTINGS: Final = {
@@ -51,12 +49,11 @@ async def prepare(connection: asyncpg.Connection) -> None:
 
 
 class PostgresStore:
-    """Saves work. Keeps in memory only which users have a row already."""
+    """Saves work."""
 
     def __init__(self, pool: asyncpg.Pool, *, events_topic: str) -> None:
         self._pool = pool
         self._events_topic = events_topic
-        self._known: set[int] = set()
         self._compressor = zstandard.ZstdCompressor(level=3)
         self._unsure: tuple[Work, Saved] | None = None
         """Work whose commit was sent and not answered yet."""
@@ -71,23 +68,20 @@ class PostgresStore:
             async with self._pool.acquire() as connection:
                 if await self._is_stored_already(connection, work):
                     return self._settled()
-                transaction = Transaction(connection, work, self._events_topic, self._known, self._compressor)
+                transaction = Transaction(connection, work, self._events_topic, self._compressor)
                 async with connection.transaction():
                     await transaction.run()
                     self._unsure = work, transaction.saved
-            return self._settled(transaction.met)
+            return self._settled()
         except _REFUSALS as error:
             raise DatabaseRefuses(f"SQLSTATE {error.sqlstate}") from error
         except (OverflowError, UnicodeEncodeError) as error:  # what asyncpg cannot encode for a column
             raise DatabaseRefuses(f"cannot be encoded: {type(error).__name__}") from error
 
-    def _settled(self, met: Iterable[int] = ()) -> Saved:
+    def _settled(self) -> Saved:
         assert self._unsure is not None
         saved = self._unsure[1]
         self._unsure = None
-        if len(self._known) > _KNOWN_AT_MOST:
-            self._known.clear()
-        self._known.update(met)
         return saved
 
     async def _is_stored_already(self, connection: Connection, work: Work) -> bool:

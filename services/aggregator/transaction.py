@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from schemas.sql import named_queries
 from services.aggregator import rows
 from services.aggregator.apply import CannotGoIn
 from services.aggregator.batch import Partition, Place, Work
-from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED, Session, Sighting
+from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED, Session
 from services.aggregator.judge import StartedElsewhen, Touched, judge
 from services.aggregator.rows import Key, moment
 from services.aggregator.sift import packed_headers
@@ -69,19 +68,16 @@ class Transaction:
     """One transaction, run once."""
 
     def __init__(
-        self, connection: Connection, work: Work, events_topic: str, known: set[int],
-        compressor: zstandard.ZstdCompressor,
-    ) -> None:  # fmt: skip
+        self, connection: Connection, work: Work, events_topic: str, compressor: zstandard.ZstdCompressor
+    ) -> None:
         self.connection = connection
         self.work = work
         self.fold = work.fold
         self.saved = Saved(clashes=work.fold.clashes)
-        self.met: set[int] = set()
         self._events_topic = events_topic
-        self._known = known
         self._compressor = compressor
         self._nows: dict[int, datetime] = {}
-        self._users: dict[int, Touched] = {}
+        self._users: dict[tuple[int, int], Touched] = {}
 
     async def run(self) -> None:
         """Do it all but the commit."""
@@ -164,7 +160,7 @@ class Transaction:
             data = event.data
             error = data.error
             recent = _recent(session, became, first_appended_at, issues_arrived)
-            user = self._see(data.organization_id, data.user_id, session.partition, event.agent_id)
+            user = self._see(data.organization_id, data.user_id, session.partition, event.agent_id, session.first_ms)
             user.sessions.append(recent)
             if was is None:
                 user.new.append(recent)
@@ -244,33 +240,28 @@ class Transaction:
                 await self.connection.execute(_STATUS["queue_organization"], [organization_id], at)
         for (organization_id, user_id), user in sorted(self.fold.users.items()):
             if await self.connection.fetchrow(_DIRECTORY["merge_user"], *rows.user_row(user)):
-                self._see(organization_id, user_id, user.partition, None)
+                self._see(organization_id, user_id, user.partition, None, user.appended_ms)
 
     async def _add_placeholders(self) -> None:
-        """Add a row for each organization and user that an event names for the first time."""
-        first: dict[tuple[UUID, UUID], int] = {}
-        seen: Iterable[Session | Sighting] = chain(self.fold.sessions.values(), self.fold.sightings.values())
-        for each in seen:
-            data = each.event.data
-            if _number(data.organization_id, data.user_id) not in self._known:
-                first.setdefault((data.organization_id, data.user_id), each.first_ms)
-        for (organization_id, user_id), user in self.fold.users.items():
-            if _number(organization_id, user_id) not in self._known:
-                first.setdefault((organization_id, user_id), user.appended_ms)
-        if not first:
-            return
-        organizations = {organization_id: moment(ms) for (organization_id, _), ms in reversed(first.items())}
-        await self.connection.execute(_DIRECTORY["add_organizations"], *_columns(organizations.items(), 2))
-        users = ((organization_id, user_id, moment(ms)) for (organization_id, user_id), ms in first.items())
-        await self.connection.execute(_DIRECTORY["add_users"], *_columns(users, 3))
-        self.met.update(_number(*user) for user in first)
+        """Add users and organizations of whom only issues tell; `judge` adds those it is to judge."""
+        first: dict[tuple[UUID, UUID], datetime] = {}
+        for sighting in self.fold.sightings.values():
+            data = sighting.event.data
+            if (data.organization_id.int, data.user_id.int) not in self._users:
+                first.setdefault((data.organization_id, data.user_id), moment(sighting.first_ms))
+        if first:
+            users = ((*user, at) for user, at in first.items())
+            await self.connection.execute(_DIRECTORY["add_placeholders"], *_columns(users, 3))
 
-    def _see(self, organization_id: UUID, user_id: UUID, partition: int, agent_id: str | None) -> Touched:
+    def _see(
+        self, organization_id: UUID, user_id: UUID, partition: int, agent_id: str | None, first_ms: int | None = None
+    ) -> Touched:
         """Return what this transaction touches of a user."""
-        number = _number(organization_id, user_id)
-        user = self._users.get(number)
+        place = organization_id.int, user_id.int
+        user = self._users.get(place)
         if user is None:
-            user = self._users[number] = Touched(organization_id, user_id, partition, agent_id)
+            seen_at = None if first_ms is None else moment(first_ms)
+            user = self._users[place] = Touched(organization_id, user_id, partition, agent_id, seen_at)
         elif user.agent_id is None:
             user.agent_id = agent_id
         return user
@@ -301,11 +292,6 @@ def _columns(records: Iterable[Sequence[Any]], width: int) -> tuple[list[Any], .
     """Turn rows into one list a column, as `unnest` takes them."""
     listed = list(records)
     return tuple(map(list, zip(*listed, strict=True))) if listed else tuple([] for _ in range(width))
-
-
-def _number(organization_id: UUID, user_id: UUID) -> int:
-    """Return a user as one number, which takes half the memory of two ids."""
-    return organization_id.int << 128 | user_id.int
 
 
 def _key(row: asyncpg.Record) -> Key:

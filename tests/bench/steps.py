@@ -80,8 +80,8 @@ async def run(bootstrap: str, topic: str, url: str, plain_url: str) -> dict[str,
     await consumer.seek_to_beginning()
     left = sum((await consumer.end_offsets(places)).values())
     offsets = dict.fromkeys((place.partition for place in places), 0)
-    written, known = 0, set[int]()
-    bounds = Bounds(datetime.now(UTC), timedelta(days=30), timedelta(days=14))
+    written = 0
+    bounds = Bounds.at(datetime.now(UTC), timedelta(days=30), timedelta(days=14))
     while left:
         batch = Batch()
         while batch.events < 20_000 and left:
@@ -99,7 +99,7 @@ async def run(bootstrap: str, topic: str, url: str, plain_url: str) -> dict[str,
         began = time.perf_counter()
         work = work_of(list(batch.parts.values()), {})
         clock.spent["fold"] += time.perf_counter() - began
-        await _apply(pool, work, topic, known, clock)
+        await _apply(pool, work, topic, clock)
         await _merge_plainly(plain, work, clock)
         written += work.fold.rows
     await consumer.stop()
@@ -113,12 +113,11 @@ async def run(bootstrap: str, topic: str, url: str, plain_url: str) -> dict[str,
     return {step: spent[step] / written * 1e6 for step in STEPS}
 
 
-async def _apply(pool: Any, work: Work, topic: str, known: set[int], clock: Clock) -> None:
+async def _apply(pool: Any, work: Work, topic: str, clock: Clock) -> None:
     async with pool.acquire() as connection, connection.transaction():
         timed: Any = Timed(connection, clock)
-        one = transaction.Transaction(timed, work, topic, known, zstandard.ZstdCompressor())
+        one = transaction.Transaction(timed, work, topic, zstandard.ZstdCompressor())
         await clock.time("transaction", one.run)
-        known |= one.met
 
 
 async def _merge_plainly(pool: Any, work: Work, clock: Clock) -> None:

@@ -16,7 +16,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 EVENTS = "syncwatch.events"
 LOGS = "syncwatch.logs"
 HEARTBEATS = "syncwatch.heartbeats"
-BOUNDS = Bounds(NOW + timedelta(hours=1), timedelta(days=30), timedelta(days=14))
+BOUNDS = Bounds.at(NOW + timedelta(hours=1), timedelta(days=30), timedelta(days=14))
 
 
 @dataclass(frozen=True, slots=True)
