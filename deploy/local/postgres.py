@@ -39,7 +39,9 @@ SETTINGS: Final = {
     "unix_socket_directories": "",  # so that no path can be too long for a socket
     "shared_preload_libraries": "pg_stat_statements",
     "max_connections": "200",
-    "max_wal_size": "2GB",
+    "shared_buffers": "512MB",
+    "wal_buffers": "16MB",  # a batch of 4,000 sessions writes that much
+    "max_wal_size": "4GB",
 }
 
 THROWAWAY: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
