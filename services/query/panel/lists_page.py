@@ -168,13 +168,14 @@ async def _filled(services: Services, asked: Asked, view: View, page: Page) -> T
 def _searched(made: Table, page: Page, view: View) -> Table:
     """Say how far a search came that was ended in time, and lead on from there."""
     assert page.searched_to is not None
-    edge = f"{page.searched_to.astimezone(view.zone):%Y-%m-%d %H:%M}"
+    edge = words.when(page.searched_to, view.zone, view.now)
     on = made.previous_href if view.cursor is not None and view.cursor.backwards else made.next_href
     if page.rows:
         return replace(made, foot=f"Looked through up to {edge}; the next page looks further")
     many = table.KIND_WORDS[view.list.kind][1]
     said = f"Looked through up to {edge}. A time or an organization makes it quick."
-    return replace(made, empty=Empty("filter", f"No {many} found so far", said, (Act("Look further", on),)))
+    empty = Empty("filter", f"No {many} found so far", said, (Act("Look further", on),))
+    return replace(made, empty=empty, matches="0", matches_rest="so far", foot="")
 
 
 async def _unfiltered(services: Services, asked: Asked, view: View) -> int | None:
