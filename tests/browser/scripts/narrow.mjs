@@ -6,16 +6,17 @@ const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
 
 export default async function ({ open, given }) {
   const found = {};
-  for (const width of [390, 320]) {
-    const page = await open({ viewport: { width, height: 800 }, bypassCSP: true });
-    for (const path of given.paths) {
-      await page.goto(path);
+  const page = await open({ viewport: { width: 390, height: 800 }, bypassCSP: true });
+  for (const path of given.paths) {
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.goto(path);
+    for (const width of [390, 320]) {
+      await page.setViewportSize({ width, height: 800 });
       const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       if (over > 0) found[`${path} at ${width}`] = `${over} px too wide`;
     }
-    await page.context().close();
   }
-  const page = await open({ viewport: { width: 390, height: 800 }, bypassCSP: true });
+  await page.setViewportSize({ width: 390, height: 800 });
   const rules = {};
   for (const path of given.phone) {
     await page.goto(path);
