@@ -129,9 +129,9 @@ _DENSE_USERS: Final[Mapping[str, Look]] = {
 }
 _DENSE_ISSUES: Final[Mapping[str, Look]] = {
     "organization": Look("organization", 120, phone="ph3"),
-    "type": Look("object-type", 106, phone="ph3"),
+    "type": Look("object-type", 114, phone="ph3"),
     "name": Look("object-name", 0, least=150, phone="ph2"),
-    "direction": Look("text", 150, phone="ph3"),
+    "direction": Look("long", 122, phone="ph3"),
     "operation": Look("text", 100, phone="ph3"),
     "error_code": Look("code", 174, phone="ph2"),
     "error_text": Look("long", 0, least=160, phone="ph2"),
