@@ -18,6 +18,14 @@ SELECT CASE WHEN bool_and(applied_to IS NOT NULL) FILTER (WHERE halted IS NULL)
 -- For the next statements of this transaction: a count may not hold up its page.
 SELECT set_config('statement_timeout', $1, true);
 
+-- name: plan_less
+-- Pages are read by index, in its order, and what stands beside their rows by its key. To weigh other ways for each day of
+-- sessions takes longer than to read a page; and of an organization unknown to the planner all users are thought to be few.
+SET LOCAL enable_bitmapscan = off;
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off;
+SET LOCAL enable_material = off;
+
 -- name: texts
 -- $1, $2: the sessions of a page that may have some; $3, $4: the first and the last start, so that only their days are planned.
 SELECT t.started_at, t.session_id, left(coalesce(t.exception, t.message), $5) AS text

@@ -118,7 +118,9 @@ async def fetch_page(services: Services, principal: Principal, view: View) -> Pa
         searching = is_loose(view, answered(view, picks)) or picks.many
         deadline = began + services.settings.search_s if searching else None
         total: tuple[int, bool] | None = None
-        if not is_indexed(view):
+        if is_indexed(view):
+            await connection.execute(_SQL["plan_less"])
+        else:
             total = await narrow_count(services, connection, view, picks)
         found = await _read(connection, view, picks, deadline)
         if total is None and found.stopped is None:

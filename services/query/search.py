@@ -84,6 +84,7 @@ class Walk:
         self._older = key.descending != self._backwards
         self._now = view.now
         self._length = _first_length(view, searching)
+        self._growth = 4.0
         self._last = False
         place = None if at is None or at.branch != branch else datetime.fromisoformat(at.values[0] or "")
         if self._older:
@@ -112,9 +113,12 @@ class Walk:
         return far if far < min(self._end or self._now, self._now) else None
 
     def looked(self, span: Span, took_s: float, left_s: float | None) -> None:
-        """Go on behind `span`: with all the rest, or, in a search, with what can be read in half of what is left."""
+        """Go on behind `span`: with more and then the rest; in a search, with half of what the time left allows."""
         self.edge = span.low if self._older else span.high
-        growth = 1_000 if left_s is None else min(max(left_s / 2 / max(took_s, 1e-4), 0.1), LONGER)
+        if left_s is None:
+            growth, self._growth = self._growth, 1_000.0
+        else:
+            growth = min(max(left_s / 2 / max(took_s, 1e-4), 0.1), LONGER)
         self._length = min(max(self._length * growth, SHORTEST), LONGEST)
 
     def place(self) -> Cursor | None:
