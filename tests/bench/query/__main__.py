@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import hashlib
 import json
+import os
 import secrets
 import tempfile
 from datetime import UTC, datetime
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=usual, help="keeps its rows between runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     arguments = parser.parse_args()
+    print(f"{os.cpu_count()} CPUs; load before {os.getloadavg()[0]:.1f}", flush=True)
     with server(arguments.folder, arguments.database) as url:
         found = asyncio.run(run(url, arguments))
     if arguments.json and found:
@@ -58,7 +60,8 @@ async def run(url: str, arguments: argparse.Namespace) -> dict[str, Any]:
     async with own.connect() as connection:
         biggest: UUID = await connection.fetchval(SQL["biggest"])
     async with service(own) as running, running.client() as client:
-        found: dict[str, Any] = {"pages": await measures.pages(client, paths, arguments.times, arguments.deep)}
+        places = await measures.deep_ones(client, paths, arguments.deep)
+        found: dict[str, Any] = {"pages": await measures.pages(client, places, arguments.times)}
         show("Pages", found["pages"])
         found["filters"] = await measures.filters(client, paths, arguments.filter_times)
         show("Filters", found["filters"])
@@ -67,19 +70,20 @@ async def run(url: str, arguments: argparse.Namespace) -> dict[str, Any]:
         print("\nCSV of the biggest organization:", json.dumps(files), flush=True)
         page = f"/organizations/{biggest}/statistics"
         found["page_kb"] = await measures.page_weight(running, page, await signed_in(own))
-        found |= await busy(own, arguments, client, paths)
+        found |= await busy(own, arguments, client, places)
+    print(f"load after {os.getloadavg()[0]:.1f}")
     tell(found)
     return found
 
 
 async def busy(
-    own: Database, arguments: argparse.Namespace, client: httpx.AsyncClient, paths: dict[str, str]
+    own: Database, arguments: argparse.Namespace, client: httpx.AsyncClient, places: dict[str, str]
 ) -> dict[str, Any]:
-    """Ask for the same first pages with and without a worker that writes at half of its maximum, by turns."""
+    """Ask for the same pages without and with a worker that writes at half of its maximum, one after the other."""
     async with writer(own, arguments.folder) as made:
-        quiet = await measures.pages(client, paths, arguments.times, arguments.deep)
+        quiet = await measures.pages(client, places, arguments.times)
         async with made.half():
-            loud = await measures.pages(client, paths, arguments.times, arguments.deep)
+            loud = await measures.pages(client, places, arguments.times)
     show("Pages while one worker writes", loud)
     ratios = {name: each["p99_ms"] / quiet[name]["p99_ms"] for name, each in loud.items() if name in quiet}
     return {

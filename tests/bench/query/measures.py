@@ -82,15 +82,21 @@ async def paths(own: Database) -> dict[str, str]:
     return found
 
 
-async def pages(client: httpx.AsyncClient, found: dict[str, str], times: int, deep: int) -> dict[str, Figures]:
-    """Measure the first page of every list, and the one `deep` pages of 100 behind it where there are so many."""
-    measured = {}
+async def deep_ones(client: httpx.AsyncClient, found: dict[str, str], deep: int) -> dict[str, str]:
+    """Return the pages and those `deep` pages of 100 behind each, where there are so many."""
+    places = {}
     for name, path in found.items():
-        measured[name], _ = await timed(client, path, times)
-        cursor = await _walk(client, path, deep)
+        places[name] = path
+        column = LISTS[name.partition(",")[0]].columns[0].name  # a place does not depend on what is shown
+        cursor = await _walk(client, f"{path}{_and(path)}columns={column}", deep)
         if cursor is not None:
-            measured[f"{name}, page {deep:,}"], _ = await timed(client, f"{path}{_and(path)}cursor={cursor}", times)
-    return measured
+            places[f"{name}, page {deep:,}"] = f"{path}{_and(path)}cursor={cursor}"
+    return places
+
+
+async def pages(client: httpx.AsyncClient, found: dict[str, str], times: int) -> dict[str, Figures]:
+    """Measure pages."""
+    return {name: (await timed(client, path, times))[0] for name, path in found.items()}
 
 
 async def _walk(client: httpx.AsyncClient, path: str, deep: int) -> str | None:

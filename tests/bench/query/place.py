@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -20,6 +20,7 @@ import psutil
 
 from deploy.local import ports
 from deploy.local.postgres import Postgres, privilege
+from deploy.local.processes import Command
 from schemas.credentials import new_key
 from schemas.sql import named_queries
 from services.common.migrate import migrate, set_role_passwords
@@ -27,8 +28,16 @@ from tests.rig import databases
 from tests.rig.databases import Database
 from tests.rig.servers import clear, environment, running
 
-SETTINGS = {"shared_buffers": "4GB"}
-"""What a server of this size is given beyond what `./run` sets for its own: memory for what is read all day."""
+BUFFERS = "4GB"
+"""Memory for what is read all day, as a server for so many rows is given; `./run` gives its own less."""
+
+
+class LargePostgres(Postgres):
+    """The server of `./run` with more buffers."""
+
+    def command(self) -> Command:
+        usual = Postgres.command(self)
+        return replace(usual, argv=[*usual.argv, "-c", f"shared_buffers={BUFFERS}"])
 
 
 @contextmanager
@@ -39,16 +48,13 @@ def server(folder: Path, url: str | None) -> Iterator[str]:
         return
     folder.mkdir(parents=True, exist_ok=True)
     clear(folder)
-    own = Postgres(
+    own = LargePostgres(
         folder=folder / "postgres",
         port=ports.any_free(),
         password="bench",
         privilege=privilege(),
         environment=environment(),
     )
-    own.prepare()
-    lines = [f"{name} = '{value}'\n" for name, value in SETTINGS.items()]
-    (own.data / "postgresql.auto.conf").write_text("".join(lines), encoding="utf-8")
     with ExitStack() as stack:
         stack.enter_context(running(own, folder))
         yield own.url("postgres")

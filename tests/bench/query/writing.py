@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import itertools
 import secrets
+import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -112,6 +113,7 @@ async def writer(own: Database, folder: Path) -> AsyncIterator[Writer]:
     """Lend a worker whose maximum is known."""
     place = folder / f"busy-{secrets.token_hex(3)}"
     with ExitStack() as stack:
+        stack.callback(shutil.rmtree, place, ignore_errors=True)
         kafka = make_kafka(place)
         stack.enter_context(running(kafka, place))
         made = Writer(own, kafka.bootstrap, place)
