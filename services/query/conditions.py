@@ -53,7 +53,9 @@ def _test(sql: Sql, each: Filter, test: Test, args: Args) -> str:
         case Empty():
             return _empty(sql, each)
         case Is(value):
-            return f"({sql.value}) IS {'TRUE' if value else 'FALSE'}"
+            if sql.nullable:
+                return f"({sql.value}) IS {'TRUE' if value else 'FALSE'}"
+            return f"({sql.value})" if value else f"NOT ({sql.value})"
         case Contains(texts):
             return " OR ".join(_contains(sql, text, args) for text in texts)
         case Exactly(values):

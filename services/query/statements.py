@@ -268,7 +268,7 @@ def _own(view: View, each: Filter, args: Args) -> str:
     """Return a filter on the table that it is about, without the look from the page's table."""
     sql = OF_KIND[view.list.kind][each.column.name]
     value = "u.user_id" if each.column.name == "user_id" else sql.value
-    return condition(Sql(value, keys=sql.keys, exact=sql.exact), each, args)
+    return condition(Sql(value, keys=sql.keys, exact=sql.exact, nullable=sql.nullable), each, args)
 
 
 def _branch(view: View, picks: Picks, args: Args, number: int, branch: Branch, limit: int, span: Span) -> str:

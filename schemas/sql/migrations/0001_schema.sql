@@ -89,6 +89,7 @@ CREATE INDEX sync_user_email_words ON sync_user USING gin (email_key gin_trgm_op
 CREATE INDEX sync_user_name_words ON sync_user USING gin (name_key gin_trgm_ops);
 CREATE INDEX sync_user_by_name ON sync_user (organization_id, name_key, user_id);
 CREATE INDEX sync_user_by_name_all ON sync_user (name_key, organization_id, user_id);
+CREATE INDEX sync_user_off ON sync_user (organization_id, user_id) WHERE NOT sync_enabled;
 
 -- One thin row per user, written only by the owner of its partition. The last session's figures are copied here, so
 -- that the list of users filters and sorts without touching sessions.
