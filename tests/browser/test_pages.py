@@ -194,6 +194,31 @@ async def test_a_row_that_no_longer_matches_stays_and_says_so(browse: Browse, si
     assert seen["left"] == len(seen["before"][0]) - 1
 
 
+async def test_a_new_failure_is_counted_on_the_overview_not_pushed_in(browse: Browse, site: Site) -> None:
+    failed = (await site.fetch("SELECT * FROM sync_session WHERE status = 'errors' ORDER BY started_at DESC LIMIT 1"))[
+        0
+    ]
+    at = datetime.fromisoformat(site.now)
+    row = dict(failed) | {"started_at": at, "began": at, "session_id": uuid4()}
+    names, places = ", ".join(row), ", ".join(f"${number}" for number in range(1, len(row) + 1))
+    insert = f"INSERT INTO sync_session ({names}) VALUES ({places})"
+    count = "UPDATE organization SET failing = failing + $2 WHERE organization_id = $1"
+
+    async def happen() -> None:
+        await site.fetch(insert, *row.values())
+        await site.fetch(count, NORTHWIND, 1)
+
+    fail = threading.Timer(6, lambda: asyncio.run(happen()))
+    fail.start()
+    try:
+        seen = browse("newest")
+    finally:
+        fail.join()
+        await site.fetch("DELETE FROM sync_session WHERE session_id = $1", row["session_id"])
+        await site.fetch(count, NORTHWIND, -1)
+    assert seen == {"words": "1 new · show", "unmoved": True, "moved_on": True, "gone": 0}
+
+
 async def _churn(site: Site, stop: threading.Event) -> None:
     """Change twenty rows a second, and let a new session begin every second."""
     connection = await asyncpg.connect(site.owner_url)

@@ -92,14 +92,30 @@ function showNew(page) {
   one(".scroll")?.focus({ preventScroll: true });
 }
 
+/** @param {HTMLElement} part @param {HTMLElement} fresh */
+function replacePart(part, fresh) {
+  known.set(part.id, fresh.innerHTML);
+  part.replaceChildren(...fresh.childNodes);
+  part.dispatchEvent(new CustomEvent("syncwatch:part", { bubbles: true }));
+}
+
+/** Rows of a part that orders itself by time are counted like those of a list, not pushed in. @param {HTMLElement} part @param {HTMLElement} fresh */
+function countNew(part, fresh) {
+  const place = part.dataset.liveNew ? document.getElementById(part.dataset.liveNew) : null;
+  const unseen = [...fresh.children].filter((row) => !part.querySelector(`#${CSS.escape(row.id)}`)).length;
+  if (!place || !unseen || place.contains(document.activeElement)) return false;
+  const pill = make("button", { type: "button", class: "pill" }, icon("arrow-up"), `${unseen} new · show`);
+  pill.addEventListener("click", () => { place.replaceChildren(); replacePart(part, fresh); });
+  place.replaceChildren(pill);
+  return true;
+}
+
 /** @param {Document} page */
 function mergeParts(page) {
   for (const part of all("[data-live-part]")) {
     const fresh = page.getElementById(part.id);
     if (!fresh || known.get(part.id) === fresh.innerHTML || held(part)) continue;
-    known.set(part.id, fresh.innerHTML);
-    part.replaceChildren(...fresh.childNodes);
-    part.dispatchEvent(new CustomEvent("syncwatch:part", { bubbles: true }));
+    if (!countNew(part, fresh)) replacePart(part, fresh);
   }
   for (const id of ["fresh", "banner"]) {
     const [now, fresh] = [document.getElementById(id), page.getElementById(id)];

@@ -1,0 +1,16 @@
+/** Newest failures of the Overview: a new one is counted in a pill and moves nothing until it is asked for. */
+export default async function ({ open }) {
+  const page = await open();
+  await page.addInitScript(() => { document.addEventListener("DOMContentLoaded", () => { document.body.dataset.every = "400"; }); });
+  await page.goto("/");
+  const keys = () => page.$$eval("#newest > tr", (rows) => rows.map((row) => row.id));
+  const before = await keys();
+  const tallies = await page.textContent("#tallies");
+  const pill = await page.waitForSelector("#newest-new .pill", { timeout: 60000 });
+  await page.waitForFunction((text) => document.querySelector("#tallies").textContent !== text, tallies, { timeout: 30000 });
+  const words = await pill.textContent();
+  const unmoved = JSON.stringify(await keys()) === JSON.stringify(before);
+  await pill.click();
+  const after = await keys();
+  return { words, unmoved, moved_on: after[1] === before[0], gone: await page.locator("#newest-new .pill").count() };
+}
