@@ -102,8 +102,9 @@ function replacePart(part, fresh) {
 /** Rows of a part that orders itself by time are counted like those of a list, not pushed in. @param {HTMLElement} part @param {HTMLElement} fresh */
 function countNew(part, fresh) {
   const place = part.dataset.liveNew ? document.getElementById(part.dataset.liveNew) : null;
-  const unseen = [...fresh.children].filter((row) => !part.querySelector(`#${CSS.escape(row.id)}`)).length;
-  if (!place || !unseen || place.contains(document.activeElement)) return false;
+  if (!place) return false;
+  const unseen = [...fresh.children].filter((row) => !document.getElementById(row.id)).length;
+  if (!unseen || place.contains(document.activeElement)) return false;
   const pill = make("button", { type: "button", class: "pill" }, icon("arrow-up"), `${unseen} new · show`);
   pill.addEventListener("click", () => { place.replaceChildren(); replacePart(part, fresh); });
   place.replaceChildren(pill);
@@ -127,22 +128,29 @@ function mergeParts(page) {
   all(".counts button b").forEach((number, index) => { number.textContent = counts[index]?.textContent ?? number.textContent; });
 }
 
+/** The page as it is now; null where no answer comes: the freshness mark grows old by itself, the next try tells more. @param {string} address */
+async function read(address) {
+  try {
+    const answer = await fetch(address, { headers: { "Syncwatch-Part": "live" } });
+    return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+  } catch {
+    return null;
+  }
+}
+
 async function refresh() {
   if (asking || document.hidden || one("details.menu[open], .suggest, dialog[open]") || tipOpen()) return;
   asking = true;
   try {
     const address = location.href;
-    const answer = await fetch(address, { headers: { "Syncwatch-Part": "live" } });
-    if (!answer.ok || address !== location.href) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const page = await read(address);
+    if (!page || address !== location.href) return;
     const changed = mergeRows(page);
     mergeParts(page);
     if (changed && Date.now() - spoken > SPEAK_MS) {
       spoken = Date.now();
       say(`${changed} ${changed === 1 ? "row" : "rows"} changed`);
     }
-  } catch {
-    // The freshness mark grows old by itself; the next try tells more.
   } finally {
     asking = false;
   }
