@@ -153,6 +153,22 @@ SYNCS: Final = Board(
                     ),
                 ),
                 Chart(
+                    title="Failing users by cause",
+                    what="Users that fail now, by the cause of their last session: the ten most frequent.",
+                    unit="short",
+                    queries=one(
+                        "topk(10, cause:syncwatch_failing_users:leader)", "{{error_source}}: {{error_category}}"
+                    ),
+                ),
+                Chart(
+                    title="Failing organizations by cause",
+                    what="Organizations these users are of: whether a cause spreads.",
+                    unit="short",
+                    queries=one(
+                        "topk(10, cause:syncwatch_failing_organizations:leader)", "{{error_source}}: {{error_category}}"
+                    ),
+                ),
+                Chart(
                     title="Sessions by mail system",
                     what="Sessions that ended a minute.",
                     unit="cpm",

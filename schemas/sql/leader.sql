@@ -197,3 +197,20 @@ SELECT count(*) FILTER (WHERE heard_at >= $1::timestamptz - interval '90 seconds
 
 -- name: worst_organizations
 SELECT organization_id, errors_24h FROM organization WHERE errors_24h > 0 ORDER BY errors_24h DESC, organization_id LIMIT 50;
+
+-- name: failing_by_cause
+-- $1, $2: the error sources and categories that are listed; whatever else was sent is one `other`, and is folded before
+-- organizations are counted, so that one that fails of two of them counts once. Grouped twice: a count of distinct would
+-- sort every failing user.
+WITH failing AS (
+  SELECT CASE WHEN coalesce(error_source, 'unknown') = ANY ($1::text[]) THEN coalesce(error_source, 'unknown')
+              ELSE 'other' END AS error_source,
+         CASE WHEN error_category = ANY ($2::text[]) THEN error_category ELSE 'other' END AS error_category,
+         organization_id
+    FROM user_status WHERE status_rank = 0
+), touched AS (
+  SELECT error_source, error_category, organization_id, count(*) AS users
+    FROM failing GROUP BY error_source, error_category, organization_id
+)
+SELECT error_source, error_category, sum(users)::bigint AS users, count(*) AS organizations
+  FROM touched GROUP BY error_source, error_category;

@@ -1,13 +1,16 @@
 """What only the leader exports: gauges read from the database. Whoever leads no more exports none of them."""
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from schemas.vocabulary import ORGANIZATION_HEALTH, USER_STATUS
+from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE, ORGANIZATION_HEALTH, USER_STATUS
 
 AGENT_STATES: Final = ("heard", "silent")
+CAUSES: Final = tuple(product((*ERROR_SOURCE, "other"), ERROR_CATEGORY))
+"""Error source and category, as the counter of sessions has them for sessions that failed."""
 
 
 class LeaderGauges:
@@ -26,6 +29,14 @@ class LeaderGauges:
             "syncwatch_organization_errors_24h", "Sessions with errors or timed out in 24 hours: the 50 worst.",
             ["organization"], registry=registry,
         )  # fmt: skip
+        self._failing_users = Gauge(
+            "syncwatch_failing_users", "Users that fail now, by error source and category.",
+            ["error_source", "error_category"], registry=registry,
+        )  # fmt: skip
+        self._failing_organizations = Gauge(
+            "syncwatch_failing_organizations", "Organizations with users that fail now, by error source and category.",
+            ["error_source", "error_category"], registry=registry,
+        )  # fmt: skip
         self._days = Gauge("syncwatch_day_partitions_ahead", "Days to come that have tables.", registry=registry)
 
     def lead(self) -> None:
@@ -35,7 +46,10 @@ class LeaderGauges:
     def step_down(self) -> None:
         """Export nothing any more but that this process does not lead."""
         self._leader.set(0)
-        for gauge in (self._users, self._organizations, self._agents, self._errors):
+        for gauge in (
+            self._users, self._organizations, self._agents, self._errors, self._failing_users,
+            self._failing_organizations,
+        ):  # fmt: skip
             gauge.clear()
 
     def show_users(self, counts: Mapping[str, int | None]) -> None:
@@ -54,6 +68,13 @@ class LeaderGauges:
         self._errors.clear()
         for organization, errors in worst:
             self._errors.labels(organization).set(errors)
+
+    def show_failing(self, counts: Mapping[tuple[str, str], tuple[int, int]]) -> None:
+        """Show users and organizations by listed error source and category; a cause without any shows 0."""
+        for cause in CAUSES:
+            users, organizations = counts.get(cause, (0, 0))
+            self._failing_users.labels(*cause).set(users)
+            self._failing_organizations.labels(*cause).set(organizations)
 
     def show_days_ahead(self, days: int) -> None:
         self._days.set(days)

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from schemas.sql import named_queries
 from schemas.topics import EVENTS
+from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE
 from services.aggregator.figures import store_figures, store_last_day
 from services.aggregator.gauges import LeaderGauges
 from services.aggregator.relay import AT_ONCE, relay
@@ -73,6 +74,7 @@ class Reign:
             Duty(self.days, 600.0),
             Duty(self.last_day, 10.0),
             Duty(self.show, 5.0),
+            Duty(self.failing, 5.0),
             Duty(self.hours, 600.0),
             Duty(self.past, 3600.0),
         ]
@@ -130,6 +132,13 @@ class Reign:
         gauges.show_agents(dict(await connection.fetchrow(_SQL["agents_heard"], await self.now() or self.wall())))
         worst = await connection.fetch(_SQL["worst_organizations"])
         gauges.show_errors((str(row["organization_id"]), row["errors_24h"]) for row in worst)
+
+    async def failing(self) -> None:
+        """Set the gauges of users that fail now, by cause. A duty of its own: it takes longer the more fail."""
+        rows = await self.connection.fetch(_SQL["failing_by_cause"], list(ERROR_SOURCE), list(ERROR_CATEGORY))
+        self.gauges.show_failing(
+            {(row["error_source"], row["error_category"]): (row["users"], row["organizations"]) for row in rows}
+        )
 
 
 async def run_leader(

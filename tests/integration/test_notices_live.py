@@ -14,13 +14,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 
 from deploy.alertmanager.local import BINARIES
 from deploy.local.ports import any_free
+from deploy.prometheus.local import HERE
+from services.aggregator.gauges import LeaderGauges
 from services.common.health import Health, serve
-from tests.rig.watching import alertmanager, prometheus, until
+from tests.rig.watching import Alertmanager, alertmanager, prometheus, until
 
 # The windows of the real records are minutes long; these say at once what the test wants them to say.
 RECORDING: Final = """
@@ -35,6 +38,18 @@ groups:
 """
 
 
+CAUSE: Final = ("calendar", "connectivity")
+
+
+def recording() -> str:
+    """Return RECORDING with the real records of what only the leader knows."""
+    records = yaml.safe_load((HERE / "recording.yml").read_text())["groups"]
+    of_leader = [
+        rule for group in records for rule in group["rules"] if rule["record"].startswith("cause:syncwatch_failing_")
+    ]
+    return RECORDING + "".join(f"      - {json.dumps(rule)}\n" for rule in of_leader)
+
+
 class Share:
     """Whether the error share of one cause is over its limit."""
 
@@ -44,7 +59,7 @@ class Share:
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield 1 while it is."""
         family = GaugeMetricFamily("spike", "", labels=["error_source", "error_category"])
-        family.add_metric(["calendar", "connectivity"], self.high)
+        family.add_metric(CAUSE, self.high)
         yield family
 
 
@@ -134,3 +149,46 @@ def test_c31_l12_flapping_a_reload_and_a_restart_tell_nothing_twice(
                 "error_category": "connectivity",
             }
         )
+
+
+def test_c08_c31_one_notice_grows_from_one_organization_to_fifty(program: Callable[..., Path], tmp_path: Path) -> None:
+    """What grows is the alert behind the notice: its figures are renewed while it fires, and nobody is told again."""
+    figures, notices = program("prometheus"), program(*BINARIES)
+    share, inbox, port = Share(), Inbox(), any_free()
+    registry = CollectorRegistry()
+    registry.register(share)
+    leader = LeaderGauges(registry)
+    leader.lead()
+    leader.show_failing({CAUSE: (5, 1)})
+    with ExitStack() as parts:
+        exporter = parts.enter_context(serve(0, registry, Health()))
+        webhook = parts.enter_context(receiving(inbox))
+        teller = parts.enter_context(alertmanager(notices, tmp_path / "alertmanager", port=port, webhook=webhook))
+        targets = {"aggregator": [f"127.0.0.1:{exporter.port}"]}
+        parts.enter_context(
+            prometheus(figures, tmp_path / "prometheus", targets, f"127.0.0.1:{port}", recording=recording())
+        )
+        share.high = True
+        until(lambda: told_of(teller) == ["5 users of 1 organization fail of it now."], "one organization fails")
+        until(lambda: inbox.told("firing"), "the notice")
+        for organizations in (2, 20, 50):
+            leader.show_failing({CAUSE: (5 * organizations, organizations)})
+            words = f"{5 * organizations} users of {organizations} organizations fail of it now."
+            until(lambda words=words: told_of(teller) == [words], words)
+        assert (inbox.told("firing"), inbox.told("resolved")) == (1, 0)
+        share.high = False
+        leader.show_failing({})
+        until(lambda: inbox.told("resolved"), "the end")
+    assert (inbox.told("firing"), inbox.told("resolved")) == (1, 1)
+    first, last = (notice["alerts"] for notice in inbox.notices)
+    assert (len(first), len(last)) == (1, 1)
+    assert first[0]["labels"] == last[0]["labels"]
+    assert first[0]["fingerprint"] == last[0]["fingerprint"]
+    assert "5 users of 1 organization " in first[0]["annotations"]["description"]
+    assert "250 users of 50 organizations " in last[0]["annotations"]["description"]
+
+
+def told_of(teller: Alertmanager) -> list[str]:
+    """Return how many fail, as each alert of an error spike says it now."""
+    said = [alert["annotations"]["description"] for alert in teller.alerts("ErrorSpike")]
+    return [description.rpartition(". ")[2] for description in said]

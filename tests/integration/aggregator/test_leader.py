@@ -173,6 +173,55 @@ async def test_gauges_come_from_the_database_and_go_with_the_leader(scene: Scene
     assert value(registry, "syncwatch_users", status="failing") is None
 
 
+async def test_c08_c31_failing_users_and_their_organizations_are_counted_by_cause(stored: Stored) -> None:
+    """Two categories that are not listed are one `other`, and an organization that fails of both counts once."""
+    first, second = Scene(stored), Scene(stored)
+    consent = {"source": "office365", "category": "authentication"}
+    for scene, users in ((first, 4), (second, 1)):
+        await scene.tell(
+            START, *(scene.session(uuid4(), started_at=START, status="errors", error=consent) for _ in range(users))
+        )
+    odd = [{"source": "lotus", "category": category} for category in ("moon", "tide")]
+    await first.tell(START, *(first.session(uuid4(), started_at=START, status="errors", error=error) for error in odd))
+    await first.tell(START, first.session(uuid4(), started_at=START, status="errors"))
+    await second.tell(START, second.session(uuid4(), started_at=START, status="finished"))
+    healed, later = uuid4(), START + MINUTE
+    await second.tell(START, second.session(healed, started_at=START, status="errors", error=consent))
+    registry = CollectorRegistry()
+    gauges = LeaderGauges(registry)
+    async with stored.pool.acquire() as connection:
+        reign = Reign(connection=connection, producer=None, gauges=gauges, wall=lambda: NOW)  # type: ignore[arg-type]
+        await reign.failing()
+        assert shown(registry) == {
+            ("office365", "authentication"): (6, 2),
+            ("other", "other"): (2, 1),
+            ("unknown", "other"): (1, 1),
+        }
+        await second.tell(later, second.session(healed, started_at=later, status="finished"))
+        await reign.failing()
+    assert shown(registry)["office365", "authentication"] == (5, 2)
+    assert value(registry, "syncwatch_failing_users", error_source="crm", error_category="quota") == 0
+    gauges.step_down()
+    assert shown(registry) == {}
+
+
+def shown(registry: CollectorRegistry) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return users and organizations of each cause of which somebody fails."""
+    causes = {
+        (sample.labels["error_source"], sample.labels["error_category"])
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "syncwatch_failing_users" and sample.value
+    }
+    names = ("syncwatch_failing_users", "syncwatch_failing_organizations")
+    return {
+        (source, category): tuple(
+            int(value(registry, name, error_source=source, error_category=category) or 0) for name in names
+        )
+        for source, category in causes
+    }  # type: ignore[misc]
+
+
 class NoKafka:
     """Takes part where nothing is to be published."""
 
