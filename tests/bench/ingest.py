@@ -51,6 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=200_000, help="events on the main topic")
     parser.add_argument("--apart", type=int, default=80_000, help="events where hardly any is folded")
     parser.add_argument("--stored", type=int, default=2_000_000, help="sessions stored before one of the runs")
+    parser.add_argument("--rounds", type=int, default=3, help="how often limit and worker are measured, by turns")
     parser.add_argument("--seconds", type=float, default=12.0, help="how long to look from emit to list")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser.parse_args()
@@ -70,11 +71,11 @@ class Benchmark:
         apart = Load(events=self.chosen.apart // 5 * 5, at_once=APART, seed=2)
         prefix, far_prefix = new_prefix("near"), new_prefix("apart")
         await self._step("events published", self._publish(prefix, near))
-        main = await self._compare(prefix, near, "")
+        main = await self._compare(prefix, near, "", self.chosen.rounds)
         plain = await self._step("vanilla Faust agent", measures.vanilla(self.stage, prefix, near, 8.0))
         costs = await self._step("steps, µs a row", measures.steps(self.stage, prefix, near))
         await self._step("events published, far apart", self._publish(far_prefix, apart))
-        far = await self._compare(far_prefix, apart, ", far apart")
+        far = await self._compare(far_prefix, apart, ", far apart", 1)
         full = await self._step(
             f"one worker, {self.chosen.stored:,} sessions stored",
             measures.ours(self.stage, prefix, near, 1, stored=self.chosen.stored),
@@ -101,16 +102,20 @@ class Benchmark:
             "rss_mb": {name: round(megabytes) for name, megabytes in seen.rss_mb.items()},
         }
 
-    async def _compare(self, prefix: str, load: Load, suffix: str) -> dict[str, list[Speed]]:
-        """Measure limit and worker, alone and two at once."""
+    async def _compare(self, prefix: str, load: Load, suffix: str, rounds: int) -> dict[str, list[Speed]]:
+        """Measure limit and worker by turns, alone and two at once, and return the middle of the rounds."""
         found: dict[str, list[Speed]] = {"limit": [], "ours": []}
         for processes, words in ((1, "one"), (2, "two")):
-            found["limit"].append(
-                await self._step(f"limit, {words}{suffix}", measures.limit(self.stage, prefix, load, processes))
-            )
-            found["ours"].append(
-                await self._step(f"workers, {words}{suffix}", measures.ours(self.stage, prefix, load, processes))
-            )
+            limits, workers = [], []
+            for _ in range(rounds):
+                limits.append(
+                    await self._step(f"limit, {words}{suffix}", measures.limit(self.stage, prefix, load, processes))
+                )
+                workers.append(
+                    await self._step(f"workers, {words}{suffix}", measures.ours(self.stage, prefix, load, processes))
+                )
+            found["limit"].append(measures.middle(limits))
+            found["ours"].append(measures.middle(workers))
         return found
 
     async def _publish(self, prefix: str, load: Load) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -135,6 +136,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4_000)
     parser.add_argument("--events", type=int, default=20_000)
     chosen = parser.parse_args()
+    gc.freeze()  # as the worker does
+    gc.set_threshold(200_000, 50, 100)
     partitions = [int(number) for number in chosen.partitions.split(",")]
     progress = asyncio.run(run(chosen.bootstrap, chosen.topic, chosen.url, partitions, chosen.rows, chosen.events))
     print(json.dumps(progress.figures()))

@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -30,6 +30,13 @@ class Speed:
     rows_s: float
     rss_mb: float = 0.0
     lock_waits: int = 0
+
+
+def middle(rounds: Sequence[Speed]) -> Speed:
+    """Return the middle speed of several rounds, with the most memory and all the lock waits that were seen."""
+    speed = sorted(rounds, key=lambda each: each.events_s)[len(rounds) // 2]
+    rss_mb = max(each.rss_mb for each in rounds)
+    return replace(speed, rss_mb=rss_mb, lock_waits=sum(each.lock_waits for each in rounds))
 
 
 @dataclass
@@ -140,7 +147,7 @@ async def _watch(database: Database, events: int, children: Sequence[subprocess.
                 return samples
             if any(child.poll() is not None for child in children):
                 raise RuntimeError("a worker ended: see aggregator.log")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
 
 def _rate(samples: Sequence[tuple[float, dict[int, int]]], workers: int) -> float:
