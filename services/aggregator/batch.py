@@ -130,7 +130,7 @@ class Batch:
         """Take further records of a partition in, decoded and folded."""
         start = len(part.records)
         part.records.extend(records)
-        part.sifted.extend([sift(record, decode, bounds) for record in records])
+        part.sifted.extend(sift(records, decode, bounds))
         aside = self.set_aside.setdefault((part.topic, part.partition), [])
         aside.extend(_fold_part(part, self.fold, {}, start))
         self.events += len(records)

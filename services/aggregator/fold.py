@@ -149,30 +149,27 @@ class Fold:
         return len(self.sessions) + len(self.sightings) + len(self.chunks)
 
     def _add_session(self, event: SessionEvent, appended_ms: int, partition: int) -> str | None:
-        data = event.data
-        place: int | tuple[int, datetime] = data.session_id.int
+        new = event.data
+        place: int | tuple[int, datetime] = new.session_id.int
         kept = self.sessions.get(place)
-        if kept is not None:
-            other = kept.event.data
-            if other.started_at != data.started_at:
-                if _same_user(other, data):
-                    return STARTED_AT_CHANGED
-                place = (data.session_id.int, data.started_at)  # two users, two sessions, one id
-                kept = self.sessions.get(place)
+        if kept is not None and (old := kept.newest.event.data).started_at != new.started_at:
+            if _same_user(old, new):
+                return STARTED_AT_CHANGED
+            place = (new.session_id.int, new.started_at)  # two users, two sessions, one id
+            kept = self.sessions.get(place)
+        seen = Digested(event)
         if kept is None:
-            lazy = Digested(event)
-            self.sessions[place] = Session(lazy, lazy, appended_ms, appended_ms, partition)
+            self.sessions[place] = Session(seen, seen, appended_ms, appended_ms, partition)
             return None
-        if not _same_user(kept.event.data, data):
+        if not _same_user(kept.newest.event.data, new):
             return FOREIGN
-        self._merge_session(kept, event, appended_ms, partition)
+        self._merge_session(kept, seen, appended_ms, partition)
         return None
 
-    def _merge_session(self, kept: Session, event: SessionEvent, appended_ms: int, partition: int) -> None:
+    def _merge_session(self, kept: Session, seen: Digested[SessionEvent], appended_ms: int, partition: int) -> None:
         if appended_ms < kept.first_ms:
             kept.first_ms = appended_ms
-        old, new = kept.newest.event.data, event.data
-        seen = Digested(event)
+        old, new = kept.newest.event.data, seen.event.data
         if new.seq > old.seq if new.attempt == old.attempt else new.attempt > old.attempt:
             if kept.counted is kept.newest and (old.status is _RUNNING or new.status is not _RUNNING):
                 kept.counted = seen

@@ -1,6 +1,6 @@
 """Sifting: each record becomes an event, or is set aside with a reason. Pure: `decode` and times are arguments."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
@@ -53,24 +53,32 @@ class Bounds(NamedTuple):
     sessions: timedelta
     logs: timedelta
     sessions_from: datetime
-    logs_from: datetime
 
     @classmethod
     def at(cls, now: datetime, sessions: timedelta, logs: timedelta) -> "Bounds":
         """Return the bounds at `now` of what is kept for so long."""
-        return cls(now, sessions, logs, now - sessions, now - logs)
+        return cls(now, sessions, logs, now - sessions)
 
 
-def sift(record: Record, decode: Decode, bounds: Bounds) -> Event | Reject:
-    """Return the event in a record, or the record set aside."""
-    try:
-        event = decode(record.value)
-    except Refused as refused:
-        return Reject(record, refused.reason, f"{refused.pointer} {refused.detail}".strip(), peek(record.value))
-    kind = type(event)
-    if kind is SessionEvent or kind is IssueEvent or kind is LogEvent:
-        return _within_days(event, record, bounds)  # type: ignore[arg-type]  # what `kind` says, mypy does not see
-    return event
+def sift(records: Iterable[Record], decode: Decode, bounds: Bounds) -> list[Event | Reject]:
+    """Return the event in each record, or the record set aside."""
+    sifted: list[Event | Reject] = []
+    add, sessions_from, now = sifted.append, bounds.sessions_from, bounds.now
+    for record in records:  # nearly all are sessions of these days, and pass without a further call
+        try:
+            event = decode(record.value)
+        except Refused as refused:
+            why = f"{refused.pointer} {refused.detail}".strip()
+            add(Reject(record, refused.reason, why, peek(record.value)))
+            continue
+        if type(event) is SessionEvent:
+            is_fine = sessions_from <= event.data.started_at <= moment(record.timestamp) <= now
+            add(event if is_fine else _within_days(event, record, bounds))
+        elif isinstance(event, IssueEvent | LogEvent):
+            add(_within_days(event, record, bounds))
+        else:
+            add(event)
+    return sifted
 
 
 def _within_days(
@@ -78,13 +86,10 @@ def _within_days(
 ) -> SessionEvent | IssueEvent | LogEvent | Reject:
     started_at = event.data.started_at
     appended = moment(record.timestamp)
-    is_log = type(event) is LogEvent
-    if (bounds.logs_from if is_log else bounds.sessions_from) <= started_at <= appended <= bounds.now:
-        return event  # nearly all
     if started_at > appended + AHEAD:
         detail = "/data/started_at more than a day after the record was appended"
         return Reject(record, IN_FUTURE, detail, event.data.organization_id)
-    kept = bounds.logs if is_log else bounds.sessions
+    kept = bounds.logs if type(event) is LogEvent else bounds.sessions
     if started_at < max(appended, bounds.now) - kept:
         return Reject(record, TOO_OLD, f"/data/started_at more than {kept.days} days ago", event.data.organization_id)
     return event
