@@ -5,7 +5,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
 from schemas.events import REASONS
-from services.ingest.gateway import validate
+from services.ingest.gateway import quota, validate
 
 REGISTRY: Final = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -36,6 +36,12 @@ SECURITY_EVENTS: Final = Counter(
     "syncwatch_security_events",
     "Tries to send as somebody else, or without the right, by kind.",
     ["kind"],
+    registry=REGISTRY,
+)
+OVER_QUOTA: Final = Counter(
+    "syncwatch_over_quota",
+    "Requests told to come again because their organization is over its quota, by what there is too much of.",
+    ["unit"],
     registry=REGISTRY,
 )
 BATCH_EVENTS: Final = Histogram(
@@ -85,6 +91,8 @@ for _code in CODES:
     BODIES_REFUSED.labels(_code)
     for _route in ROUTES:
         REQUEST_SECONDS.labels(_route, _code)
+for _unit in (quota.EVENTS, quota.BYTES):
+    OVER_QUOTA.labels(_unit)
 for _kind in SECURITY_KINDS:
     SECURITY_EVENTS.labels(_kind)
 for _dependency in ("kafka", "postgres"):

@@ -25,7 +25,7 @@ from services.ingest import metrics
 from services.ingest.gateway import limits
 from services.ingest.gateway.app import Gateway, build
 from services.ingest.gateway.publish import Publisher
-from services.ingest.gateway.quota import Quota
+from services.ingest.gateway.quota import Quota, Rate
 from services.ingest.gateway.server import Server, listening, make_server
 from services.ingest.gateway.ticks import keep_ticking
 from services.ingest.gateway.tokens import Tokens
@@ -46,6 +46,12 @@ class Settings:
         "events a second an organization may send for long; 0 is no limit", parse=float, default=2000.0
     )
     quota_burst: float = setting("events an organization may send at once on top", parse=float, default=50_000.0)
+    quota_bytes_s: float = setting(
+        "uncompressed bytes a second an organization may send for long; 0 is no limit", parse=float, default=8e6
+    )
+    quota_bytes_burst: float = setting(
+        "uncompressed bytes an organization may send at once on top", parse=float, default=128e6
+    )
     gateway_id: str = setting("name of this gateway in its ticks", default="")
     log_level: str = setting("least level of log lines", default="INFO")
 
@@ -85,7 +91,10 @@ async def run(settings: Settings) -> None:
         gateway = Gateway(
             tokens=Tokens(connections.lend, time.monotonic),
             publisher=publisher,
-            quota=Quota(settings.quota_events_s, settings.quota_burst),
+            quota=Quota(
+                events=Rate(settings.quota_events_s, settings.quota_burst),
+                size=Rate(settings.quota_bytes_s, settings.quota_bytes_burst),
+            ),
             health=ready,
             prefix=settings.topic_prefix,
             now=_now,

@@ -93,9 +93,9 @@ class Gateway:
             raise BodyRefused(503, "busy", "too many requests at once") from None
         try:
             body = _inflated(body, request.headers.get("content-encoding", ""))
-            values = split(body) if batch else [body]
+            values, size = split(body) if batch else [body], len(body)
             del body
-            self._charge(principal, len(values))
+            self._charge(principal, len(values), size)
             verdicts = await _judged(values, principal)
             del values
             stored = await self._published([verdict for verdict in verdicts if isinstance(verdict, Good)])
@@ -128,10 +128,11 @@ class Gateway:
         self._health.set("postgres", trouble)
         metrics.OUTAGE.labels("postgres").set(trouble is not None)
 
-    def _charge(self, principal: Principal, events: int) -> None:
-        wait = self._quota.take(principal.organization_id, events, time.monotonic())
-        if wait:
-            raise _Later(429, "quota", "this organization sends more events than its quota allows", wait)
+    def _charge(self, principal: Principal, events: int, size: int) -> None:
+        over = self._quota.take(principal.organization_id, events, size, time.monotonic())
+        if over is not None:
+            metrics.OVER_QUOTA.labels(over.unit).inc()
+            raise _Later(429, "quota", f"this organization sends more {over.unit} than its quota allows", over.wait_s)
 
     async def _published(self, good: Sequence[Good]) -> list[bool]:
         records = [Record(self._prefix + topic_of(each.event).name, key_of(each.event), each.value) for each in good]

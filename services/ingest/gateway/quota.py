@@ -1,43 +1,69 @@
-"""How many events a second each organization may send: a bucket of tokens each. Pure; time is an argument."""
+"""How many events and bytes a second each organization may send: a bucket of tokens each. Pure; time is an argument."""
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-_MOST_BUCKETS: Final = 20_000
+EVENTS: Final = "events"
+BYTES: Final = "bytes"
+_MOST_ORGANIZATIONS: Final = 20_000
+
+
+class Rate(NamedTuple):
+    """`burst` at once, then `per_second`; a rate of 0 means no limit."""
+
+    per_second: float = 0.0
+    burst: float = 0.0
+
+    def room(self, level: float, seconds: float) -> float:
+        """Return the level of a bucket that was at `level` so many seconds ago."""
+        return min(self.burst, level + seconds * self.per_second)
+
+    def wait(self, level: float, wanted: float) -> float:
+        """Return the seconds until `wanted` fits; 0.0 when it does. More than the burst fits a full bucket."""
+        short = min(wanted, self.burst) - level
+        return max(1.0, math.ceil(short / self.per_second)) if self.per_second > 0 and short > 0 else 0.0
+
+
+NO_LIMIT: Final = Rate()
+
+
+class Over(NamedTuple):
+    """Which quota has no room, and the seconds until it has."""
+
+    unit: str
+    wait_s: float
 
 
 @dataclass(slots=True)
-class _Bucket:
-    level: float
+class _Buckets:
+    levels: Sequence[float]
     at: float
 
 
 class Quota:
-    """A steady rate with a burst on top. A full bucket is forgotten, so memory follows those who are sending."""
+    """Steady rates with bursts on top. Who was not heard of for longest is forgotten where there are too many."""
 
-    def __init__(self, per_second: float, burst: float) -> None:
-        """`burst` events at once, then `per_second`; a rate of 0 means no limit."""
-        self._rate = per_second
-        self._burst = burst
-        self._buckets: OrderedDict[object, _Bucket] = OrderedDict()
+    def __init__(self, *, events: Rate = NO_LIMIT, size: Rate = NO_LIMIT) -> None:
+        """`events` and bytes (`size`) of one organization."""
+        self._rates = (events, size)
+        self._buckets: OrderedDict[object, _Buckets] = OrderedDict()
 
-    def take(self, who: object, events: int, now: float) -> float:
-        """Take `events` for `who`; 0.0 when there was room, else the seconds to wait, and nothing is taken.
+    def take(self, who: object, events: int, size: int, now: float) -> Over | None:
+        """Take so many events and uncompressed bytes for `who`; where one has no room, nothing is taken of either.
 
         `now` is any clock that never goes back, in seconds.
         """
-        if self._rate <= 0:
-            return 0.0
-        bucket = self._buckets.pop(who, None) or _Bucket(self._burst, now)
-        bucket.level = min(self._burst, bucket.level + (now - bucket.at) * self._rate)
-        bucket.at = now
-        self._buckets[who] = bucket
-        if len(self._buckets) > _MOST_BUCKETS:
+        wanted = (events, size)
+        had = self._buckets.pop(who, None) or _Buckets([rate.burst for rate in self._rates], now)
+        levels = [rate.room(level, now - had.at) for rate, level in zip(self._rates, had.levels, strict=True)]
+        waits = [rate.wait(*each) for rate, *each in zip(self._rates, levels, wanted, strict=True)]
+        longest = max(waits)
+        if not longest:
+            levels = [level - amount for level, amount in zip(levels, wanted, strict=True)]
+        self._buckets[who] = _Buckets(levels, now)
+        if len(self._buckets) > _MOST_ORGANIZATIONS:
             self._buckets.popitem(last=False)
-        wanted = min(events, self._burst)  # what is larger than the bucket must still pass through a full one
-        if bucket.level < wanted:
-            return max(1.0, math.ceil((wanted - bucket.level) / self._rate))
-        bucket.level -= events
-        return 0.0
+        return Over((EVENTS, BYTES)[waits.index(longest)], longest) if longest else None

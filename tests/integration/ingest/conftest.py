@@ -81,7 +81,7 @@ async def rig(database: Any, topics: Any) -> AsyncIterator[Rig]:
     gateway = Gateway(
         tokens=Tokens(connections.lend, time.monotonic),
         publisher=publisher,
-        quota=Quota(0, 0),
+        quota=Quota(),
         health=health,
         prefix=topics.prefix,
         now=lambda: datetime.now(UTC),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,11 +20,11 @@ from services.common.health import Health
 from services.ingest.gateway import server
 from services.ingest.gateway.app import Gateway, build
 from services.ingest.gateway.publish import Publisher
-from services.ingest.gateway.quota import Quota
+from services.ingest.gateway.quota import Quota, Rate
 from services.ingest.gateway.ticks import tick
 from services.ingest.gateway.tokens import Tokens
 from tests.corpus.poison import issue, log, session, text
-from tests.integration.ingest.conftest import BATCH, SINGLE, Rig, add_token
+from tests.integration.ingest.conftest import BATCH, SINGLE, Rig, add_token, counter
 
 NOW = datetime.now(UTC)
 
@@ -119,7 +120,7 @@ async def test_s6_ticks_and_foreign_heartbeats_are_refused(rig: Rig) -> None:
 
 
 async def test_s22_over_the_quota_is_429_with_a_time(rig: Rig) -> None:
-    rig.gateway._quota = Quota(per_second=10, burst=20)
+    rig.gateway._quota = Quota(events=Rate(10, 20))
     body = b"[" + b",".join(text(session(rig.own.organization_id, NOW)) for _ in range(15)) + b"]"
     assert (await rig.post(body, BATCH)).status_code == 202
     answer = await rig.post(body, BATCH)
@@ -132,13 +133,30 @@ async def test_s22_over_the_quota_is_429_with_a_time(rig: Rig) -> None:
     assert other.status_code == 202
 
 
+async def test_s22_bytes_over_the_quota_are_429_however_small_they_were_sent(rig: Rig) -> None:
+    """Inflated bytes count: they are what Kafka, the workers and Postgres have to carry."""
+    event = text(session(rig.own.organization_id, NOW) | {"filling": "x" * 100_000})
+    body = b"[" + event + b"," + event + b"]"
+    rig.gateway._quota = Quota(size=Rate(len(body) / 10, len(body) * 1.5))
+    before = counter("syncwatch_over_quota_total", unit="bytes")
+    packed = gzip.compress(body)
+    assert len(packed) * 50 < len(body)
+    assert (await rig.post(packed, BATCH, Content_Encoding="gzip")).status_code == 202
+    answer = await rig.post(packed, BATCH, Content_Encoding="gzip")
+    assert answer.status_code == 429
+    assert answer.json()["detail"] == "this organization sends more bytes than its quota allows"
+    assert 4 <= int(answer.headers["retry-after"]) <= 5
+    assert counter("syncwatch_over_quota_total", unit="bytes") == before + 1
+    assert (await send(rig, rig.foreign.token, session(rig.foreign.organization_id, NOW))).status_code == 202
+
+
 async def test_kafka_away_is_503_within_seconds(rig: Rig) -> None:
     """A broker that does not exist: nothing was taken, the agent is told when to come again."""
     health = Health("kafka")
     publisher = Publisher("127.0.0.1:1", health)
     alive = asyncio.create_task(publisher.keep_alive())
     gateway = Gateway(
-        tokens=rig.gateway._tokens, publisher=publisher, quota=Quota(0, 0), health=health, prefix="",
+        tokens=rig.gateway._tokens, publisher=publisher, quota=Quota(), health=health, prefix="",
         now=lambda: datetime.now(UTC), publish_seconds=0.5,
     )  # fmt: skip
     async with httpx.AsyncClient(
