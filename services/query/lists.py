@@ -44,7 +44,7 @@ _SQL: Final = named_queries("lists")
 _DETAILS: Final = named_queries("details")
 _WORTHWHILE_S: Final = 0.015
 """With less time left than this a search ends."""
-_OVERTIME_S: Final = 0.04
+_OVERTIME_S: Final = 0.03
 """By how much the last statement may be late."""
 
 
@@ -242,6 +242,8 @@ async def counted(
     least = services.settings.count_timeout_s
     if deadline is not None:  # the rows are worth more than their number
         least = min(least, deadline - now, services.settings.search_s / 2)
+    if least < _WORTHWHILE_S / 3:
+        return 0, False
     number = 0
     for span in count_spans(view):
         rows = await _within(connection, now + least - _OVERTIME_S, count(view, picks, COUNT_LIMIT - number, span))

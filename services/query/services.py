@@ -66,7 +66,7 @@ class Settings:
     metrics_port: int = setting("port of /metrics, /alive and /ready", parse=int, default=9104)
     list_timeout_s: float = setting("longest time a statement of a page may take", parse=float, default=3.0)
     count_timeout_s: float = setting("longest time a page waits for its count", parse=float, default=0.4)
-    search_s: float = setting("longest time a page searches by what has no index", parse=float, default=0.12)
+    search_s: float = setting("longest time a page searches by what has no index", parse=float, default=0.1)
     panel_url: str = setting("how people reach the panel, as https://…; empty: http on this machine", default="")
 
     @property
