@@ -4,6 +4,7 @@ The rules are those of deploy/, made quick as `tests.rig.watching` says: only th
 """
 
 import os
+import re
 import secrets
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -11,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
@@ -35,6 +36,8 @@ from tests.integration.connector.systems import (
 from tests.rig import databases, parts
 from tests.rig.databases import Database
 from tests.rig.watching import PANEL, RUNBOOK, Alertmanager, Prometheus, alertmanager, prometheus, until
+
+REACH: Final = r" [1-9]\d* users? of [1-9]\d* organizations? fails? of it now\.$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,10 @@ def test_l3_c29_a_broken_calendar_server_fires_the_error_spike_in_alertmanager(s
     query = "status=errors,timed_out&error_source=calendar&error_category=connectivity"
     assert alert["annotations"]["panel"] == f"{PANEL}/sessions?{query}"
     assert alert["annotations"]["runbook_url"] == f"{RUNBOOK}#errorspike"
+    until(
+        lambda: re.search(REACH, notices.alerts("ErrorSpike")[0]["annotations"]["description"]),
+        "the users and organizations that fail, as the leader counts them",
+    )
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
