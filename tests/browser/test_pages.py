@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -176,17 +179,36 @@ async def test_c34_the_table_does_not_move_while_somebody_reads(browse: Browse, 
     assert seen["focused"] == "user"
 
 
-async def test_a_row_that_no_longer_matches_stays_and_says_so(browse: Browse, site: Site) -> None:
+@contextmanager
+def once_read(ready: Path, happen: Callable[[], Coroutine[Any, Any, Any]]) -> Iterator[None]:
+    """Let something happen as soon as the script has read its page and made the file `ready`."""
+    ended = threading.Event()
+
+    def wait() -> None:
+        while not ready.exists() and not ended.wait(0.1):
+            pass
+        if ready.exists():
+            asyncio.run(happen())
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+async def test_a_row_that_no_longer_matches_stays_and_says_so(browse: Browse, site: Site, tmp_path: Path) -> None:
     user = (
         await site.fetch("SELECT user_id FROM user_status WHERE organization_id = $1 AND status = 'stuck'", NORTHWIND)
     )[0]
     change = "UPDATE user_status SET status = $2, status_rank = $3 WHERE user_id = $1"
-    heal = threading.Timer(6, lambda: asyncio.run(site.fetch(change, user["user_id"], "healthy", 5)))
-    heal.start()
+    ready = tmp_path / "ready"
     try:
-        seen = browse("gone", path=f"{USERS}&status=stuck")
+        with once_read(ready, lambda: site.fetch(change, user["user_id"], "healthy", 5)):
+            seen = browse("gone", path=f"{USERS}&status=stuck", ready=str(ready))
     finally:
-        heal.join()
         await site.fetch(change, user["user_id"], "stuck", 1)
     assert seen["word"] == "no longer matches"
     assert seen["seen"]
@@ -194,7 +216,9 @@ async def test_a_row_that_no_longer_matches_stays_and_says_so(browse: Browse, si
     assert seen["left"] == len(seen["before"][0]) - 1
 
 
-async def test_a_new_failure_is_counted_on_the_overview_not_pushed_in(browse: Browse, site: Site) -> None:
+async def test_a_new_failure_is_counted_on_the_overview_not_pushed_in(
+    browse: Browse, site: Site, tmp_path: Path
+) -> None:
     failed = (await site.fetch("SELECT * FROM sync_session WHERE status = 'errors' ORDER BY started_at DESC LIMIT 1"))[
         0
     ]
@@ -208,12 +232,11 @@ async def test_a_new_failure_is_counted_on_the_overview_not_pushed_in(browse: Br
         await site.fetch(insert, *row.values())
         await site.fetch(count, NORTHWIND, 1)
 
-    fail = threading.Timer(6, lambda: asyncio.run(happen()))
-    fail.start()
+    ready = tmp_path / "ready"
     try:
-        seen = browse("newest")
+        with once_read(ready, happen):
+            seen = browse("newest", ready=str(ready))
     finally:
-        fail.join()
         await site.fetch("DELETE FROM sync_session WHERE session_id = $1", row["session_id"])
         await site.fetch(count, NORTHWIND, -1)
     assert seen == {"words": "1 new · show", "unmoved": True, "moved_on": True, "gone": 0}

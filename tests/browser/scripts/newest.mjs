@@ -1,11 +1,14 @@
 /** Newest failures of the Overview: a new one is counted in a pill and moves nothing until it is asked for. */
-export default async function ({ open }) {
+import { writeFile } from "node:fs/promises";
+
+export default async function ({ open, given }) {
   const page = await open();
   await page.addInitScript(() => { document.addEventListener("DOMContentLoaded", () => { document.body.dataset.every = "400"; }); });
   await page.goto("/");
   const keys = () => page.$$eval("#newest > tr", (rows) => rows.map((row) => row.id));
   const before = await keys();
   const tallies = await page.textContent("#tallies");
+  await writeFile(given.ready, "");
   const pill = await page.waitForSelector("#newest-new .pill", { timeout: 60000 });
   await page.waitForFunction((text) => document.querySelector("#tallies").textContent !== text, tallies, { timeout: 30000 });
   const words = await pill.textContent();
