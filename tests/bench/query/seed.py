@@ -70,7 +70,7 @@ async def seed(own: Database, size: Size) -> None:
         for each in indexes:
             await owner.execute(each["definition"].replace(" ON ONLY ", " ON "))
         steps.done(f"{len(indexes)} indexes")
-        for name in ("issues", "count_users", "hours", "hours_all", "positions"):
+        for name in ("issues", "count_users", "buckets", "hours", "hours_all", "positions"):
             await owner.execute(SQL[name])
         steps.done("issues, counts and hours")
         await owner.execute("VACUUM ANALYZE")

@@ -115,6 +115,11 @@ UPDATE organization o SET users = c.users, failing = c.failing, healthy = c.heal
                count(*) FILTER (WHERE status_rank = 5) AS healthy FROM user_status GROUP BY organization_id) c
  WHERE c.organization_id = o.organization_id;
 
+-- name: buckets
+-- What the leader counts organizations' users from.
+INSERT INTO organization_status (organization_id, bucket, shard, users)
+SELECT organization_id, bucket, partition, count(*) FROM user_status GROUP BY 1, 2, 3;
+
 -- name: hours
 INSERT INTO session_hour (organization_id, hour, status, error_source, error_category, shard, sessions)
 SELECT organization_id, date_trunc('hour', started_at), status, coalesce(error_source, ''), coalesce(error_category, ''), -1, count(*)
@@ -130,6 +135,10 @@ ON CONFLICT (topic, partition) DO NOTHING;
 
 -- name: biggest
 SELECT organization_id FROM organization ORDER BY users DESC, organization_id LIMIT 1;
+
+-- name: large
+-- Whose file is measured: about 150,000 sessions of ten million.
+SELECT organization_id FROM organization ORDER BY users DESC, organization_id OFFSET 7 LIMIT 1;
 
 -- name: typical
 SELECT organization_id FROM organization WHERE users > 0 ORDER BY abs(users - (SELECT avg(users) FROM organization)) LIMIT 1;
