@@ -166,7 +166,7 @@ _SESSION_TEXT: Final = (
     "AND ({}) OFFSET 0)"
 )
 # Errors are few; sync_session_with_error and sync_session_with_error_all hold them alone.
-_WITH_ERROR: Final = "(s.error_source IS NOT NULL OR s.status IN ('errors', 'timed_out'))"
+WITH_ERROR: Final = "(s.error_source IS NOT NULL OR s.status IN ('errors', 'timed_out'))"
 ENDED: Final = "coalesce(s.ended_at, s.timed_out_at)"
 SESSIONS: Final[Mapping[str, Sql]] = MappingProxyType(
     {
@@ -174,13 +174,13 @@ SESSIONS: Final[Mapping[str, Sql]] = MappingProxyType(
         "organization": _organization("s", _of_organization("s")),
         "run": Sql("s.started_at", until=ENDED, nullable=False),
         "report": Sql("s.report"),
-        "error_source": Sql(_unknown("s", "status"), implies=_WITH_ERROR),
-        "error_category": Sql("s.error_category", implies=_WITH_ERROR),
-        "error_code": Sql("s.error_code", implies=_WITH_ERROR),
-        "exception": Sql("coalesce(t.exception, t.message, s.error_message)", via=_SESSION_TEXT, implies=_WITH_ERROR),
+        "error_source": Sql(_unknown("s", "status"), implies=WITH_ERROR),
+        "error_category": Sql("s.error_category", implies=WITH_ERROR),
+        "error_code": Sql("s.error_code", implies=WITH_ERROR),
+        "exception": Sql("coalesce(t.exception, t.message, s.error_message)", via=_SESSION_TEXT, implies=WITH_ERROR),
         "duration": Sql(f"extract(epoch FROM {ENDED} - s.started_at)::float8"),
         "agent": Sql("s.agent_id", nullable=False),
-        "retryable": Sql("s.error_retryable", implies=_WITH_ERROR),
+        "retryable": Sql("s.error_retryable", implies=WITH_ERROR),
         "report_complete": Sql("(s.status = 'running' OR s.issues_arrived >= s.issues_sent)", nullable=False),
         "log_complete": Sql("(s.log_chunks_dropped = 0)", nullable=False),
         "ended_at": Sql(ENDED),

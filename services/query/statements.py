@@ -15,7 +15,7 @@ from uuid import UUID
 
 from schemas.vocabulary import SESSION_STATUS, USER_RANK, USER_STATUS
 from services.query.conditions import Args, condition, constants
-from services.query.expressions import ALWAYS, OF_KIND, Sql, masked
+from services.query.expressions import ALWAYS, OF_KIND, WITH_ERROR, Sql, masked
 from services.query.filters import Contains, Exactly, Filter
 from services.query.orders import Branch, after, order_by, orders
 from services.query.search import AHEAD, TIMES, WHOLE, Span
@@ -103,7 +103,9 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             {
                 "u": _USER_OF.format("s"),
                 "o": _ORGANIZATION_OF.format("s"),
-                "t": "LEFT JOIN session_text t ON t.started_at = s.started_at AND t.session_id = s.session_id",
+                # Only an error has a text; without the last condition a file looks for one beside every row.
+                "t": "LEFT JOIN session_text t ON t.started_at = s.started_at AND t.session_id = s.session_id "
+                f"AND {WITH_ERROR}",
             },
         ),
         "issues": Kind(
