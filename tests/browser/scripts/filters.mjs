@@ -27,6 +27,7 @@ export default async function ({ open, rowsOf, given }) {
   await page.locator("#wrong .chip", { hasText: "late" }).click();
   const after_choice = await rowsOf(page);
   const empties = await page.goto("/users?user=&status=&email=&tz=UTC");
+  const empty_boxes = { status: empties?.status(), rows: (await rowsOf(page)).length };
   await page.goto(given.statistics);
   const suggested = [];
   const spoken = [];
@@ -44,5 +45,5 @@ export default async function ({ open, rowsOf, given }) {
     await page.goto(`${given.statistics}&${box}=${encodeURIComponent(word)}`);
     proved.push([word, number, await page.textContent(".matches b")]);
   }
-  return { spoken, suggested, proved, found, links, plus_url, by_hand, lost_plus, wrong, choices, after_choice, empty_boxes: { status: empties?.status(), rows: (await rowsOf(page)).length } };
+  return { spoken, suggested, proved, found, links, plus_url, by_hand, lost_plus, wrong, choices, after_choice, empty_boxes };
 }
