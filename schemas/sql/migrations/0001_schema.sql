@@ -121,7 +121,7 @@ CREATE TABLE user_status (
   error_code       text,
   error_retryable  boolean,
   PRIMARY KEY (organization_id, user_id)
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02); -- two rows of 1.8 kB a page, and room for a new version of each
 CREATE INDEX user_status_due ON user_status (partition, check_at) WHERE check_at IS NOT NULL;
 CREATE INDEX user_status_by_rank ON user_status (organization_id, status_rank, user_id);
 CREATE INDEX user_status_by_rank_all ON user_status (status_rank, organization_id, user_id);
