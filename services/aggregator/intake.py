@@ -26,7 +26,7 @@ from services.aggregator.transaction import Fenced, Saved
 
 LOG: Final = logging.getLogger(__name__)
 
-SLICE: Final = 500
+SLICE: Final = 200
 """Records decoded at a stretch; then the loop may see to Postgres' answers."""
 ODD_AT_MOST: Final = 3
 LATEST: Final = 500
