@@ -244,12 +244,13 @@ def _check_format(raw: bytes) -> None:
 class Recent:
     """The recent sessions of one user, unpacked only where somebody looks. Never changes: `seeing` makes another."""
 
-    __slots__ = ("_known", "_last", "raw", "states")
+    __slots__ = ("_found", "_known", "_last", "raw", "states")
 
     def __init__(self, raw: bytes | None, known: dict[int, RecentSession] | None = None) -> None:
         self.raw: Final = raw or _EMPTY
         self._known: Final = {} if known is None else known
         self._last: int | None = None  # index of the last ended session; -1: there is none
+        self._found: tuple[bytes, int] = b"", -1  # what was looked for last, and where it is
         self.states: Final = self.raw[_HEAD::_SIZE]
         """One letter a session, newest first: r f i e c t, and E for errors that may be gone at the next try."""
         _check_format(self.raw)
@@ -310,10 +311,13 @@ class Recent:
         return at >= 0 and self[at].started_at != session.started_at
 
     def _find(self, identity: bytes) -> int:
+        if self._found[0] == identity:
+            return self._found[1]
         at = self.raw.find(identity, _HEAD)
         while at >= 0 and (at - _HEAD - 9) % _SIZE:  # the same bytes by chance, across other members
             at = self.raw.find(identity, at + 1)
-        return -1 if at < 0 else (at - _HEAD) // _SIZE
+        self._found = identity, -1 if at < 0 else (at - _HEAD) // _SIZE
+        return self._found[1]
 
     def seeing(self, session: RecentSession) -> "Recent":
         """Return the union with `session` as `merged` does, or the very same where that changes nothing."""

@@ -49,7 +49,8 @@ ON CONFLICT (organization_id, user_id) DO NOTHING;
 -- Old and new of the same row feed the change told and the counters, so they cannot disagree with what is stored.
 -- Figures are those of the session shown; where it ended and its day is gone since, those in the row stand.
 -- Returns how many rows it wrote: fewer than were judged means that somebody else wrote one of them meanwhile.
--- $1: append times applied so far, one a partition, from 0 on.
+-- $1: append times applied so far, one a partition, from 0 on. $2, $3: the first and the last `last_started_at`, so that only
+-- the days between them are opened.
 WITH stored AS (
   UPDATE user_status us
      SET partition = j.partition, recent = j.recent, agent_id = coalesce(j.agent_id, us.agent_id),
@@ -78,6 +79,7 @@ WITH stored AS (
                           s.error_source, s.error_category, s.error_code, s.error_retryable
                      FROM sync_session s
                     WHERE s.started_at = j.last_started_at AND s.session_id = j.last_session_id AND j.last_status <> 'running'
+                      AND s.started_at BETWEEN $2 AND $3
                     LIMIT 1) AS session ON true
        LIMIT 1) AS s
    WHERE us.ctid = j.row_id AND (us.user_id = j.user_id) IS TRUE  -- no index shall be tried for this

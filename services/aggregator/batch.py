@@ -1,6 +1,5 @@
 """A batch: records in the order of their partitions, what they came to, and the positions they move. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -242,14 +241,3 @@ def halves(parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
         if count < len(part.records):
             rest.append(part.slice(count, len(part.records)))
     return first, rest
-
-
-def kinds_of(work: Work) -> Counter[str]:
-    """Count the events of a transaction that were applied, by type."""
-    rejected = {id(reject.record) for reject, _ in work.rejects}
-    return Counter(
-        event.type
-        for part in work.parts
-        for record, event in zip(part.records, part.sifted, strict=True)
-        if not isinstance(event, Reject) and (not rejected or id(record) not in rejected)
-    )

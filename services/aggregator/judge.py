@@ -20,6 +20,7 @@ _COLUMNS: Final = (
     "row_id", "user_id", "partition", "recent", "agent_id", *Verdict._fields,
     "last_started_at", "last_session_id", "last_status",
 )  # fmt: skip
+_LAST_STARTED: Final = _COLUMNS.index("last_started_at")
 
 
 _AS_STORED: Final = (None,) * 6
@@ -100,7 +101,7 @@ async def judge(
         missing = [each for number, each in enumerate(touched, 1) if number not in known]
         await _add(connection, missing, nows)
         rows = await connection.fetch(_SQL["read_users"], *ids, default_interval_s)
-    changed: list[tuple[object, ...]] = []
+    changed: list[tuple[Any, ...]] = []
     elsewhen: list[tuple[UUID, RecentSession]] = []
     for row in rows:
         each = touched[row[0] - 1]
@@ -125,16 +126,20 @@ def _place(touched: Touched) -> tuple[int, int]:
     return touched.organization_id.int, touched.user_id.int
 
 
-async def _store(connection: Any, records: list[tuple[object, ...]], nows: Mapping[int, datetime]) -> None:
+async def _store(connection: Any, records: list[tuple[Any, ...]], nows: Mapping[int, datetime]) -> None:
     await connection.copy_records_to_table("judged_user", records=records, columns=_COLUMNS, schema_name="pg_temp")
-    stored = await connection.fetchval(_SQL["store_verdicts"], [nows.get(at) for at in range(max(nows) + 1)])
+    starts = [record[_LAST_STARTED] for record in records if record[_LAST_STARTED] is not None]
+    stored = await connection.fetchval(
+        _SQL["store_verdicts"], [nows.get(at) for at in range(max(nows) + 1)],
+        min(starts, default=None), max(starts, default=None),
+    )  # fmt: skip
     if stored < len(records):
         raise Overtaken(f"{len(records) - stored} users were written by somebody else meanwhile")
 
 
 def _record(
     touched: Touched, row: asyncpg.Record, before: Recent, now: datetime, lateness: Lateness | None
-) -> tuple[object, ...] | None:
+) -> tuple[Any, ...] | None:
     """Return the row to store; None where nothing changes."""
     (
         _, row_id, partition, status, reason, since, bucket, revision, check_at, raw, reporter,

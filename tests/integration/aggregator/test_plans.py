@@ -26,7 +26,7 @@ async def plan(connection: Any, statement: str, *arguments: Any) -> str:
 async def test_verdicts_are_stored_by_row_address(stored: Stored) -> None:
     async with stored.pool.acquire() as connection, connection.transaction():
         await connection.execute(STATUS["by_loops"])
-        told = await plan(connection, STATUS["store_verdicts"], [NOW])
+        told = await plan(connection, STATUS["store_verdicts"], [NOW], NOW, NOW)
     assert "Tid Scan on user_status us" in told
     assert re.search(r"Seq Scan on (user_status|sync_session)", told) is None
     assert "Index Scan using sync_session" in told
