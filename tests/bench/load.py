@@ -12,6 +12,7 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import murmur2
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas.topics import EVENTS
 from services.common.kafka import producer_options
@@ -117,18 +118,32 @@ async def publish(bootstrap: str, topic: str, sent: Iterable[Sent]) -> int:
 async def publish_with(producer: AIOKafkaProducer, topic: str, sent: Iterable[Sent]) -> int:
     """Do the same with a producer that is there already."""
     count = 0
-    builders = {partition: producer.create_batch() for partition in range(EVENTS.partitions)}
     pending = []
+    for packed in pack(producer, sent):
+        count += packed.events
+        pending.append(await producer.send_batch(packed.builder, topic, partition=packed.partition))
+    await asyncio.gather(*pending)
+    return count
+
+
+class Packed(NamedTuple):
+    """Events of one partition, ready to be sent."""
+
+    partition: int
+    builder: BatchBuilder
+    events: int
+
+
+def pack(producer: AIOKafkaProducer, sent: Iterable[Sent]) -> Iterator[Packed]:
+    """Give events in large batches, each in the partition of its key."""
+    builders = {partition: producer.create_batch() for partition in range(EVENTS.partitions)}
     for each in sent:
-        count += 1
         partition = partition_of(each.key)
         builder = builders[partition]
         if builder.size() > BATCH_BYTES or builder.append(key=each.key, value=each.value, timestamp=None) is None:
-            pending.append(await producer.send_batch(builder, topic, partition=partition))
+            yield Packed(partition, builder, builder.record_count())
             builder = builders[partition] = producer.create_batch()
             builder.append(key=each.key, value=each.value, timestamp=None)
     for partition, builder in builders.items():
         if builder.record_count():
-            pending.append(await producer.send_batch(builder, topic, partition=partition))
-    await asyncio.gather(*pending)
-    return count
+            yield Packed(partition, builder, builder.record_count())

@@ -140,7 +140,8 @@ async def _watch(database: Database, events: int, children: Sequence[subprocess.
             totals = {row["partition"]: row["next_offset"] for row in rows}
             samples.totals.append((time.time(), totals))
             samples.lock_waits += await owner.fetchval(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
+                "AND wait_event IN ('tuple', 'transactionid')"  # of rows; growing one table together is none
             )
             samples.rss_mb = max(samples.rss_mb, *(each.memory_info().rss / 2**20 for each in processes))
             if sum(totals.values()) >= events:
