@@ -23,7 +23,7 @@ export default async function ({ open, given }) {
   };
   const taken = [];
   for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme });
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" }); // nothing is taken while it fades in
     for (const [name, path] of Object.entries(pages)) {
       await page.setViewportSize({ width: 1440, height: 1000 });
       await page.goto(path, { waitUntil: "networkidle" });
@@ -38,7 +38,7 @@ export default async function ({ open, given }) {
       await page.screenshot({ path: `${given.folder}/job-dialog${colorScheme === "dark" ? "-dark" : ""}.png` });
     }
   }
-  await page.emulateMedia({ colorScheme: "light" });
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   await page.goto("/organizations");
   await page.locator("#columns-menu > summary").click();
   await page.screenshot({ path: `${given.folder}/organizations-menu.png` });
