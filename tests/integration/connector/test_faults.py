@@ -31,7 +31,7 @@ ISSUES = {
 ERRORS = {
     "wrong_password": ("calendar", "authentication"),
     "server_stopped": ("calendar", "connectivity"),
-    "mass_delete": ("connector", "validation"),
+    "mass_delete": ("connector", "conflict"),
     "crm_maintenance": ("crm", "locked"),
 }
 SWITCHES = {"switched_off", "organization_switched_off"}

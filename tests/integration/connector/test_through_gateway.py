@@ -143,7 +143,7 @@ async def test_a_counted_run_makes_exactly_so_many_sessions_and_counts_what_kafk
     assert causes == {
         ("calendar", "authentication"),
         ("calendar", "connectivity"),
-        ("connector", "validation"),
+        ("connector", "conflict"),
         ("crm", "locked"),
     }
     issues = [event.data for event in events if isinstance(event, IssueEvent)]
