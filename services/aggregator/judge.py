@@ -97,15 +97,15 @@ async def judge(
     ids = [each.organization_id for each in touched], [each.user_id for each in touched]
     rows = await connection.fetch(_SQL["read_users"], *ids, default_interval_s)
     if len(rows) < len(touched):
-        known = {row[0] for row in rows}
+        known = {row["n"] for row in rows}
         missing = [each for number, each in enumerate(touched, 1) if number not in known]
         await _add(connection, missing, nows)
         rows = await connection.fetch(_SQL["read_users"], *ids, default_interval_s)
     changed: list[tuple[Any, ...]] = []
     elsewhen: list[tuple[UUID, RecentSession]] = []
     for row in rows:
-        each = touched[row[0] - 1]
-        recent = Recent(row[9])
+        each = touched[row["n"] - 1]
+        recent = Recent(row["recent"])
         elsewhen += [(each.user_id, session) for session in each.new if recent.has_elsewhen(session)]
         record = _record(each, row, recent, nows[each.partition], lateness)
         if record is not None:

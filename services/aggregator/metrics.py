@@ -16,6 +16,7 @@ from schemas.topics import INPUT_TOPICS
 from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE, MAIL_SYSTEM, OBJECT_TYPE, listed
 from services.aggregator.batch import REFUSED_BY_DATABASE, Part, Partition, Work
 from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED
+from services.aggregator.gauges import CAUSES
 from services.aggregator.sift import IN_FUTURE, TOO_OLD, Reject
 from services.aggregator.transaction import Saved
 
@@ -98,7 +99,7 @@ def start_at_zero(group: str, prefix: str) -> None:
         EVENTS_REJECTED.labels(reason)
     for kind in (*OBJECT_TYPE, OTHER):
         ISSUES_OPENED.labels(kind)
-    causes = [(NONE, NONE), *product((*ERROR_SOURCE, OTHER), ERROR_CATEGORY)]
+    causes = [(NONE, NONE), *CAUSES]
     for status, cause, mail_system in product(ENDS, causes, (*MAIL_SYSTEM, OTHER)):
         if cause == (NONE, NONE) or status in ("errors", "timed_out"):
             SESSIONS_ENDED.labels(status, *cause, mail_system)

@@ -55,4 +55,3 @@ class Reading:
     on_gap: OnGap
     verify: bool
     """The next record must be the last one applied, or the log is not the one we know."""
-    odd: int = 0
