@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.events import decode
 from schemas.topics import EVENTS, INPUT_TOPICS
 from services.aggregator import metrics
-from services.aggregator.app import GROUP, Membership, build, serve
+from services.aggregator.app import GROUP, Membership, serve
 from services.aggregator.intake import Intake
 from services.aggregator.leader import run_leader
 from services.aggregator.monitor import run_monitor
@@ -110,16 +110,13 @@ async def _work(
     )  # fmt: skip
     folder = Path(settings.data_dir or tempfile.mkdtemp(prefix="syncwatch-aggregator-"))
     topics = tuple(prefix + topic.name for topic in INPUT_TOPICS)
-    app = build(
-        Membership(
-            bootstrap=settings.kafka_bootstrap, group=prefix + GROUP, topics=topics, data_dir=folder,
-            instance=settings.worker or None,
-        ),
-        intake,
+    membership = Membership(
+        bootstrap=settings.kafka_bootstrap, group=prefix + GROUP, topics=topics, data_dir=folder,
+        instance=settings.worker or None,
     )  # fmt: skip
     jobs = [
         intake.run(), intake.look(), intake.watch_halted(), keep_books(intake, prefix + GROUP, health),
-        watch_pool(pool), serve(app, stop),
+        watch_pool(pool), serve(membership, intake, stop, patient=patient),
         run_monitor(
             pool, topic=prefix + EVENTS.name, owned=lambda: owned(intake, prefix + EVENTS.name), lock=intake.lock,
             observe=watch_monitor,

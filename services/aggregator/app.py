@@ -81,9 +81,12 @@ async def _never_called(stream: Any) -> None:
         raise AssertionError("a message came by Faust's way")
 
 
-async def serve(app: App, stop: asyncio.Event) -> None:
-    """Run the app until `stop` is set, then leave the group. Raises what made it crash."""
-    await app.start()
+async def serve(membership: Membership, intake: Intake, stop: asyncio.Event, *, patient: Any) -> None:
+    """Run the app until `stop` is set, then leave the group. Raises what made it crash.
+
+    `patient` starts it again where Kafka went away meanwhile: a fresh one each time, as Faust starts none twice.
+    """
+    app: App = await patient(lambda: _started(membership, intake))
     stopping = asyncio.create_task(stop.wait())
     crashed = asyncio.create_task(_crash(app))
     try:
@@ -97,6 +100,16 @@ async def serve(app: App, stop: asyncio.Event) -> None:
         if app.conf.consumer_group_instance_id and isinstance(consumer, Consumer):
             await consumer.leave_group()
         await app.stop()
+
+
+async def _started(membership: Membership, intake: Intake) -> App:
+    app = build(membership, intake)
+    try:
+        await app.start()
+    except BaseException:
+        await app.stop()
+        raise
+    return app
 
 
 async def _crash(app: App) -> None:
