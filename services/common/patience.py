@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import asyncpg
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, KafkaUnavailableError
 
 T = TypeVar("T")
 
@@ -29,6 +29,9 @@ OSError covers sockets, host names and time-outs: read files at start-up, never 
 InternalClientError is what asyncpg raises when the server cuts it off between two messages.
 """
 
+NO_ANSWER: Final = (KafkaTimeoutError, KafkaUnavailableError)
+"""What aiokafka does not call retriable, though the broker said nothing about what was asked for."""
+
 _CUT_OFF: Final = ("connection is closed", "cannot call Transaction.__aexit__", "cannot call Connection.")
 
 FIRST_WAIT_S: Final = 0.1
@@ -40,7 +43,7 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         return any(words in str(error) for words in _CUT_OFF)
     if isinstance(error, KafkaError):
-        return bool(error.retriable)
+        return error.retriable or isinstance(error, NO_ANSWER)
     return isinstance(error, OUTAGES)
 
 

@@ -1,6 +1,6 @@
 import asyncpg
 import pytest
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from services.common import patience
 from services.common.patience import is_outage, through_outages
@@ -16,6 +16,7 @@ from services.common.patience import is_outage, through_outages
         (asyncpg.DeadlockDetectedError("deadlock detected"), True),
         (asyncpg.InternalClientError("cannot switch to state 15"), True),
         (asyncpg.InterfaceError("connection is closed"), True),
+        (KafkaTimeoutError(), True),
         (KafkaConnectionError("no broker"), True),
         (asyncpg.InterfaceError("the number of arguments differs"), False),
         (asyncpg.UndefinedTableError("no such table"), False),
