@@ -17,7 +17,7 @@ from services.common.kafka import client_options
 from services.common.topics import create_topics
 from tests.rig import databases, parts
 from tests.rig.databases import Database
-from tests.rig.servers import make_kafka, make_postgres, running
+from tests.rig.servers import make_kafka, make_postgres, running, scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,19 @@ class Topics:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def scratch_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the run's servers keep their files; gone with the run."""
+    with scratch(tmp_path_factory.mktemp("rig")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def postgres(scratch_folder: Path) -> Iterator[str]:
     """The URL of the run's Postgres, as its owner. TEST_DATABASE_URL names one that already runs."""
     if url := os.environ.get("TEST_DATABASE_URL"):
         yield url
         return
-    folder = tmp_path_factory.mktemp("postgres rig")
+    folder = scratch_folder / "postgres rig"
     try:
         server = make_postgres(folder)
     except Refusal as refusal:
@@ -55,12 +62,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaRig]:
+def kafka(scratch_folder: Path) -> Iterator[KafkaRig]:
     """The run's broker. TEST_KAFKA_BOOTSTRAP names one that already runs."""
     if bootstrap := os.environ.get("TEST_KAFKA_BOOTSTRAP"):
         yield KafkaRig(bootstrap)
         return
-    folder = tmp_path_factory.mktemp("kafka rig")
+    folder = scratch_folder / "kafka rig"
     try:
         server = make_kafka(folder)
     except Refusal as refusal:

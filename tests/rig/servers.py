@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from deploy.local import jars, java, ports
 from deploy.local.folder import cache_folder
@@ -17,6 +18,10 @@ from deploy.local.postgres import Postgres, privilege
 from deploy.local.processes import Process, start, stop_leftovers
 
 T = TypeVar("T")
+
+MEMORY: Final = Path("/dev/shm")
+ROOM_BYTES: Final = 4 * 1024**3
+SCRATCH: Final = "syncwatch-tests-"
 
 
 def finish(work: Awaitable[T]) -> T:
@@ -59,6 +64,30 @@ def make_postgres(folder: Path) -> Postgres:
         environment=environment(),
         throwaway=True,
     )
+
+
+@contextmanager
+def scratch(usual: Path) -> Iterator[Path]:
+    """Lend a folder for the servers of one run: in memory where there is room, else `usual`.
+
+    A new database is some 700 files: 0.15 s in memory, on a disk 0.2 s at first and 1.5 s after a dozen of them.
+    What runs that were killed left there, servers and files, is cleared away first.
+    """
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM_BYTES:
+        yield usual
+        return
+    for left in MEMORY.glob(f"{SCRATCH}*"):
+        if not Path("/proc", left.name.removeprefix(SCRATCH)).exists():
+            for pids in left.glob("*/pids"):
+                stop_leftovers(pids)
+            shutil.rmtree(left, ignore_errors=True)
+    folder = MEMORY / f"{SCRATCH}{os.getpid()}"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
