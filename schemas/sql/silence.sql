@@ -24,5 +24,9 @@ SELECT a.agent_id, a.organization_id, o.name AS organization, a.version, a.heard
   LEFT JOIN (SELECT agent_id, count(*) AS users FROM user_status WHERE status_rank = 2 GROUP BY agent_id) l ON l.agent_id = a.agent_id
  WHERE a.heard_at > $1::timestamptz - interval '1 day' ORDER BY a.heard_at, a.agent_id LIMIT $3;
 
+-- name: last_heard
+-- The agent of an organization ($1) that was heard last.
+SELECT agent_id, heard_at FROM agent WHERE organization_id = $1 ORDER BY heard_at DESC LIMIT 1;
+
 -- name: partitions
 SELECT topic, partition, applied_to, heard_at, halted, halted_at FROM kafka_position ORDER BY topic, partition;

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final
 
@@ -119,9 +118,9 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _failed(request: Request, error: Exception) -> Response:
-    identity = secrets.token_hex(8)
-    LOG.error("request failed", exc_info=error, extra={"action": "request_failed", "request_id": identity})
-    detail = f"Nothing was changed. The request's id is {identity}; our log says more under it."
+    request_id = request.state.request_id
+    LOG.error("request failed", exc_info=error, extra={"action": "request_failed", "request_id": request_id})
+    detail = f"Nothing was changed. The request's id is {request_id}; our log says more under it."
     return _problem(request, 500, "internal", "This failed on our side", detail)
 
 

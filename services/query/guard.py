@@ -55,12 +55,14 @@ class Guard:
             return
         started = time.perf_counter()
         status, started_answer = 500, False
+        request_id = secrets.token_hex(4)
+        scope.setdefault("state", {})["request_id"] = request_id
 
         async def sending(message: Message) -> None:
             nonlocal status, started_answer
             if message["type"] == "http.response.start":
                 status, started_answer = message["status"], True
-                self._dress(MutableHeaders(scope=message), scope["path"])
+                self._dress(MutableHeaders(scope=message), scope["path"], request_id)
             await send(message)
 
         try:
@@ -68,31 +70,31 @@ class Guard:
         except Exception as error:
             if started_answer:  # the connection must break, so that nobody takes what was sent for all of it
                 raise
-            await _failed(error)(scope, receive, sending)
+            await _failed(error, request_id)(scope, receive, sending)
         finally:
             elsewhere = "/static" if scope["path"].startswith("/static/") else "none"
             route = scope.get("state", {}).get("route", elsewhere)
             seconds = time.perf_counter() - started
             REQUEST_SECONDS.labels(route, str(status)).observe(seconds)
             said = {"action": "answered", "route": route, "code": status, "seconds": round(seconds, 4)}
-            LOG.info("%s %s", scope["method"], route, extra=said)
+            LOG.info("%s %s", scope["method"], route, extra={**said, "request_id": request_id})
 
-    def _dress(self, headers: MutableHeaders, path: str) -> None:
+    def _dress(self, headers: MutableHeaders, path: str, request_id: str) -> None:
+        headers["x-request-id"] = request_id
         for name, value in self.headers:
             headers.setdefault(name, value)
         if not path.startswith("/static/"):
             headers.setdefault("cache-control", "no-store")
 
 
-def _failed(error: Exception) -> Response:
+def _failed(error: Exception, request_id: str) -> Response:
     """Return the answer to what is a fault of ours; the log says more under the id."""
-    identity = secrets.token_hex(8)
-    LOG.error("request failed", exc_info=error, extra={"action": "request_failed", "request_id": identity})
+    LOG.error("request failed", exc_info=error, extra={"action": "request_failed", "request_id": request_id})
     body = {
         "type": "urn:syncwatch:problem:internal",
         "title": "This failed on our side",
         "status": 500,
-        "detail": f"Nothing was changed. The request's id is {identity}; our log says more under it.",
+        "detail": f"Nothing was changed. The request's id is {request_id}; our log says more under it.",
     }
     return Response(orjson.dumps(body), 500, media_type="application/problem+json")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from schemas.sql import named_queries
 from schemas.topics import EVENTS
@@ -71,6 +72,13 @@ def state_of(partitions: Sequence[Mapping[str, Any]], now: datetime) -> dict[str
 def is_behind(partition: Mapping[str, Any], now: datetime) -> bool:
     """Whether a partition is applied too little for its users to be called late."""
     return partition["applied_to"] is None or now - partition["applied_to"] >= BEHIND
+
+
+async def last_heard(services: Services, principal: Principal, organization_id: UUID) -> tuple[str, datetime] | None:
+    """Return the agent of an organization that was heard last, and when; None where none ever was."""
+    async with services.reading(scope_of(principal, organization_id)) as connection:
+        row = await connection.fetchrow(_SQL["last_heard"], organization_id)
+    return None if row is None else (row["agent_id"], row["heard_at"])
 
 
 async def monitoring(services: Services, principal: Principal) -> dict[str, Any]:

@@ -87,6 +87,12 @@ async def test_job_details_open_step_copy_and_close(browse: Browse, site: Site) 
     assert seen["job_url"].rpartition("/")[2] in seen["ticket"]
 
 
+async def test_an_error_page_gives_the_id_of_its_request(browse: Browse) -> None:
+    seen = browse("error")
+    assert (seen["status"], seen["said"]) == (404, "Request id copied")
+    assert seen["copied"] == seen["id"] != ""
+
+
 async def test_c07_a_web_page_and_a_trace_as_the_error(browse: Browse) -> None:
     seen = browse("hostile", path=STATISTICS)
     assert seen["alive"] == 0, "markup in an error is text"

@@ -19,7 +19,8 @@ from services.query.panel.table import Act, Choice, Empty, Tab, Table, Wrong
 from services.query.principal import Principal
 from services.query.problems import Busy, TooSlow, TooWide
 from services.query.services import Services
-from services.query.view import BadQuery, Scope, View, parse
+from services.query.silence import last_heard
+from services.query.view import BadQuery, One, Scope, View, parse
 
 PANEL_ONLY: Final = frozenset({"toggle", "counts"})
 Params = list[tuple[str, str]]
@@ -191,7 +192,7 @@ async def _empty(services: Services, asked: Asked, view: View) -> Empty:
     """Say why there is nothing, and the way on: the filter whose removal brings the most rows."""
     many = table.KIND_WORDS[view.list.kind][1]
     if not view.filters:
-        return Empty("running", f"No {many} yet", _not_yet(view.list.kind))
+        return Empty("running", f"No {many} yet", await _not_yet(services, asked, view))
     without = []
     for each in view.filters[:4]:
         params = [(other.column.name, other.text) for other in view.filters if other is not each]
@@ -203,7 +204,7 @@ async def _empty(services: Services, asked: Asked, view: View) -> Empty:
     verb = "matches" if total == 1 else "match"
     href = f"{asked.path}?{view.query(drop=narrowest.column.name)}"
     if all(each.text == view.list.default_filter.get(each.column.name) for each in view.filters):
-        said = f"{count} {verb} in all." if total else _not_yet(view.list.kind)
+        said = f"{count} {verb} in all." if total else await _not_yet(services, asked, view)
         return Empty("filter", NOTHING_LOUD[view.list.kind], said, (Act("Show all", href),) if total else ())
     title = narrowest.column.title
     acts = (Act(f"Remove {title}", href), Act("Clear all filters", _clear(asked, view)))
@@ -213,13 +214,25 @@ async def _empty(services: Services, asked: Asked, view: View) -> Empty:
 NOTHING_LOUD: Final = {"sessions": "No session ended in errors or timed out", "issues": "No issue is open"}
 
 
-def _not_yet(kind: str) -> str:
-    return {
-        "organizations": "An organization appears here as soon as its agent reports it.",
-        "users": "Users appear here as soon as an agent reports them, before their first session.",
-        "sessions": "A session appears here within seconds of its start.",
-        "issues": "An issue appears here when an object could not be created, updated or deleted.",
-    }[kind]
+async def _not_yet(services: Services, asked: Asked, view: View) -> str:
+    """Say what will appear here, and of one organization whether its agent is there at all."""
+    appears = NOT_YET[view.list.kind]
+    if not isinstance(view.scope, One):
+        return appears
+    found = await last_heard(services, asked.principal, view.scope.organization_id)
+    if found is None:
+        return f"No agent of this organization has been heard yet. {appears}"
+    agent_id, heard_at = found
+    ago = words.rough((asked.frame.now - heard_at).total_seconds())
+    return f"Its agent {agent_id} was last heard {ago} ago. {appears}"
+
+
+NOT_YET: Final = {
+    "organizations": "An organization appears here as soon as its agent reports it.",
+    "users": "Users appear here as soon as an agent reports them, before their first session.",
+    "sessions": "A session appears here within seconds of its start.",
+    "issues": "An issue appears here when an object could not be created, updated or deleted.",
+}
 
 
 async def _with_counts(services: Services, asked: Asked, view: View, made: Table) -> Table:

@@ -102,4 +102,8 @@ def error_page(
     acts = [("Try again", again)] if status >= 500 else []
     acts.append(("My synchronization", mine) if mine else ("Organizations", "/organizations"))
     sign = SIGNS.get(status, "warning")
-    return HTMLResponse(html("error.html", title=title, text=text, sign=sign, acts=acts, home=mine or "/"), status)
+    shown = html(
+        "error.html", title=title, text=text, sign=sign, acts=acts, home=mine or "/",
+        request_id=request.state.request_id,
+    )  # fmt: skip
+    return HTMLResponse(shown, status)

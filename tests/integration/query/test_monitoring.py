@@ -92,3 +92,29 @@ async def test_suggestions_count_what_their_word_would_leave(service: Service, n
                 assert number == f"{listed['total']:,}", (path, word)
         assert (await client.get("/users?counts=user")).json() == {}
         assert (await client.get("/users?counts=nothing")).json() == {}
+
+
+async def test_an_empty_list_says_whether_the_agent_is_there(service: Service, now: datetime) -> None:
+    async with service.database.connect() as connection:
+        await connection.executemany(
+            "INSERT INTO organization (organization_id, name, name_key, first_seen_at) VALUES ($1, $2, $2, $3)",
+            [(organization_id(0), "heard", now), (organization_id(1), "mute", now)],
+        )
+        await connection.execute(
+            "INSERT INTO agent (agent_id, organization_id, heard_at) VALUES ('eu-03', $1, $2), ('eu-04', $1, $3)",
+            organization_id(0), now - timedelta(seconds=12), now - timedelta(hours=2),
+        )  # fmt: skip
+    async with await service.as_person("support") as client:
+        for page in ("", "/statistics", "/issues"):
+            heard = (await client.get(f"/organizations/{organization_id(0)}{page}")).text
+            mute = (await client.get(f"/organizations/{organization_id(1)}{page}")).text
+            assert "Its agent eu-03 was last heard 12 s ago." in heard, page
+            assert "No agent of this organization has been heard yet." in mute, page
+
+
+async def test_a_page_of_an_error_names_its_request(service: Service) -> None:
+    async with await service.as_person("support") as client:
+        answers = [await client.get("/nowhere"), await client.get("/api/v1/nowhere")]
+    first, second = (answer.headers["x-request-id"] for answer in answers)
+    assert first != second
+    assert f"request {first}" in answers[0].text

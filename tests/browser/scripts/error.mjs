@@ -1,0 +1,8 @@
+/** A page that is not there: the id of the request is copied by a button. */
+export default async function ({ open }) {
+  const page = await open();
+  const answer = await page.goto("/nowhere");
+  await page.getByRole("button", { name: "Copy Request id" }).click();
+  const said = await page.locator("#toasts .toast").textContent();
+  return { status: answer.status(), id: answer.headers()["x-request-id"], said, copied: await page.evaluate(() => navigator.clipboard.readText()) };
+}
