@@ -228,8 +228,8 @@ def outlines(raw: bytes | None) -> list[tuple[str, datetime, datetime, bytes]]:
     return [
         (
             _WORDS[state[0]],
-            _EPOCH + timedelta(0, 0, int.from_bytes(started, "big", signed=True)),
-            _EPOCH + timedelta(0, 0, at),
+            _EPOCH + int.from_bytes(started, "big", signed=True) * _MICROSECOND,
+            _EPOCH + at * _MICROSECOND,
             started + identity,
         )
         for state, identity, started, at in reversed(records)

@@ -15,8 +15,13 @@ SELECT CASE WHEN bool_and(applied_to IS NOT NULL) FILTER (WHERE halted IS NULL)
   FROM kafka_position;
 
 -- name: shorten
--- For the next statements of this transaction: a count may not hold up its page.
-SELECT set_config('statement_timeout', $1, true);
+-- For the next statements: a count may not hold up its page. Two in one, so nothing can be bound: the number is put in.
+SAVEPOINT shortened;
+SET LOCAL statement_timeout = {milliseconds:d};
+
+-- name: lengthen
+-- What came too late is undone, and the time-out is what it was.
+ROLLBACK TO shortened;
 
 -- name: plan_less
 -- Pages are read by index, in its order, and what stands beside their rows by its key. To weigh other ways for each day of

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -198,15 +198,21 @@ async def _within(connection: Any, deadline: float | None, statement: Statement)
     if deadline is None:
         return list(await connection.fetch(statement.sql, *statement.args))
     seconds = max(deadline - time.monotonic(), 0) + _OVERTIME_S
-    attempt = connection.transaction()
-    await attempt.start()
     try:
-        await connection.execute(_SQL["shorten"], str(max(1, int(seconds * 1000))))
-        return list(await connection.fetch(statement.sql, *statement.args))
+        async with _shortened(connection, seconds):
+            return list(await connection.fetch(statement.sql, *statement.args))
     except asyncpg.QueryCanceledError:
         return None
+
+
+@asynccontextmanager
+async def _shortened(connection: Any, seconds: float) -> AsyncIterator[None]:
+    """End each statement of the block after so many seconds; the transaction goes on behind it either way."""
+    await connection.execute(_SQL["shorten"].format(milliseconds=max(1, int(seconds * 1000))))
+    try:
+        yield
     finally:
-        await attempt.rollback()  # which also takes the shorter time-out back
+        await connection.execute(_SQL["lengthen"])
 
 
 async def needs_existing(connection: Any, view: View) -> None:
@@ -238,20 +244,22 @@ async def counted(
     services: Services, connection: Any, view: View, picks: Picks, deadline: float | None = None
 ) -> tuple[int, bool]:
     """Return (number of rows, whether it is exact); a count that takes too long is given up."""
-    now = time.monotonic()
     least = services.settings.count_timeout_s
     if deadline is not None:  # the rows are worth more than their number
-        least = min(least, deadline - now, services.settings.search_s / 2)
+        least = min(least, deadline - time.monotonic(), services.settings.search_s / 2)
     if least < _WORTHWHILE_S / 3:
         return 0, False
     number = 0
-    for span in count_spans(view):
-        rows = await _within(connection, now + least - _OVERTIME_S, count(view, picks, COUNT_LIMIT - number, span))
-        if rows is None:
-            return number, False
-        number += rows[0]["count"]
-        if number > COUNT_LIMIT:
-            return COUNT_LIMIT, False
+    spans = count_spans(view)
+    try:
+        async with _shortened(connection, least / len(spans)):
+            for span in spans:
+                statement = count(view, picks, COUNT_LIMIT - number, span)
+                number += await connection.fetchval(statement.sql, *statement.args)
+                if number > COUNT_LIMIT:
+                    return COUNT_LIMIT, False
+    except asyncpg.QueryCanceledError:
+        return number, False
     return number, True
 
 
@@ -315,7 +323,7 @@ def _page(
     if found.stopped is not None:
         following, previous = (following, found.stopped) if backwards else (found.stopped, previous)
     return Page(
-        [shaped(view, record, texts) for record in kept],
+        shaped(view, kept, texts),
         max(total[0], len(kept)),
         total[1],
         None if following is None else seal(following, view, services.secret),
@@ -326,25 +334,28 @@ def _page(
 
 
 def shaped(
-    view: View, record: Mapping[str, Any], texts: Mapping[tuple[datetime, UUID], str] = MappingProxyType({})
-) -> dict[str, Any]:
-    """Return a record as a row: raw values, keys of sessions and their exceptions, the last 20 unpacked."""
-    row = {name: value for name, value in record.items() if not name.startswith("_")}
-    match view.list.kind:
-        case "sessions":
-            if text := texts.get((row["run"], row["session_id"])):
-                row["exception"] = text
-            row["key"] = session_key(row["run"], row.pop("session_id"))
-            if any(column.name == "session_id" for column in view.columns):
-                row["session_id"] = record["session_id"]
-        case "issues":
-            row["session_key"] = session_key(row.pop("session_started_at"), row.pop("session_id"))
-        case "users":
-            started, session = row.pop("last_started_at"), row.pop("last_session_id")
-            row["last_session_key"] = None if session is None else session_key(started, session)
-            if "last_20" in row:
-                row["last_20"] = strip(row["last_20"])
-    return row
+    view: View, records: Sequence[Mapping[str, Any]], texts: Mapping[tuple[datetime, UUID], str]
+) -> list[dict[str, Any]]:
+    """Return records as rows: raw values, keys of sessions and their exceptions, the last 20 unpacked."""
+    rows = [dict(record) for record in records]
+    shows_id = any(column.name == "session_id" for column in view.columns)
+    for row in rows:
+        del row["_branch"], row["_keys"]
+        match view.list.kind:
+            case "sessions":
+                if text := texts.get((row["run"], row["session_id"])):
+                    row["exception"] = text
+                row["key"] = session_key(row["run"], row["session_id"])
+                if not shows_id:
+                    del row["session_id"]
+            case "issues":
+                row["session_key"] = session_key(row.pop("session_started_at"), row.pop("session_id"))
+            case "users":
+                started, session = row.pop("last_started_at"), row.pop("last_session_id")
+                row["last_session_key"] = None if session is None else session_key(started, session)
+                if "last_20" in row:
+                    row["last_20"] = strip(row["last_20"])
+    return rows
 
 
 def strip(raw: bytes | None) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from schemas.vocabulary import SESSION_RANK, SESSION_STATUS, USER_RANK, USER_STATUS
@@ -64,7 +65,7 @@ def orders(view: View) -> Orders:
     name = first.column.name if len(view.sort) == 1 else ""
     match view.list.kind, name:
         case "sessions", "status":
-            return Orders(_by_rank(first, statuses), True, statuses)
+            return Orders(_by_rank(first.descending, statuses), True, statuses)
         case "sessions", "failures" if first.descending and isinstance(view.scope, One):
             return _filtered(_by_failures(), statuses)
         case "sessions", "run":
@@ -116,9 +117,10 @@ def _filtered(branches: tuple[Branch, ...], statuses: frozenset[str] | None) -> 
     return Orders(held, True, statuses)
 
 
-def _by_rank(first: SortKey, statuses: frozenset[str] | None) -> tuple[Branch, ...]:
+@lru_cache(64)
+def _by_rank(descending: bool, statuses: frozenset[str] | None) -> tuple[Branch, ...]:
     """Return one branch per rank, newest first in each."""
-    ranks = sorted(set(SESSION_RANK.values()), reverse=first.descending)
+    ranks = sorted(set(SESSION_RANK.values()), reverse=descending)
     branches = []
     for rank in ranks:
         members = [status for status, its in SESSION_RANK.items() if its == rank]

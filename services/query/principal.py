@@ -76,8 +76,7 @@ async def _by_key(services: Services, authorization: str) -> Principal:
     key_hash = hash_of(text.strip(), KEY_PREFIX) if scheme.casefold() == "bearer" else None
     row = None
     if key_hash is not None:
-        async with services.administering() as connection:
-            row = await connection.fetchrow(_SQL["find_key"], key_hash, services.now())
+        row = await services.find(_SQL["find_key"], key_hash, services.now())
     if row is None:
         raise Unauthorized("This key is unknown, expired or revoked.")
     return Principal(actor=f"key {row['name']}", role=row["role"], organization_id=row["organization_id"])
@@ -85,8 +84,7 @@ async def _by_key(services: Services, authorization: str) -> Principal:
 
 async def _by_cookie(services: Services, cookie_hash: bytes) -> Principal:
     now = services.now()
-    async with services.administering() as connection:
-        row = await connection.fetchrow(_SQL["find_web_session"], cookie_hash, now, now - IDLE, now - LONGEST)
+    row = await services.find(_SQL["find_web_session"], cookie_hash, now, now - IDLE, now - LONGEST)
     if row is None:
         raise Unauthorized("You are not signed in, or were signed out after 30 minutes without use.")
     return Principal(

@@ -118,7 +118,9 @@ async def open_pools(settings: Settings) -> Pools:
     """Open every pool; connections come when they are needed."""
 
     async def opened(url: str, name: str, size: int, server: Mapping[str, str]) -> asyncpg.Pool:
-        return await create_pool(url, role_name=name, min_size=0, max_size=size, server_settings=server, init=_codecs)
+        return await create_pool(
+            url, role_name=name, min_size=0, max_size=size, server_settings=server, init=_codecs, reset=_as_it_is
+        )
 
     lists = {**_LISTS, "statement_timeout": str(int(settings.list_timeout_s * 1000))}
     return Pools(
@@ -128,6 +130,10 @@ async def open_pools(settings: Settings) -> Pools:
         exports_all=await opened(settings.reader_all_database_url, "query-export-all", EXPORT_CONNECTIONS, _EXPORTS),
         admin=await opened(settings.panel_database_url, "query-admin", ADMIN_CONNECTIONS, _ADMIN),
     )
+
+
+async def _as_it_is(connection: asyncpg.Connection) -> None:
+    """Leave a connection as it came back: whatever is set here is set for a transaction, and ended with it."""
 
 
 async def _codecs(connection: asyncpg.Connection) -> None:
@@ -161,6 +167,11 @@ class Services:
             if not isinstance(scope, All):
                 await connection.execute(_SQL["see_one_organization"], str(scope.organization_id))
             yield connection
+
+    async def find(self, sql: str, *bound: object) -> Any:
+        """Return the row that one statement about accounts or keys finds, or None: no transaction, as all do this."""
+        async with lent(self.pools.admin) as connection:
+            return await connection.fetchrow(sql, *bound)
 
     @asynccontextmanager
     async def administering(self) -> AsyncIterator[Any]:
