@@ -131,14 +131,14 @@ class Walk:
 
 
 def _first_length(view: View, searching: bool) -> timedelta:
-    """Return a span that holds about a page, or little enough to look through."""
+    """Return a span that holds about a page, or little enough to look through even in a rush hour."""
     match view.scope:
         case All():
-            return DAY / 12 if searching else DAY
+            return timedelta(minutes=5) if searching else DAY
         case OneUser():
             return 4 * DAY
         case _:
-            return DAY if searching else 2 * DAY
+            return timedelta(hours=2) if searching else 2 * DAY
 
 
 def _bounds(view: View) -> tuple[datetime | None, datetime | None]:

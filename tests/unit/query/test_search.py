@@ -50,7 +50,7 @@ def test_a_walk_goes_on_from_its_place() -> None:
     assert span is not None
     walk.looked(span, 0.1, 0.1)
     place = walk.place()
-    assert place == Cursor(False, 0, ((NOW - timedelta(hours=2)).isoformat(), str(UUID(int=0))))
+    assert place == Cursor(False, 0, ((NOW - timedelta(minutes=5)).isoformat(), str(UUID(int=0))))
 
 
 def test_what_has_an_index_needs_no_search() -> None:
