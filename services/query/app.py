@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Final
 
@@ -19,14 +18,13 @@ from services.query.api.routes import routes as api_routes
 from services.query.api.sign_in import form_routes
 from services.query.exports.routes import routes as export_routes
 from services.query.filters import Problem
-from services.query.guard import Guard, admit
+from services.query.guard import Guard, admit, failed
 from services.query.metrics import present_at_zero
 from services.query.panel import routes as panel
 from services.query.problems import NotFound, Refusal, Unauthorized
 from services.query.services import Services
 from services.query.view import BadQuery
 
-LOG: Final = logging.getLogger(__name__)
 API: Final = "/api/v1"
 
 
@@ -79,7 +77,7 @@ def _guarded(services: Services, route: BaseRoute, prefix: str) -> BaseRoute:
         except (Refusal, BadQuery, HTTPException):
             raise
         except Exception as error:  # told here and not in the outermost layer, so that this answer has our headers too
-            return _failed(request, error)
+            return await _refused(request, failed(error, request.state.request_id))
 
     methods = [method for method in route.methods or ("GET",) if method != "HEAD"]
     return Route(path, answer, methods=methods, name=f"{prefix}{route.name}" if prefix else route.name)
@@ -115,13 +113,6 @@ async def _http(request: Request, error: Exception) -> Response:
     answer = _problem(request, error.status_code, "http", error.detail, error.detail)
     answer.headers.update(error.headers or {})
     return answer
-
-
-def _failed(request: Request, error: Exception) -> Response:
-    request_id = request.state.request_id
-    LOG.error("request failed", exc_info=error, extra={"action": "request_failed", "request_id": request_id})
-    detail = f"Nothing was changed. The request's id is {request_id}; our log says more under it."
-    return _problem(request, 500, "internal", "This failed on our side", detail)
 
 
 def _problem(

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.query.metrics import REQUEST_SECONDS
 from services.query.principal import Principal, principal_of
-from services.query.problems import Forbidden, Unauthorized
+from services.query.problems import Failed, Forbidden, Unauthorized
 from services.query.services import Services, is_loopback
 
 LOG: Final = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Guard:
         except Exception as error:
             if started_answer:  # the connection must break, so that nobody takes what was sent for all of it
                 raise
-            await _failed(error, request_id)(scope, receive, sending)
+            await _answer_of(failed(error, request_id))(scope, receive, sending)
         finally:
             elsewhere = "/static" if scope["path"].startswith("/static/") else "none"
             route = scope.get("state", {}).get("route", elsewhere)
@@ -87,16 +87,20 @@ class Guard:
             headers.setdefault("cache-control", "no-store")
 
 
-def _failed(error: Exception, request_id: str) -> Response:
-    """Return the answer to what is a fault of ours; the log says more under the id."""
+def failed(error: Exception, request_id: str) -> Failed:
+    """Log what is a fault of ours, and return what is told of it."""
     LOG.error("request failed", exc_info=error, extra={"action": "request_failed", "request_id": request_id})
+    return Failed(request_id)
+
+
+def _answer_of(problem: Failed) -> Response:
     body = {
-        "type": "urn:syncwatch:problem:internal",
-        "title": "This failed on our side",
-        "status": 500,
-        "detail": f"Nothing was changed. The request's id is {request_id}; our log says more under it.",
+        "type": f"urn:syncwatch:problem:{problem.slug}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
     }
-    return Response(orjson.dumps(body), 500, media_type="application/problem+json")
+    return Response(orjson.dumps(body), problem.status, media_type="application/problem+json")
 
 
 async def admit(services: Services, request: Request) -> Principal | None:

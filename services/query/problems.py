@@ -55,6 +55,15 @@ class TooSlow(Refusal):
         )
 
 
+class Failed(Refusal):
+    """A fault of ours: what it was stands in our log, under the id of the request."""
+
+    status, slug, title = 500, "internal", "This failed on our side"
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"Nothing was changed. The request's id is {request_id}; our log says more under it.")
+
+
 class Busy(Refusal):
     """Every connection of this kind is in use, or the database is away."""
 
