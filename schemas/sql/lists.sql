@@ -31,6 +31,11 @@ SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_mergejoin = off;
 SET LOCAL enable_material = off;
 
+-- name: plan_once
+-- For counts and texts, whose ways are the same whatever is bound: planned once by each connection, for every day; which days
+-- are looked at is found when they run. Not for pages: how many rows are before a limit decides their way.
+SET LOCAL plan_cache_mode = force_generic_plan;
+
 -- name: texts
 -- $1, $2: the sessions of a page that may have some; $3, $4: the first and the last start, so that only their days are planned.
 SELECT t.started_at, t.session_id, left(coalesce(t.exception, t.message), $5) AS text

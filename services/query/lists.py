@@ -35,6 +35,7 @@ from services.query.statements import (
     branches,
     count,
     is_indexed,
+    is_usual,
     page,
     probes,
 )
@@ -123,6 +124,8 @@ async def fetch_page(services: Services, principal: Principal, view: View) -> Pa
         else:
             total = await narrow_count(services, connection, view, picks)
         found = await _read(connection, view, picks, deadline)
+        if is_usual(view):
+            await connection.execute(_SQL["plan_once"])
         if total is None and found.stopped is None:
             if view.cursor is None and len(found.records) <= view.limit:
                 total = len(found.records), True
@@ -254,7 +257,7 @@ async def counted(
     try:
         async with _shortened(connection, least / len(spans)):
             for span in spans:
-                statement = count(view, picks, COUNT_LIMIT - number, span)
+                statement = count(view, picks, span)
                 number += await connection.fetchval(statement.sql, *statement.args)
                 if number > COUNT_LIMIT:
                     return COUNT_LIMIT, False

@@ -21,6 +21,9 @@ AHEAD: Final = 2 * DAY
 """No session starts later than this from now."""
 REST: Final = 60 * DAY
 """What lies further back is one span: it is hardly ever there."""
+FIRST_LOOK: Final = timedelta(minutes=5)
+"""How much of the time a search looks at first, over all organizations: what fits even in a rush hour."""
+FIRST_LOOK_OF_ONE: Final = timedelta(hours=2)
 SHORTEST: Final = timedelta(minutes=1)
 LONGEST: Final = 4_000 * DAY
 LONGER: Final = 8
@@ -134,11 +137,11 @@ def _first_length(view: View, searching: bool) -> timedelta:
     """Return a span that holds about a page, or little enough to look through even in a rush hour."""
     match view.scope:
         case All():
-            return timedelta(minutes=5) if searching else DAY
+            return FIRST_LOOK if searching else DAY
         case OneUser():
             return 4 * DAY
         case _:
-            return timedelta(hours=2) if searching else 2 * DAY
+            return FIRST_LOOK_OF_ONE if searching else 2 * DAY
 
 
 def _bounds(view: View) -> tuple[datetime | None, datetime | None]:

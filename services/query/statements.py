@@ -121,6 +121,11 @@ def is_indexed(view: View) -> bool:
     return orders(view).indexed
 
 
+def is_usual(view: View) -> bool:
+    """Whether nothing but statuses is filtered: there are few such views, and they are asked for all day."""
+    return all(each.column.name == "status" for each in view.filters)
+
+
 def branches(view: View) -> list[int]:
     """Return the numbers of the branches that a page of this view may need, in the order in which they are read."""
     backwards = view.cursor is not None and view.cursor.backwards
@@ -153,8 +158,8 @@ def page(view: View, number: int, limit: int, picks: Picks = NO_PICKS, span: Spa
     return Statement(f"SELECT {listed}, {source}._branch, {source}._keys FROM {tables}{order}", tuple(args))
 
 
-def count(view: View, picks: Picks = NO_PICKS, limit: int = COUNT_LIMIT, span: Span = WHOLE) -> Statement:
-    """Return the statement that counts the view's rows up to `limit` + 1, of sessions those of `span`."""
+def count(view: View, picks: Picks = NO_PICKS, span: Span = WHOLE) -> Statement:
+    """Return the statement that counts the view's rows up to COUNT_LIMIT + 1, of sessions those of `span`."""
     args = Args()
     kind = KINDS[view.list.kind]
     statuses = orders(view).statuses
@@ -164,9 +169,9 @@ def count(view: View, picks: Picks = NO_PICKS, limit: int = COUNT_LIMIT, span: S
         parts = _where(view, picks, args, standing=group is None or "disabled" in group)
         parts += _within(view, span, args)
         parts += [] if group is None else [_allowed(view, group)]
-        arms.append(f"(SELECT 1 FROM {_picked(kind, picks, args)}{_where_sql(parts)} LIMIT {limit + 1})")
+        arms.append(f"(SELECT 1 FROM {_picked(kind, picks, args)}{_where_sql(parts)} LIMIT {COUNT_LIMIT + 1})")
     rows = " UNION ALL ".join(arms) or "(SELECT 1 WHERE false)"
-    return Statement(f"SELECT count(*) FROM (SELECT FROM ({rows}) counted LIMIT {limit + 1}) capped", tuple(args))
+    return Statement(f"SELECT count(*) FROM (SELECT FROM ({rows}) counted LIMIT {COUNT_LIMIT + 1}) capped", tuple(args))
 
 
 def _apart(statuses: frozenset[str] | None) -> list[frozenset[str] | None]:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.query import lists
+from services.query import lists, search
 from services.query.statements import Statement
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, organization_id, seed
@@ -26,6 +26,9 @@ async def client(
         await connection.execute("UPDATE sync_issue SET first_seen_at = began")
     service.services.settings = replace(service.services.settings, search_s=0)
     monkeypatch.setattr(lists, "_OVERTIME_S", 60)
+    # A page is one look here, and thousands of looks would find nothing: rows are hours apart.
+    monkeypatch.setattr(search, "FIRST_LOOK", timedelta(hours=2))
+    monkeypatch.setattr(search, "FIRST_LOOK_OF_ONE", timedelta(days=1))
     async with await service.as_key("platform_admin") as client:
         yield client
 
