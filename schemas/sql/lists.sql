@@ -1,9 +1,14 @@
 -- What every list needs besides its rows. Rows are read by statements put together in services/query/statements.py from
 -- the column registry: a named query per filter and order would be hundreds.
 
+-- name: begin
+-- Several statements go to Postgres at once, here and wherever one of the fragments below stands behind another: a page that
+-- has to wait for a processor waits once for each time it asks. Nothing can be bound then: what varies is put in.
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
 -- name: see_one_organization
 -- For this transaction alone, so that a connection goes back to the pool seeing nothing.
-SELECT set_config('app.org', $1, true);
+SET LOCAL app.org = '{organization_id}';
 
 -- name: freshness
 -- As of: the smallest applied append time over the partitions that are not halted; NULL until every one has been read.
@@ -15,12 +20,12 @@ SELECT CASE WHEN bool_and(applied_to IS NOT NULL) FILTER (WHERE halted IS NULL)
   FROM kafka_position;
 
 -- name: shorten
--- For the next statements: a count may not hold up its page. Two in one, so nothing can be bound: the number is put in.
+-- For the next statements: a count may not hold up its page.
 SAVEPOINT shortened;
 SET LOCAL statement_timeout = {milliseconds:d};
 
 -- name: lengthen
--- What came too late is undone, and the time-out is what it was.
+-- What came too late is undone, and the time-out is what it was; so is all that was set since.
 ROLLBACK TO shortened;
 
 -- name: plan_less

@@ -113,24 +113,28 @@ class _Found:
 async def fetch_page(services: Services, principal: Principal, view: View) -> Page:
     """Read one page of a view, its count and its as-of time, from one snapshot."""
     began = time.monotonic()
-    async with services.reading(view.scope) as connection:
-        await needs_existing(connection, view)
-        picks = await pick(connection, view)
+    looking_up = bool(probes(view))  # by what plan_less forbids
+    at_once = _SQL["plan_less"] if is_indexed(view) and not looking_up else ""
+    async with services.reading(view.scope, planning=at_once) as connection:
+        picks = await pick(connection, view) if looking_up else Picks()
         searching = is_loose(view, answered(view, picks)) or picks.many
         deadline = began + services.settings.search_s if searching else None
         total: tuple[int, bool] | None = None
-        if is_indexed(view):
-            await connection.execute(_SQL["plan_less"])
-        else:
+        if not is_indexed(view):
             total = await narrow_count(services, connection, view, picks)
+        elif looking_up:
+            await connection.execute(_SQL["plan_less"])
         found = await _read(connection, view, picks, deadline)
-        if is_usual(view):
-            await connection.execute(_SQL["plan_once"])
+        if not found.records:  # where there are rows, there is whose they are
+            await needs_existing(connection, view)
+        once = _SQL["plan_once"] if is_usual(view) else ""
         if total is None and found.stopped is None:
             if view.cursor is None and len(found.records) <= view.limit:
                 total = len(found.records), True
+                if once:
+                    await connection.execute(once)
             else:
-                total = await counted(services, connection, view, picks, deadline)
+                total = await counted(services, connection, view, picks, deadline, planning=once)
         texts = await _texts(connection, view, found.records[: view.limit])
         fresh = await freshness_of(connection, services.now())
     return _page(services, view, found, total or (0, False), texts, fresh)
@@ -209,13 +213,16 @@ async def _within(connection: Any, deadline: float | None, statement: Statement)
 
 
 @asynccontextmanager
-async def _shortened(connection: Any, seconds: float) -> AsyncIterator[None]:
-    """End each statement of the block after so many seconds; the transaction goes on behind it either way."""
-    await connection.execute(_SQL["shorten"].format(milliseconds=max(1, int(seconds * 1000))))
+async def _shortened(connection: Any, seconds: float, planning: str = "") -> AsyncIterator[None]:
+    """End each statement of the block after so many seconds; the transaction goes on behind it either way.
+
+    `planning`: statements that set how the block and what follows it are planned.
+    """
+    await connection.execute(_SQL["shorten"].format(milliseconds=max(1, int(seconds * 1000))) + planning)
     try:
         yield
     finally:
-        await connection.execute(_SQL["lengthen"])
+        await connection.execute(_SQL["lengthen"] + planning)
 
 
 async def needs_existing(connection: Any, view: View) -> None:
@@ -244,9 +251,12 @@ async def narrow_count(services: Services, connection: Any, view: View, picks: P
 
 
 async def counted(
-    services: Services, connection: Any, view: View, picks: Picks, deadline: float | None = None
+    services: Services, connection: Any, view: View, picks: Picks, deadline: float | None = None, planning: str = ""
 ) -> tuple[int, bool]:
-    """Return (number of rows, whether it is exact); a count that takes too long is given up."""
+    """Return (number of rows, whether it is exact); a count that takes too long is given up.
+
+    `planning`: statements that set how this and whatever follows it is planned.
+    """
     least = services.settings.count_timeout_s
     if deadline is not None:  # the rows are worth more than their number
         least = min(least, deadline - time.monotonic(), services.settings.search_s / 2)
@@ -255,7 +265,7 @@ async def counted(
     number = 0
     spans = count_spans(view)
     try:
-        async with _shortened(connection, least / len(spans)):
+        async with _shortened(connection, least / len(spans), planning):
             for span in spans:
                 statement = count(view, picks, span)
                 number += await connection.fetchval(statement.sql, *statement.args)

@@ -154,18 +154,20 @@ class Services:
     running_exports: dict[object, asyncio.Task[Any]] = field(default_factory=dict)
 
     @asynccontextmanager
-    async def reading(self, scope: Scope, *, exporting: bool = False) -> AsyncIterator[Any]:
+    async def reading(self, scope: Scope, *, exporting: bool = False, planning: str = "") -> AsyncIterator[Any]:
         """Lend a connection in a read-only snapshot that sees the scope's organization alone, or all of them.
 
+        `planning`: statements that set how this transaction plans; they go with its first word to Postgres.
         Raises Busy when none is free within a second or Postgres is away, TooSlow when a statement took too long.
         """
         if isinstance(scope, All):
             pool = self.pools.exports_all if exporting else self.pools.lists_all
         else:
             pool = self.pools.exports if exporting else self.pools.lists
-        async with lent(pool) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            if not isinstance(scope, All):
-                await connection.execute(_SQL["see_one_organization"], str(scope.organization_id))
+        sees = ""
+        if not isinstance(scope, All):
+            sees = _SQL["see_one_organization"].format(organization_id=scope.organization_id)
+        async with lent(pool) as connection, _transaction(connection, _SQL["begin"] + sees + planning):
             yield connection
 
     async def find(self, sql: str, *bound: object) -> Any:
@@ -201,6 +203,18 @@ async def lent(pool: asyncpg.Pool) -> AsyncIterator[Any]:
         raise
     finally:
         await pool.release(connection)
+
+
+@asynccontextmanager
+async def _transaction(connection: Any, begin: str) -> AsyncIterator[None]:
+    """Begin a transaction with all that is to be set for it in one word, and end it whatever happens."""
+    try:
+        await connection.execute(begin)
+        yield
+    except BaseException:
+        await connection.execute("ROLLBACK")
+        raise
+    await connection.execute("COMMIT")
 
 
 def derived_key(secret_key: str) -> bytes:
