@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
@@ -44,6 +47,7 @@ class Sent(NamedTuple):
     value: bytes
 
 
+@lru_cache(maxsize=2**19)
 def identifier(kind: int, number: int, seed: int = 0) -> UUID:
     """Return a UUID that is the same in every process."""
     return UUID(int=(kind << 120) | (seed << 64) | (number * 0x9E3779B97F4A7C15 & (1 << 63) - 1))
@@ -94,6 +98,7 @@ def event(load: Load, number: int, seq: int, started_at: datetime) -> Sent:
     return Sent(user_id.encode(), value.encode())
 
 
+@lru_cache(maxsize=2**18)
 def partition_of(key: bytes, partitions: int = EVENTS.partitions) -> int:
     """Return where a record with that key goes, as our producers send it."""
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
@@ -110,20 +115,15 @@ async def publish(bootstrap: str, topic: str, sent: Iterable[Sent]) -> int:
     producer = make_producer(bootstrap)
     await producer.start()
     try:
-        return await publish_with(producer, topic, sent)
+        count = 0
+        pending = []
+        for packed in pack(producer, sent):
+            count += packed.events
+            pending.append(await producer.send_batch(packed.builder, topic, partition=packed.partition))
+        await asyncio.gather(*pending)
+        return count
     finally:
         await producer.stop()
-
-
-async def publish_with(producer: AIOKafkaProducer, topic: str, sent: Iterable[Sent]) -> int:
-    """Do the same with a producer that is there already."""
-    count = 0
-    pending = []
-    for packed in pack(producer, sent):
-        count += packed.events
-        pending.append(await producer.send_batch(packed.builder, topic, partition=packed.partition))
-    await asyncio.gather(*pending)
-    return count
 
 
 class Packed(NamedTuple):
@@ -132,6 +132,23 @@ class Packed(NamedTuple):
     partition: int
     builder: BatchBuilder
     events: int
+
+
+TICK_S = 0.1
+
+
+def pack_by_time(producer: AIOKafkaProducer, sent: Iterator[Sent], rate: float, seconds: float) -> list[list[Packed]]:
+    """Return what is due at each tenth of a second, packed so that sending costs little. `rate`: events a second."""
+    return [list(pack(producer, islice(sent, int(rate * TICK_S)))) for _ in range(int(seconds / TICK_S))]
+
+
+async def publish_by_time(producer: AIOKafkaProducer, topic: str, slices: Iterable[Iterable[Packed]]) -> None:
+    """Put slices on a topic at times fixed beforehand, whatever the answers take."""
+    began = time.monotonic()
+    for number, slice_of_time in enumerate(slices):
+        await asyncio.sleep(max(0.0, began + number * TICK_S - time.monotonic()))
+        pending = [await producer.send_batch(each.builder, topic, partition=each.partition) for each in slice_of_time]
+        await asyncio.gather(*pending)
 
 
 def pack(producer: AIOKafkaProducer, sent: Iterable[Sent]) -> Iterator[Packed]:

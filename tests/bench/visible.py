@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from deploy.local.ports import any_free
 from schemas.credentials import new_key, new_token
 from schemas.keys import session_key
 from schemas.topics import EVENTS
-from tests.bench.load import Load, Packed, event, events, identifier, make_producer, pack
+from tests.bench.load import Load, event, events, identifier, make_producer, pack_by_time, publish_by_time
 from tests.bench.measures import end, until_ready
 from tests.bench.stage import Stage, started
 from tests.rig.databases import Database
@@ -47,8 +46,7 @@ async def visible(stage: Stage, prefix: str, load: Load, rate: float, seconds: f
     """Publish `rate` events a second for a while, and probe ten times a second."""
     await stage.make_topics(prefix)
     async with stage.database(prefix, load) as database, _producer(stage.bootstrap) as producer:
-        endless = events(load)
-        slices = [list(pack(producer, itertools.islice(endless, int(rate / 10)))) for _ in range(int(10 * seconds))]
+        slices = pack_by_time(producer, events(load), rate, seconds)
         token, key = await _credentials(database)
         ports = {name: any_free() for name in ("aggregator", "gateway", "query", "gateway_http", "query_http")}
         children = _start(stage, prefix, database, ports)
@@ -57,7 +55,7 @@ async def visible(stage: Stage, prefix: str, load: Load, rate: float, seconds: f
                 await until_ready(ports[name])
             seen = Seen()
             await asyncio.gather(
-                _load(producer, prefix + EVENTS.name, slices),
+                publish_by_time(producer, prefix + EVENTS.name, slices),
                 _probe(ports, token, key, seen, seconds),
                 _weigh({name: psutil.Process(child.pid) for name, child in children.items()}, seen, seconds),
             )
@@ -113,15 +111,6 @@ async def _producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
         yield producer
     finally:
         await producer.stop()
-
-
-async def _load(producer: AIOKafkaProducer, topic: str, slices: Sequence[Sequence[Packed]]) -> None:
-    """Publish at times fixed beforehand, whatever the answers take; packed before, so that it costs next to nothing."""
-    began = time.monotonic()
-    for number, packed in enumerate(slices):
-        await asyncio.sleep(max(0.0, began + number / 10 - time.monotonic()))
-        pending = [await producer.send_batch(each.builder, topic, partition=each.partition) for each in packed]
-        await asyncio.gather(*pending)
 
 
 async def _probe(ports: dict[str, int], token: str, key: str, seen: Seen, seconds: float) -> None:

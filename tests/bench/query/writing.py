@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,13 +24,22 @@ import asyncpg
 from deploy.local.ports import any_free
 from schemas.topics import EVENTS
 from services.common.topics import create_topics
-from tests.bench.load import EVENTS_OF_A_SESSION, Load, Sent, event, identifier, make_producer, publish_with
+from tests.bench.load import (
+    EVENTS_OF_A_SESSION,
+    Load,
+    Sent,
+    event,
+    identifier,
+    make_producer,
+    pack_by_time,
+    publish_by_time,
+)
 from tests.bench.measures import end, until_ready
 from tests.bench.stage import new_prefix, started
 from tests.rig.databases import Database
 from tests.rig.servers import make_kafka, running
 
-BACKLOG = 60_000
+BACKLOG = 200_000
 SETTLED_S = 3.0
 
 
@@ -68,7 +77,7 @@ class Writer:
             await end([child])
 
     def agents(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start the agents; they end by themselves only where `--events` says how many are sent."""
+        """Start the agents. They say when they are ready, send so much, and end."""
         return started(
             "tests.bench.query.writing", "--bootstrap", self._bootstrap, "--topic", self._topic + EVENTS.name,
             "--url", self._own.owner_url, *arguments, log=self._folder / "agents.log",
@@ -76,7 +85,7 @@ class Writer:
 
     async def measure_maximum(self) -> None:
         """Let the worker work off a backlog, and keep how fast it did."""
-        await asyncio.to_thread(self.agents("--events", str(BACKLOG)).wait)
+        await asyncio.to_thread(self.agents("--rate", str(BACKLOG), "--seconds", "1").wait)
         async with self.worker():
             while not (before := await self._applied()):
                 await asyncio.sleep(0.02)
@@ -86,14 +95,17 @@ class Writer:
             self.maximum = (now - before) / (time.monotonic() - began)
 
     @asynccontextmanager
-    async def half(self) -> AsyncIterator[None]:
-        """Let it write at half of its maximum."""
+    async def half(self, seconds: float) -> AsyncIterator[None]:
+        """Let it write at half of its maximum, for at most so long."""
         async with self.worker():
-            agents = self.agents("--rate", str(self.maximum / 2))
+            agents = self.agents("--rate", str(self.maximum / 2), "--seconds", str(seconds))
             try:
+                assert agents.stdout is not None
+                await asyncio.to_thread(agents.stdout.readline)
                 await asyncio.sleep(SETTLED_S)
                 before, began = await self._applied(), time.monotonic()
                 yield
+                assert agents.poll() is None, f"reading took longer than the load of {seconds} s"
                 rate = (await self._applied() - before) / (time.monotonic() - began)
                 print(f"{rate:,.0f} events/s were applied meanwhile, of {self.maximum:,.0f} at most", flush=True)
             finally:
@@ -126,14 +138,15 @@ async def writer(own: Database, folder: Path) -> AsyncIterator[Writer]:
 
 
 # ---------------------------------------------------------------------------------------------- the agents
-def sessions_of(users: Sequence[tuple[UUID, UUID]], load: Load) -> Iterator[Sent]:
-    """Give events of sessions that start now, of users that are in the database."""
+def sessions_of(users: Sequence[tuple[UUID, UUID]], load: Load, rate: float) -> Iterator[Sent]:
+    """Give events of sessions that start from now on, of users that are in the database; `rate` events a second."""
     ours = {f"{identifier(2, number)}": number for number in range(load.users)}
+    now = datetime.now(UTC)
     for first in itertools.count(0, load.at_once):
-        now = datetime.now(UTC)
+        starts_at = now + timedelta(seconds=first * EVENTS_OF_A_SESSION / rate)
         for seq in range(EVENTS_OF_A_SESSION):
             for number in range(first, first + load.at_once):
-                sent = event(load, number, seq, now)
+                sent = event(load, number, seq, starts_at)
                 at = ours[sent.key.decode()]
                 organization_id, user_id = users[at]
                 value = sent.value.replace(sent.key, str(user_id).encode())
@@ -144,20 +157,18 @@ def sessions_of(users: Sequence[tuple[UUID, UUID]], load: Load) -> Iterator[Sent
 
 
 async def send(arguments: argparse.Namespace) -> None:
+    """Send the load: packed beforehand, as the agents of an installation share no processor with it."""
     connection = await asyncpg.connect(arguments.url)
     rows: list[Any] = await connection.fetch("SELECT organization_id, user_id FROM benchmark_user ORDER BY number")
     await connection.close()
     users = [(row["organization_id"], row["user_id"]) for row in rows]
     load = Load(events=0, users=len(users), organizations=2_000, seed=secrets.randbelow(2**31) + 1)
-    events = sessions_of(users, load)
+    events = sessions_of(users, load, arguments.rate)
     producer = make_producer(arguments.bootstrap)
     await producer.start()
-    if arguments.events:
-        await publish_with(producer, arguments.topic, itertools.islice(events, arguments.events))
-    size, began = max(1, int(arguments.rate / 10)), time.monotonic()
-    for number in itertools.count() if arguments.rate else ():
-        await asyncio.sleep(max(0.0, began + number / 10 - time.monotonic()))
-        await publish_with(producer, arguments.topic, itertools.islice(events, size))
+    slices = pack_by_time(producer, events, arguments.rate, arguments.seconds)
+    print("ready", flush=True)
+    await publish_by_time(producer, arguments.topic, slices)
     await producer.stop()
 
 
@@ -166,8 +177,8 @@ def main() -> None:
     parser.add_argument("--bootstrap", required=True)
     parser.add_argument("--topic", required=True)
     parser.add_argument("--url", required=True)
-    parser.add_argument("--events", type=int, default=0)
-    parser.add_argument("--rate", type=float, default=0)
+    parser.add_argument("--rate", type=float, required=True, help="events a second")
+    parser.add_argument("--seconds", type=float, required=True)
     asyncio.run(send(parser.parse_args()))
 
 
