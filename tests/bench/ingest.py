@@ -140,8 +140,9 @@ class Benchmark:
 def _words(found: object) -> str:
     match found:
         case Speed():
+            cpu = f", {found.cpu_us:.0f} µs of processor an event" if found.cpu_us else ""
             more = f", {found.rss_mb:.0f} MB, {found.lock_waits} lock waits" if found.rss_mb else ""
-            return f"{found.events_s:,.0f} events/s, {found.rows_s:,.0f} rows/s{more}"
+            return f"{found.events_s:,.0f} events/s, {found.rows_s:,.0f} rows/s{cpu}{more}"
         case Seen():
             memory = ", ".join(f"{name} {megabytes:.0f} MB" for name, megabytes in found.rss_mb.items())
             return f"p99 {found.p99_s:.2f} s of {len(found.seconds)} probes; {memory}"
@@ -164,6 +165,9 @@ def _figures(found: dict[str, list[Speed]]) -> dict[str, Any]:
         "two_workers": round(gain, 3),
         "two_workers_events_s": round(ours[1].events_s),
         "lock_waits": ours[1].lock_waits,
+        "cpu_us_event": {
+            name: [round(each.cpu_us, 1) for each in speeds] for name, speeds in (("limit", limit), ("ours", ours))
+        },
     }
 
 

@@ -30,6 +30,14 @@ class Speed:
     rows_s: float
     rss_mb: float = 0.0
     lock_waits: int = 0
+    cpu_us: float = 0.0
+    """Processor time of everything that runs, microseconds an event."""
+
+
+def worked_s() -> float:
+    """Return the seconds that all processors have worked since the machine started."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system)
 
 
 def middle(rounds: Sequence[Speed]) -> Speed:
@@ -75,12 +83,16 @@ async def limit(stage: Stage, prefix: str, load: Load, processes: int) -> Speed:
         ]  # fmt: skip
         for child in children:
             await asyncio.to_thread(_asked, child)
+        before = worked_s()
         for child in children:
             _go(child)
         figures = [json.loads(await asyncio.to_thread(_asked, child)) for child in children]
         for child in children:
             await asyncio.to_thread(child.wait)
-    return Speed(sum(each["events_s"] for each in figures), sum(each["rows_s"] for each in figures))
+        cpu_us = (worked_s() - before) / load.events * 1e6
+    return Speed(
+        sum(each["events_s"] for each in figures), sum(each["rows_s"] for each in figures), cpu_us=cpu_us
+    )  # fmt: skip
 
 
 async def vanilla(stage: Stage, prefix: str, load: Load, seconds: float) -> Speed:
@@ -114,14 +126,16 @@ async def ours(stage: Stage, prefix: str, load: Load, workers: int, *, stored: i
                 await until_ready(port)
             await asyncio.sleep(1.0)
             await _execute(database, "UPDATE kafka_position SET halted = NULL, halted_at = NULL")
+            before = worked_s()
             samples = await _watch(database, load.events, children)
+            cpu_us = (worked_s() - before) / load.events * 1e6
             rows = 0.0
             for port in ports:
                 rows += await metric(port, "syncwatch_batch_rows_sum")
         finally:
             await end(children)
     events_s = _rate(samples.totals, workers)
-    return Speed(events_s, events_s * rows / load.events, samples.rss_mb, samples.lock_waits)
+    return Speed(events_s, events_s * rows / load.events, samples.rss_mb, samples.lock_waits, cpu_us)
 
 
 async def _execute(database: Database, statement: str) -> None:
