@@ -46,7 +46,7 @@ _OPERATORS: Final[Mapping[Type, tuple[str, ...]]] = MappingProxyType(
         Type.TIME: ("2026-11-01", "2026-11-01..2026-11-08 (end excluded)", "2026-11-01T09:00..", "not:", "has:empty"),
         Type.PERIOD: ("2026-11-01", "2026-11-01..2026-11-08 (end excluded)", "2026-11-01T09:00..", "not:", "has:empty"),
         Type.ID: ("the whole id", "comma = or", "not:", "has:empty"),
-        Type.REPORT: (),
+        Type.REPORT: ("contains", "comma = or", "eq:", "not:", "has:empty"),  # of the types in it
         Type.STRIP: (),
     }
 )
@@ -289,7 +289,7 @@ _SESSION_COLUMNS: Final = (
     ),
     _C(
         name="report", title="Objects", csv_title="Objects, detailed report", type=Type.REPORT, sortable=False,
-        description="Detailed report on the synchronized objects, by type and direction.",
+        words=vocabulary.OBJECT_TYPE, description="Detailed report on the synchronized objects, by type and direction.",
     ),
     _number("objects", "Objects", "Number of objects fetched from both sides."),
     _number("changes", "Changes", "Changes after completion: created, updated and deleted."),

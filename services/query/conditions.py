@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -40,8 +41,9 @@ def constants(column: str, members: Sequence[str | int]) -> str:
 
 def condition(sql: Sql, each: Filter, args: Args) -> str:
     """Return the condition of a filter on the column that is `sql`. Negated, it holds for nulls too."""
-    test = _test(sql, each, each.test, args)
-    if sql.via:
+    is_looked_into = bool(sql.element) and not isinstance(each.test, Empty)
+    test = _test(replace(sql, value=sql.element) if is_looked_into else sql, each, each.test, args)
+    if sql.via and is_looked_into == bool(sql.element):
         test = sql.via.format(test)
     if each.negated:
         return f"({test}) IS NOT TRUE"

@@ -21,6 +21,7 @@ class Sql:
 
     `keys` are folded columns with a trigram index that *contains* looks in, `exact` the columns that `eq:` compares.
     `via` wraps a test on a table that is not read for the page: {} is the test. `order` sorts where `value` should not.
+    `element`: the raw value in one row of what the column holds, where `via` opens it.
     `implies` holds for whatever a filter on the value can find: the predicate of a partial index, word for word.
     """
 
@@ -29,6 +30,7 @@ class Sql:
     keys: tuple[str, ...] = ()
     exact: tuple[str, ...] = ()
     via: str = ""
+    element: str = ""
     order: str = ""
     nullable: bool = True
     words: str = ""  # of a direction: the names of the session's own systems
@@ -165,6 +167,7 @@ _SESSION_TEXT: Final = (
     "EXISTS (SELECT FROM session_text t WHERE t.started_at = s.started_at AND t.session_id = s.session_id "
     "AND ({}) OFFSET 0)"
 )
+_REPORT_ROWS: Final = "EXISTS (SELECT FROM jsonb_array_elements(s.report) AS report_row WHERE {})"
 # Errors are few; sync_session_with_error and sync_session_with_error_all hold them alone.
 WITH_ERROR: Final = "(s.error_source IS NOT NULL OR s.status IN ('errors', 'timed_out'))"
 ENDED: Final = "coalesce(s.ended_at, s.timed_out_at)"
@@ -173,7 +176,7 @@ SESSIONS: Final[Mapping[str, Sql]] = MappingProxyType(
         **_user("s", _of_user("s")),
         "organization": _organization("s", _of_organization("s")),
         "run": Sql("s.started_at", until=ENDED, nullable=False),
-        "report": Sql("s.report"),
+        "report": Sql("s.report", element="report_row ->> 'type'", via=_REPORT_ROWS),
         "error_source": Sql(_unknown("s", "status"), implies=WITH_ERROR),
         "error_category": Sql("s.error_category", implies=WITH_ERROR),
         "error_code": Sql("s.error_code", implies=WITH_ERROR),

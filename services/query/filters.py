@@ -310,6 +310,7 @@ _PARSERS: Final[Mapping[Type, Callable[[Column, str, ZoneInfo, datetime], Test]]
         Type.TEXT: _text,
         Type.LIST: _closed,
         Type.OPEN_LIST: _open,
+        Type.REPORT: _open,
         Type.DIRECTION: _direction,
         Type.BOOLEAN: _boolean,
         Type.NUMBER: _number,

@@ -29,6 +29,7 @@ class Head:
 
     name: str
     title: str
+    heading: str
     type: str
     kind: str
     number: bool
@@ -169,7 +170,7 @@ def _head(
     down = order.get(column.name)
     explained = column.name in {"changes", "total_changes", "health", "why", "last_20", "failing_share"}
     return Head(
-        name=column.name, title=column.title, type=_box_kind(column), kind=look.kind,
+        name=column.name, title=column.title, heading=column.heading, type=_box_kind(column), kind=look.kind,
         number=column.type in {Type.NUMBER, Type.SHARE, Type.SECONDS} and look.kind != "users-bar",
         width=0 if stretch else look.width, phone=look.phone, stress=look.stress,
         wide=looks.FIRST[view.list.name] >= 170, sorted="" if down is None else ("descending" if down else "ascending"),
@@ -203,7 +204,7 @@ def choices_of(column: Column) -> list[str]:
         return ["True", "False"]
     if column.type is Type.CODE:
         return list(column.words or {})
-    if column.type in {Type.LIST, Type.OPEN_LIST} and column.words:
+    if column.type in {Type.LIST, Type.OPEN_LIST, Type.REPORT} and column.words:
         return list(column.words.values())
     return []
 

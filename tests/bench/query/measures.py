@@ -29,7 +29,8 @@ from tests.rig.databases import Database
 
 Figures = dict[str, float]
 SAMPLES: dict[Type, tuple[str, str]] = {
-    Type.TEXT: ("zoe", "nothing like it"), Type.OPEN_LIST: ("exchange", "quota"),
+    Type.TEXT: ("zoe", "nothing like it"), Type.REPORT: ("contact", "nothing like it"),
+    Type.OPEN_LIST: ("exchange", "quota"),
     Type.DIRECTION: ("mail_to_crm", "crm_to_mail"), Type.BOOLEAN: ("true", "false"), Type.NUMBER: (">=3", ">=299"),
     Type.SHARE: (">=10", ">=99"), Type.CODE: ("1", "7"), Type.SECONDS: (">=60", ">=86400"),
     Type.TIME: ("24h", "2026-01-01"), Type.PERIOD: ("24h", "2026-01-01"),

@@ -254,6 +254,7 @@ async def test_c24_a_cursor_of_another_organization_or_filter_is_refused(
 SAMPLES: dict[Type, tuple[str, ...]] = {
     Type.TEXT: ("a", "eq:a", "not:a", "has:empty", "not:has:empty"),
     Type.OPEN_LIST: ("exch", "eq:exchange", "exchange,gmail", "not:exchange", "has:empty", "brand new"),
+    Type.REPORT: ("appointment", "E-Mail", "eq:contact", "E-Mail,contact", "not:contact", "has:empty", "brand new"),
     Type.DIRECTION: ("mail_to_crm", "Exchange to", "not:Gmail", "has:empty"),
     Type.BOOLEAN: ("true", "FALSE", "not:true", "has:empty"),
     Type.NUMBER: ("1", "1..5", "2..", "..2", ">=1", "<3", "not:0", "has:empty", "1.5"),

@@ -89,6 +89,7 @@ def test_other_kinds_of_values() -> None:
     assert understood("users", "user", "eq:Ann ").test == Exactly(("Ann ",))
     assert understood("statistics", "error_source", "not:Microsoft Exchange").test == Among(("exchange",))
     assert understood("statistics", "error_source", "micro").test == Among(("exchange",), ("micro",))
+    assert understood("statistics", "report", "e-mail,task").test == Among(("email", "task"))
     assert understood("issues", "direction", "Exchange to").test == Among((), ("exchange to",))
     assert understood("users", "next_due", "not:has:empty") == Filter(
         column("users", "next_due"), "not:has:empty", True, Empty()
@@ -101,13 +102,18 @@ def test_other_kinds_of_values() -> None:
         ("failures", "abc"), ("failures", "5...9"), ("failures", ".."), ("failures", "1e3"), ("failures", "9" * 30),
         ("status", "eror"), ("status", ","), ("status", "not:"), ("run", "2026-13-01.."), ("run", "2026-11-01.."
         "2026-99-01"), ("run", "0001-01-01"), ("run", "soon"), ("retryable", "maybe"), ("session_id", "12"),
-        ("user", "a\x00b"), ("user", "x" * 1001), ("report", "x"), ("user", "not:"),
+        ("user", "a\x00b"), ("user", "x" * 1001), ("user", "not:"), ("report", ","),
     ],
 )  # fmt: skip
 def test_c24_what_is_not_understood_is_refused_with_what_is_allowed(name: str, text: str) -> None:
     with pytest.raises(NotUnderstood) as refusal:
         understood("statistics", name, text)
     assert refusal.value.detail
+
+
+def test_what_has_no_words_cannot_be_filtered() -> None:
+    with pytest.raises(NotUnderstood, match="cannot be filtered"):
+        understood("users", "last_20", "x")
 
 
 def test_c23_a_lost_plus_is_hinted_at() -> None:
