@@ -23,6 +23,8 @@ from deploy.prometheus.local import (
 
 RUNBOOK: Final = Path(__file__).parents[1] / "RUNBOOK.md"
 CONNECTOR: Final = "services.ingest.connectors.caldav_crm"
+WORKER_NICENESS: Final = 5
+"""On one machine a page is waited for by a person, a batch by nobody."""
 
 
 def base_environment() -> dict[str, str]:
@@ -53,6 +55,7 @@ def _aggregator(world: World, name: str) -> Child:
     return _measured(
         world, name, module("services.aggregator"),
         DATABASE_URL=world.role_url("writer"), KAFKA_BOOTSTRAP=world.bootstrap, WORKER=name, DATA_DIR=data,
+        NICENESS=WORKER_NICENESS,
     )  # fmt: skip
 
 

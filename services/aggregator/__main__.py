@@ -38,6 +38,13 @@ from services.common.settings import BadSettings, read, setting
 T = TypeVar("T")
 
 
+def _niceness(text: str) -> int:
+    number = int(text)
+    if number not in range(20):
+        raise ValueError(text)
+    return number
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a worker is told from outside."""
@@ -52,6 +59,7 @@ class Settings:
     batch_rows: int = setting("rows that are worth a transaction", parse=int, default=4_000)
     batch_events: int = setting("most events in a transaction", parse=int, default=20_000)
     batch_seconds: float = setting("longest wait before a batch is applied", parse=float, default=0.2)
+    niceness: int = setting("how far to step back for what shares the machine, 0 to 19", parse=_niceness, default=0)
     log_level: str = setting("least level of log lines", default="INFO")
 
 
@@ -63,6 +71,7 @@ def main() -> None:
         print(bad, file=sys.stderr)
         raise SystemExit(2) from None
     logs.set_up("aggregator", settings.log_level)
+    os.nice(settings.niceness)
     for chatty in ("faust", "mode", "aiokafka"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
     metrics.BUILD_INFO.labels(version("syncwatch")).set(1)

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from deploy.local.children import WORKER_NICENESS
 from tests.rig.launch import children, launcher, read_until, still_there
 
 UP = "Ctrl-C stops everything"
@@ -60,6 +61,7 @@ def test_real_sessions_come_out_everywhere_and_survive_a_crash_and_a_restart(tmp
             check_files(client, rows[-1]["key"])
 
             found = children(state)
+            assert os.getpriority(os.PRIO_PROCESS, found["aggregator-1"][0]) == WORKER_NICENESS
             os.kill(found["aggregator-1"][0], signal.SIGKILL)
             told = read_until(process, "aggregator-1 is started again")
             assert "aggregator-1 was killed by signal 9" in told

@@ -21,6 +21,7 @@ from uuid import UUID
 
 import asyncpg
 
+from deploy.local.children import WORKER_NICENESS
 from deploy.local.ports import any_free
 from schemas.topics import EVENTS
 from services.common.topics import create_topics
@@ -68,7 +69,7 @@ class Writer:
         child = started(
             "services.aggregator", log=self._folder / "aggregator.log", DATABASE_URL=self._own.writer_url,
             KAFKA_BOOTSTRAP=self._bootstrap, TOPIC_PREFIX=self._topic, METRICS_PORT=str(port),
-            WORKER=f"{self._topic}0", DATA_DIR=str(self._folder / "faust"),
+            WORKER=f"{self._topic}0", DATA_DIR=str(self._folder / "faust"), NICENESS=str(WORKER_NICENESS),
         )  # fmt: skip
         try:
             await until_ready(port)
