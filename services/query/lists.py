@@ -131,7 +131,7 @@ async def fetch_page(services: Services, principal: Principal, view: View) -> Pa
         if total is None and found.stopped is None:
             if view.cursor is None and len(found.records) <= view.limit:
                 total = len(found.records), True
-                if once:
+                if once and _shows_texts(view):
                     await connection.execute(once)
             else:
                 total = await counted(services, connection, view, picks, deadline, planning=once)
@@ -183,12 +183,16 @@ async def _walk(
         walk.looked(span, ended - began, None if deadline is None else deadline - ended)
 
 
+def _shows_texts(view: View) -> bool:
+    return view.list.kind == "sessions" and any(column.name == "exception" for column in view.columns)
+
+
 async def _texts(connection: Any, view: View, records: Sequence[Any]) -> dict[tuple[datetime, UUID], str]:
     """Return the exceptions that a page of sessions shows, by session.
 
     Apart from the page's statement: joined to it, every day of both tables would have to be planned.
     """
-    if view.list.kind != "sessions" or all(column.name != "exception" for column in view.columns):
+    if not _shows_texts(view):
         return {}
     of = [(record["run"], record["session_id"]) for record in records if record["status"] != "finished"]
     if not of:
