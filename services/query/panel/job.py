@@ -20,6 +20,8 @@ TAIL: Final = 8
 PART: Final = "syncwatch-part"
 COUNTS: Final = ("fetched", "created", "updated", "deleted", "skipped", "failed", "conflicts")
 SIDES: Final = (("mail_s", "acc", "accent"), ("crm_s", "acc-soft", "accent-soft"), ("engine_s", "", "mute"))
+LITTLE: Final = 0.02
+"""A share of a session that may be missing from its times by side."""
 
 
 async def show(services: Services, request: Request, principal: Principal) -> Response:
@@ -120,7 +122,7 @@ def usual_words(seconds: float | None, usual_s: float | None) -> str:
 
 
 def sides(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the time spent by side, as a bar and in words."""
+    """Return the time spent by side, and what the agent spent otherwise, as a bar and in words."""
     spent = found["durations"]
     names = {
         "mail_s": vocabulary.words(vocabulary.MAIL_SYSTEM, found["mail_system"]) or "mail",
@@ -130,6 +132,11 @@ def sides(found: Mapping[str, Any]) -> dict[str, Any] | None:
     shown = [(name, spent[name], dot, fill) for name, dot, fill in SIDES if spent[name]]
     if not shown:
         return None
+    whole = found["duration_s"] or 0.0
+    rest = whole - sum(seconds for _, seconds, _, _ in shown)
+    if rest > whole * LITTLE:
+        names["rest"] = "the rest"
+        shown.append(("rest", rest, "rest", "rest"))
     return {
         "bar": marks.pieces([(fill, seconds) for _, seconds, _, fill in shown], 840),
         "parts": [(names[name], words.duration(seconds), dot) for name, seconds, dot, _ in shown],
