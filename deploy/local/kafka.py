@@ -48,6 +48,14 @@ log.dirs={data}
 """
 
 
+def cluster_id(random: bytes) -> str:
+    """Return the id of a new cluster from 16 random bytes, as Kafka writes ids: never with a dash in front.
+
+    One id in 64 would have it, and Kafka's own tool takes that for an option.
+    """
+    return base64.urlsafe_b64encode(b"\0" + random[1:]).decode().rstrip("=")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kafka:
     """One node: where it lives, what runs it, where it listens."""
@@ -121,7 +129,7 @@ class Kafka:
         return [self.java, *options, *quiet, "-cp", class_path]
 
     def _format(self) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = cluster_id(uuid.uuid4().bytes)
         tool = [*self._jvm("-Xmx128m"), "kafka.tools.StorageTool", "format", "--standalone"]
         told = subprocess.run(
             [str(part) for part in [*tool, "-t", cluster, "-c", self._properties]],
