@@ -55,6 +55,9 @@ class Consumer(driver.Consumer):
                         return
                 if records:
                     await self._intake.take({(tp.topic, tp.partition): found for tp, found in records.items()})
+        except asyncio.CancelledError:
+            if not self.app.should_stop:  # else a fetch is cancelled as its thread stops: Faust would call it a crash
+                raise
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
