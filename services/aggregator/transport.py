@@ -37,6 +37,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 class Consumer(driver.Consumer):
     """Faust's consumer as far as group membership goes; records take our way."""
 
+    # A fetch is cancelled as its thread stops; Faust would call that a crash.
+    consumer_stopped_errors = (*driver.Consumer.consumer_stopped_errors, asyncio.CancelledError)
+
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -55,9 +58,6 @@ class Consumer(driver.Consumer):
                         return
                 if records:
                     await self._intake.take({(tp.topic, tp.partition): found for tp, found in records.items()})
-        except asyncio.CancelledError:
-            if not self.app.should_stop:  # else a fetch is cancelled as its thread stops: Faust would call it a crash
-                raise
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
