@@ -41,9 +41,11 @@ def constants(column: str, members: Sequence[str | int]) -> str:
 
 def condition(sql: Sql, each: Filter, args: Args) -> str:
     """Return the condition of a filter on the column that is `sql`. Negated, it holds for nulls too."""
-    is_looked_into = bool(sql.element) and not isinstance(each.test, Empty)
-    test = _test(replace(sql, value=sql.element) if is_looked_into else sql, each, each.test, args)
-    if sql.via and is_looked_into == bool(sql.element):
+    # That a column holds no rows at all is told by the column itself.
+    is_opened = bool(sql.via) and not (sql.element and isinstance(each.test, Empty))
+    value = sql.element if is_opened and sql.element else sql.value
+    test = _test(replace(sql, value=value), each, each.test, args)
+    if is_opened:
         test = sql.via.format(test)
     if each.negated:
         return f"({test}) IS NOT TRUE"
