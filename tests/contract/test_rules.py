@@ -27,13 +27,13 @@ WAYS: Final = ("fires", "quiet", "boundary", "missing")
 Program = Callable[..., Path]
 
 
-def rules() -> Iterator[dict[str, Any]]:
+def groups() -> Iterator[dict[str, Any]]:
     for path in RULES:
-        for group in yaml.safe_load(path.read_text())["groups"]:
-            yield from group["rules"]
+        yield from yaml.safe_load(path.read_text())["groups"]
 
 
-ALERTS: Final = [rule for rule in rules() if "alert" in rule]
+GROUPS: Final = [group["name"] for group in groups()]
+ALERTS: Final = [rule for group in groups() for rule in group["rules"] if "alert" in rule]
 NAMES: Final = [rule["alert"] for rule in ALERTS]
 TRIAL_NAMES: Final = [trial["name"] for path in TRIALS for trial in yaml.safe_load(path.read_text())["tests"]]
 
@@ -46,6 +46,16 @@ def run(*command: str | Path) -> None:
 @pytest.mark.parametrize("path", TRIALS, ids=lambda path: path.stem)
 def test_l1_c29_c30_the_rules_fire_and_stay_quiet_as_written(path: Path, program: Program) -> None:
     run(program("promtool"), "test", "rules", path)
+
+
+@pytest.mark.parametrize("path", TRIALS, ids=lambda path: path.stem)
+def test_a_trial_evaluates_what_is_recorded_before_what_reads_it(path: Path) -> None:
+    """promtool evaluates groups of one name, or that the trial does not name, in any order, another at each run."""
+    assert len(set(GROUPS)) == len(GROUPS)
+    order = yaml.safe_load(path.read_text())["group_eval_order"]
+    assert sorted(order) == sorted(GROUPS)
+    recorded = [group["name"] for group in groups() if "record" in group["rules"][0]]
+    assert set(order[: len(recorded)]) == set(recorded)
 
 
 def test_the_rules_and_the_scrape_configuration_are_valid(tmp_path: Path, program: Program) -> None:
