@@ -56,7 +56,7 @@ class Guard:
         started = time.perf_counter()
         status, started_answer = 500, False
         request_id = secrets.token_hex(4)
-        scope.setdefault("state", {})["request_id"] = request_id
+        scope.setdefault("state", {}).update(request_id=request_id, asked_at=self.services.now())
 
         async def sending(message: Message) -> None:
             nonlocal status, started_answer

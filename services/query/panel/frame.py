@@ -120,9 +120,10 @@ def here(request: Request) -> str:
     return request.url.path + (f"?{urlencode(kept)}" if kept else "")
 
 
-def zone_of(request: Request, principal: Principal) -> ZoneInfo:
+def zone_of(request: Request, principal: Principal | None) -> ZoneInfo:
     """Return the zone of a page: the address names it, else the person chose it, else the browser told it, else UTC."""
-    named = (request.query_params.get("tz"), principal.preferences.get("zone"), browser_zone(request))
+    chosen = principal.preferences.get("zone") if principal else None
+    named = (request.query_params.get("tz"), chosen, browser_zone(request))
     return next((zone for zone in map(known_zone, named) if zone), ZoneInfo("UTC"))
 
 

@@ -13,8 +13,9 @@ from starlette.staticfiles import StaticFiles
 from services.query.filters import Problem
 from services.query.panel import choices, job, log_page, monitoring, overview, pages
 from services.query.panel.compress import STATIC_TYPES, squeezed, squeezed_file, takes_gzip
-from services.query.panel.frame import own_page
+from services.query.panel.frame import own_page, zone_of
 from services.query.panel.render import STATIC, html
+from services.query.panel.words import whole
 from services.query.principal import Principal
 from services.query.services import Services
 
@@ -104,6 +105,6 @@ def error_page(
     sign = SIGNS.get(status, "warning")
     shown = html(
         "error.html", title=title, text=text, sign=sign, acts=acts, home=mine or "/",
-        request_id=request.state.request_id,
+        request_id=request.state.request_id, asked_at=whole(request.state.asked_at, zone_of(request, principal)),
     )  # fmt: skip
     return HTMLResponse(shown, status)

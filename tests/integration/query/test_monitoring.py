@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, organization_id, seed
@@ -112,9 +113,9 @@ async def test_an_empty_list_says_whether_the_agent_is_there(service: Service, n
             assert "No agent of this organization has been heard yet." in mute, page
 
 
-async def test_a_page_of_an_error_names_its_request(service: Service) -> None:
+async def test_a_page_of_an_error_names_its_request_and_the_time(service: Service, now: datetime) -> None:
     async with await service.as_person("support") as client:
-        answers = [await client.get("/nowhere"), await client.get("/api/v1/nowhere")]
+        answers = [await client.get("/nowhere?tz=Asia/Tokyo"), await client.get("/api/v1/nowhere")]
     first, second = (answer.headers["x-request-id"] for answer in answers)
     assert first != second
-    assert f"request {first}" in answers[0].text
+    assert f"{now.astimezone(ZoneInfo('Asia/Tokyo')):%H:%M:%S} +09:00 · request {first}" in answers[0].text
