@@ -29,8 +29,11 @@ class Type(Enum):
     PERIOD = "period"  # from a time to another; filtered and sorted by its start
     ID = "id"
     REPORT = "report"  # objects by type and direction
-    STRIP = "strip"  # the last 20 sessions
+    STRIP = "strip"  # the last 20 sessions; filtered by the statuses in it
 
+
+CLOSED: Final = frozenset({Type.LIST, Type.STRIP})
+"""Types whose filter names words of a closed list."""
 
 _OPERATORS: Final[Mapping[Type, tuple[str, ...]]] = MappingProxyType(
     {
@@ -47,7 +50,7 @@ _OPERATORS: Final[Mapping[Type, tuple[str, ...]]] = MappingProxyType(
         Type.PERIOD: ("2026-11-01", "2026-11-01..2026-11-08 (end excluded)", "2026-11-01T09:00..", "not:", "has:empty"),
         Type.ID: ("the whole id", "comma = or", "not:", "has:empty"),
         Type.REPORT: ("contains", "comma = or", "eq:", "not:", "has:empty"),  # of the types in it
-        Type.STRIP: (),
+        Type.STRIP: ("word or slug, or its beginning", "comma = or", "not:", "has:empty"),
     }
 )
 
@@ -241,8 +244,8 @@ _USERS: Final = (
     ),
     _C(name="why", title="Why", type=Type.TEXT, sortable=False, description="The fact that decided the status."),
     _C(
-        name="last_20", title="Last 20 sessions", type=Type.STRIP, sortable=False,
-        description="The last 20 sessions, oldest first. Not part of the CSV.",
+        name="last_20", title="Last 20 sessions", type=Type.STRIP, sortable=False, words=vocabulary.SESSION_STATUS,
+        description="The last 20 sessions, oldest first; a filter finds users with one of them. Not part of the CSV.",
     ),
     *_LAST_SESSION,
     _C(name="next_due", title="Next due", type=Type.TIME, description="When the next session is due."),

@@ -160,6 +160,8 @@ _SIZE: Final = _RECORD.size
 _OUTLINE: Final = Layout(">c8x16s8s12xQ16x")  # the same record: state, id, started, at, all that a strip shows
 _HEADER: Final = Layout(">BIqq16s")  # format, failed before the window, since when, and the newest that fell out of it
 _HEAD: Final = _HEADER.size
+STATUS_BYTES: Final = _HEAD, _SIZE, _WORDS
+"""Where the first session's status stands, how far it is to the next, and what a byte there means: for SQL."""
 _FORMAT: Final = 1
 _EMPTY: Final = _HEADER.pack(_FORMAT, 0, 0, 0, bytes(16))
 _PLACE: Final = slice(1, 25)  # of a record: began and id. As bytes they are in the order of sessions, from 1970 on

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from schemas.columns import Type
+from schemas.columns import CLOSED, Type
 from services.query.expressions import Sql, literal
 from services.query.filters import Among, Between, Contains, Empty, Exactly, Filter, Is, Test
 
@@ -95,7 +95,7 @@ def _exactly(sql: Sql, values: Sequence[object], args: Args) -> str:
 
 
 def _among(sql: Sql, each: Filter, slugs: Sequence[str], texts: Sequence[str], args: Args) -> str:
-    if each.column.type is Type.LIST:
+    if each.column.type in CLOSED:
         return constants(sql.value, slugs)
     parts = [f"{sql.value} = ANY({args.add(list(slugs), 'text[]')})"] if slugs else []
     return " OR ".join(parts + [_contains(sql, text, args) for text in texts])

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from schemas.reasons import REASONS
+from schemas.recent import STATUS_BYTES
 from schemas.vocabulary import CRM_SYSTEM, ERROR_CATEGORY, MAIL_SYSTEM, Words
 
 
@@ -139,6 +140,15 @@ _LAST_TEXT: Final = (
     "EXISTS (SELECT FROM session_text t WHERE t.started_at = us.last_started_at AND t.session_id = us.last_session_id "
     "AND ({}) OFFSET 0)"
 )
+_FIRST_STATUS, _TO_NEXT_STATUS, _STATUS_OF_BYTE = STATUS_BYTES
+_LAST_20: Final = f"CASE WHEN octet_length(us.recent) > {_FIRST_STATUS} THEN us.recent END"  # a header alone holds none
+_LAST_20_ROWS: Final = (
+    f"EXISTS (SELECT FROM generate_series({_FIRST_STATUS}, octet_length(us.recent) - 1, {_TO_NEXT_STATUS}) "
+    "AS status_at WHERE {})"
+)
+_LAST_20_STATUS: Final = "CASE get_byte(us.recent, status_at) {} END".format(
+    " ".join(f"WHEN {byte} THEN {literal(status)}" for byte, status in _STATUS_OF_BYTE.items())
+)
 USERS: Final[Mapping[str, Sql]] = MappingProxyType(
     {
         **_user("us", _of_user("us")),
@@ -146,7 +156,7 @@ USERS: Final[Mapping[str, Sql]] = MappingProxyType(
         "synchronization_disabled": Sql("NOT u.sync_enabled", via=_of_user("us"), nullable=False),
         "status": Sql("us.status", nullable=False),
         "why": Sql(_why()),
-        "last_20": Sql("us.recent"),
+        "last_20": Sql(_LAST_20, element=_LAST_20_STATUS, via=_LAST_20_ROWS),
         "last_session": Sql("us.last_started_at", until="us.last_ended_at"),
         "session_status": Sql("us.last_status"),
         "error_source": Sql(_unknown("us", "last_status")),

@@ -107,8 +107,6 @@ class Filter:
 
 def parse_filter(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Filter:
     """Understand `text` as a filter of `column`, or raise NotUnderstood."""
-    if not column.operators:
-        raise NotUnderstood(f"{column.heading} cannot be filtered")
     if "\x00" in text:
         raise NotUnderstood("a NUL character cannot be searched for", column.operators)
     if len(text) > LONGEST_TEXT:
@@ -145,7 +143,7 @@ def _closed(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test:
     for token in _tokens(text, column):
         found = _exact(words, token) or _beginning(words, token)
         if not found:
-            raise NotUnderstood(f"no {column.title} begins with {token!r}", tuple(words.values()))
+            raise NotUnderstood(f"nothing in {column.title} begins with {token!r}", tuple(words.values()))
         chosen += [slug for slug in found if slug not in chosen]
     return Among(tuple(chosen))
 
@@ -311,6 +309,7 @@ _PARSERS: Final[Mapping[Type, Callable[[Column, str, ZoneInfo, datetime], Test]]
         Type.LIST: _closed,
         Type.OPEN_LIST: _open,
         Type.REPORT: _open,
+        Type.STRIP: _closed,
         Type.DIRECTION: _direction,
         Type.BOOLEAN: _boolean,
         Type.NUMBER: _number,

@@ -241,7 +241,7 @@ class _Parse:
         for name, value in params:
             column = self.shape.column(name)
             if column is None and name not in known:
-                allowed = tuple(each.name for each in self.shape.columns if each.operators) + PARAMETERS
+                allowed = tuple(each.name for each in self.shape.columns) + PARAMETERS
                 problems.append(Problem(name, value, "there is no such parameter", allowed))
                 continue
             own = name if column is None else column.name

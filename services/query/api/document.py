@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any, Final
 
-from schemas.columns import LISTS, Column, ListView, Type
+from schemas.columns import CLOSED, LISTS, Column, ListView, Type
 from schemas.vocabulary import SESSION_STATUS
 from services.query.api.table import LIST_ROUTES, ListRoute
 from services.query.view import DEFAULT_LIMIT, LARGEST_LIMIT
@@ -130,7 +130,7 @@ def _parameters(view: ListView) -> list[Json]:
     names = [column.name for column in view.columns]
     sortable = [column.name for column in view.columns if column.sortable]
     return [
-        *(_ref(f"{view.kind}.{column.name}") for column in view.columns if column.operators),
+        *(_ref(f"{view.kind}.{column.name}") for column in view.columns),
         _query("sort", f"Default `{view.default_sort}`. One to three of: {', '.join(sortable)}.", {"type": "string"}),
         _query("columns", f"Which, in which order. Out of: {', '.join(names)}.", {"type": "string"}),
         _ref("limit"),
@@ -141,7 +141,7 @@ def _parameters(view: ListView) -> list[Json]:
 def _filter(column: Column) -> Json:
     said = f"{column.description} Operators: {', '.join(column.operators)}."
     if column.words and column.type is not Type.CODE:
-        said += " Values: " + ", ".join(column.words) + ("." if column.type is Type.LIST else ", and others.")
+        said += " Values: " + ", ".join(column.words) + ("." if column.type in CLOSED else ", and others.")
     return _query(column.name, said, {"type": "string", "maxLength": 1000})
 
 
@@ -157,12 +157,7 @@ def _shared() -> dict[str, Json]:
     """Return the parameters that lists share: filters by kind of row, and those of every list."""
     text: Json = {"type": "string"}
     rows = {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT}
-    filters = {
-        f"{view.kind}.{column.name}": _filter(column)
-        for view in LISTS.values()
-        for column in view.columns
-        if column.operators
-    }
+    filters = {f"{view.kind}.{column.name}": _filter(column) for view in LISTS.values() for column in view.columns}
     return filters | {
         "limit": _query("limit", "Rows a page.", rows),
         "cursor": _query("cursor", "A place, as `next` and `previous` name it; bound to filters and order.", text),

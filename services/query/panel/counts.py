@@ -20,7 +20,7 @@ async def value_counts(services: Services, view: View, name: str) -> dict[str, s
     A column without a closed set of words has no counts; what is not counted in time is left out.
     """
     column = view.list.column(name)
-    if column is None or not column.operators:
+    if column is None:
         return {}
     others = tuple(each for each in view.filters if each.column is not column)
     told: dict[str, str] = {}

@@ -41,7 +41,6 @@ class Head:
     sort_href: str = ""
     explanation: str = ""
     copied: bool = False
-    filterable: bool = True
     value: str = ""
     broken: bool = False
     choices: str = ""
@@ -177,7 +176,7 @@ def _head(
         sort_href=f"{path}?{view.query(sort=turned(column, down))}" if column.sortable else "",
         explanation=column.description if explained else "",
         copied=column.name in {"report"} or (column.name == "exception" and view.list.kind == "sessions"),
-        filterable=bool(column.operators), value=typed.get(column.name, ""), broken=column.name in broken,
+        value=typed.get(column.name, ""), broken=column.name in broken,
         choices="|".join(choices_of(column)), hint=HINTS.get(_box_kind(column), ""),
         remove_href=f"{path}?{view.query(drop=column.name)}" if column.name in typed else "",
     )  # fmt: skip
@@ -204,7 +203,7 @@ def choices_of(column: Column) -> list[str]:
         return ["True", "False"]
     if column.type is Type.CODE:
         return list(column.words or {})
-    if column.type in {Type.LIST, Type.OPEN_LIST, Type.REPORT} and column.words:
+    if column.type in {Type.LIST, Type.OPEN_LIST, Type.REPORT, Type.STRIP} and column.words:
         return list(column.words.values())
     return []
 
@@ -232,7 +231,7 @@ def picklist(view: View) -> tuple[Choice, ...]:
 
 def hidden_fields(view: View) -> tuple[tuple[str, str], ...]:
     """Return what the filter form must carry besides its boxes: zone, sort, columns, filters of hidden columns."""
-    boxes = {column.name for column in view.columns if column.operators}
+    boxes = {column.name for column in view.columns}
     kept = parse_qsl(view.query(), keep_blank_values=True)
     return tuple((name, value) for name, value in kept if name not in boxes and name != "cursor")
 

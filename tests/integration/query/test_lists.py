@@ -13,8 +13,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from schemas.columns import LISTS, Type
+from schemas.columns import CLOSED, LISTS, Type
 from schemas.folding import fold
+from schemas.vocabulary import SESSION_STATUS
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, insert, organization_id, seed, user_id
 
@@ -268,7 +269,7 @@ SAMPLES: dict[Type, tuple[str, ...]] = {
 
 
 def samples(column: Any) -> tuple[str, ...]:
-    if column.type is Type.LIST:
+    if column.type in CLOSED:
         first = next(iter(column.words))
         return first, first[:2], f"not:{first}", ",".join(column.words), "has:empty", "not:has:empty"
     return SAMPLES.get(column.type, ())
@@ -301,8 +302,22 @@ async def test_c24_every_operator_of_every_column_gives_list_and_file_the_same_r
                 assert negated.json()["total"] == whole - len(listed), (column.name, text)
 
 
+async def test_users_are_found_by_a_status_among_their_last_20_sessions(client: httpx.AsyncClient) -> None:
+    everybody = (await client.get("/api/v1/users?limit=500&columns=last_20")).json()["rows"]
+    having = {status: {row["user_id"] for row in everybody if _has(row, status)} for status in SESSION_STATUS}
+    assert having["errors"]
+    assert having["finished"] - having["errors"]
+    for status, users in having.items():
+        found = (await client.get(f"/api/v1/users?limit=500&columns=user&last_20={status}")).json()["rows"]
+        assert {row["user_id"] for row in found} == users, status
+
+
+def _has(row: dict[str, Any], status: str) -> bool:
+    return any(session["status"] == status for session in row["last_20"])
+
+
 async def test_an_empty_form_is_no_filter(client: httpx.AsyncClient) -> None:
-    boxes = "&".join(f"{column.name}=" for column in LISTS["sessions"].columns if column.operators)
+    boxes = "&".join(f"{column.name}=" for column in LISTS["sessions"].columns)
     all_rows = (await client.get("/api/v1/sessions?limit=500")).json()["total"]
     assert (await client.get(f"/api/v1/sessions?limit=500&{boxes}")).json()["total"] == all_rows
 
