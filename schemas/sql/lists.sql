@@ -17,10 +17,17 @@ SELECT CASE WHEN bool_and(applied_to IS NOT NULL) FILTER (WHERE halted IS NULL)
        coalesce(array_agg(topic || '/' || partition ORDER BY topic, partition) FILTER (WHERE halted IS NOT NULL),
                 '{}') AS halted,
        max(heard_at) AS heard_at
+       /* plan_once */
   FROM kafka_position;
 
+-- name: plan_once
+-- A fragment of `freshness`, so that it is no word of its own. For the counts and texts behind it, whose ways are the same
+-- whatever is bound: planned once by each connection, for every day; which days are looked at is found when they run. Not for
+-- pages: how many rows are before a limit decides their way.
+, set_config('plan_cache_mode', 'force_generic_plan', true)
+
 -- name: shorten
--- For the next statements: a count may not hold up its page.
+-- For the next statements, where others follow: a count may not hold up its page.
 SAVEPOINT shortened;
 SET LOCAL statement_timeout = {milliseconds:d};
 
@@ -35,11 +42,6 @@ SET LOCAL enable_bitmapscan = off;
 SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_mergejoin = off;
 SET LOCAL enable_material = off;
-
--- name: plan_once
--- For counts and texts, whose ways are the same whatever is bound: planned once by each connection, for every day; which days
--- are looked at is found when they run. Not for pages: how many rows are before a limit decides their way.
-SET LOCAL plan_cache_mode = force_generic_plan;
 
 -- name: texts
 -- $1, $2: the sessions of a page that may have some; $3, $4: the first and the last start, so that only their days are planned.

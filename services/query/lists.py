@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -43,6 +43,7 @@ from services.query.view import All, Cursor, One, OneUser, Scope, View, seal
 
 _SQL: Final = named_queries("lists")
 _DETAILS: Final = named_queries("details")
+_FRESHNESS_THEN_PLAN_ONCE: Final = _SQL["freshness"].replace("/* plan_once */", _SQL["plan_once"])
 _WORTHWHILE_S: Final = 0.015
 """With less time left than this a search ends."""
 _OVERTIME_S: Final = 0.03
@@ -127,16 +128,13 @@ async def fetch_page(services: Services, principal: Principal, view: View) -> Pa
         found = await _read(connection, view, picks, deadline)
         if not found.records:  # where there are rows, there is whose they are
             await needs_existing(connection, view)
-        once = _SQL["plan_once"] if is_usual(view) else ""
+        fresh = await freshness_of(connection, services.now(), plan_once=is_usual(view))
+        texts = await _texts(connection, view, found.records[: view.limit])
         if total is None and found.stopped is None:
             if view.cursor is None and len(found.records) <= view.limit:
                 total = len(found.records), True
-                if once and _shows_texts(view):
-                    await connection.execute(once)
             else:
-                total = await counted(services, connection, view, picks, deadline, planning=once)
-        texts = await _texts(connection, view, found.records[: view.limit])
-        fresh = await freshness_of(connection, services.now())
+                total = await counted(services, connection, view, picks, deadline, is_last=True)
     return _page(services, view, found, total or (0, False), texts, fresh)
 
 
@@ -183,16 +181,12 @@ async def _walk(
         walk.looked(span, ended - began, None if deadline is None else deadline - ended)
 
 
-def _shows_texts(view: View) -> bool:
-    return view.list.kind == "sessions" and any(column.name == "exception" for column in view.columns)
-
-
 async def _texts(connection: Any, view: View, records: Sequence[Any]) -> dict[tuple[datetime, UUID], str]:
     """Return the exceptions that a page of sessions shows, by session.
 
     Apart from the page's statement: joined to it, every day of both tables would have to be planned.
     """
-    if not _shows_texts(view):
+    if view.list.kind != "sessions" or all(column.name != "exception" for column in view.columns):
         return {}
     of = [(record["run"], record["session_id"]) for record in records if record["status"] != "finished"]
     if not of:
@@ -217,16 +211,13 @@ async def _within(connection: Any, deadline: float | None, statement: Statement)
 
 
 @asynccontextmanager
-async def _shortened(connection: Any, seconds: float, planning: str = "") -> AsyncIterator[None]:
-    """End each statement of the block after so many seconds; the transaction goes on behind it either way.
-
-    `planning`: statements that set how the block and what follows it are planned.
-    """
-    await connection.execute(_SQL["shorten"].format(milliseconds=max(1, int(seconds * 1000))) + planning)
+async def _shortened(connection: Any, seconds: float) -> AsyncIterator[None]:
+    """End each statement of the block after so many seconds; the transaction goes on behind it either way."""
+    await connection.execute(_SQL["shorten"].format(milliseconds=max(1, int(seconds * 1000))))
     try:
         yield
     finally:
-        await connection.execute(_SQL["lengthen"] + planning)
+        await connection.execute(_SQL["lengthen"])
 
 
 async def needs_existing(connection: Any, view: View) -> None:
@@ -255,11 +246,12 @@ async def narrow_count(services: Services, connection: Any, view: View, picks: P
 
 
 async def counted(
-    services: Services, connection: Any, view: View, picks: Picks, deadline: float | None = None, planning: str = ""
-) -> tuple[int, bool]:
+    services: Services, connection: Any, view: View, picks: Picks, deadline: float | None = None, *,
+    is_last: bool = False,
+) -> tuple[int, bool]:  # fmt: skip
     """Return (number of rows, whether it is exact); a count that takes too long is given up.
 
-    `planning`: statements that set how this and whatever follows it is planned.
+    `is_last`: nothing else is asked in this transaction, so that it may end with a count given up.
     """
     least = services.settings.count_timeout_s
     if deadline is not None:  # the rows are worth more than their number
@@ -268,14 +260,17 @@ async def counted(
         return 0, False
     number = 0
     spans = count_spans(view)
+    seconds = least / len(spans)
     try:
-        async with _shortened(connection, least / len(spans), planning):
+        async with nullcontext() if is_last else _shortened(connection, seconds):
             for span in spans:
                 statement = count(view, picks, span)
-                number += await connection.fetchval(statement.sql, *statement.args)
+                number += await connection.fetchval(
+                    statement.sql, *statement.args, timeout=seconds if is_last else None
+                )
                 if number > COUNT_LIMIT:
                     return COUNT_LIMIT, False
-    except asyncpg.QueryCanceledError:
+    except (asyncpg.QueryCanceledError, TimeoutError):
         return number, False
     return number, True
 
@@ -306,9 +301,12 @@ async def status_counts(services: Services, principal: Principal, view: View) ->
     return counts
 
 
-async def freshness_of(connection: Any, now: datetime) -> Freshness:
-    """Return how old the data is; every role may read the positions."""
-    row = await connection.fetchrow(_SQL["freshness"])
+async def freshness_of(connection: Any, now: datetime, *, plan_once: bool = False) -> Freshness:
+    """Return how old the data is; every role may read the positions.
+
+    `plan_once`: whatever follows in this transaction is planned once by each connection.
+    """
+    row = await connection.fetchrow(_FRESHNESS_THEN_PLAN_ONCE if plan_once else _SQL["freshness"])
     as_of, heard_at = row["as_of"], row["heard_at"]
     return Freshness(
         as_of,
