@@ -13,6 +13,7 @@ from schemas.recent import Recent, RecentSession, is_mere_progress
 from schemas.sql import named_queries
 from schemas.status import DEFAULT_INTERVAL_S, facts
 from services.aggregator.status import Stored, Verdict, judged
+from services.common.pool import copy_records
 
 _SQL: Final = named_queries("status")
 _ADD_PLACEHOLDERS: Final = named_queries("directory")["add_placeholders"]
@@ -127,7 +128,7 @@ def _place(touched: Touched) -> tuple[int, int]:
 
 
 async def _store(connection: Any, records: list[tuple[Any, ...]], nows: Mapping[int, datetime]) -> None:
-    await connection.copy_records_to_table("judged_user", records=records, columns=_COLUMNS, schema_name="pg_temp")
+    await copy_records(connection, "judged_user", records, _COLUMNS, schema="pg_temp")
     starts = [record[_LAST_STARTED] for record in records if record[_LAST_STARTED] is not None]
     stored = await connection.fetchval(
         _SQL["store_verdicts"], [nows.get(at) for at in range(max(nows) + 1)],

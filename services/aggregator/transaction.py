@@ -23,6 +23,7 @@ from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED, Session
 from services.aggregator.judge import StartedElsewhen, Touched, judge
 from services.aggregator.rows import Key, moment
 from services.aggregator.sift import packed_headers
+from services.common.pool import copy_records
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 Attempt = tuple[Key, int]
@@ -123,7 +124,7 @@ class Transaction:
 
     async def _merge_sightings(self) -> Sequence[asyncpg.Record]:
         sightings = map(rows.sighting_row, self.fold.sightings.values())
-        await self.connection.copy_records_to_table("batch_sighting", records=sightings, columns=rows.SIGHTING_COLUMNS)
+        await copy_records(self.connection, "batch_sighting", sightings, rows.SIGHTING_COLUMNS)
         changed = await self.connection.fetch(_ISSUES["merge_sightings"])
         self.saved.clashes += sum(row["clashed"] for row in changed)
         return changed
@@ -140,7 +141,7 @@ class Transaction:
         """Merge, and return the attempts whose counts of issues stand in what was merged."""
         sessions = list(self.fold.sessions.values())
         records = self.work.session_rows or [rows.session_row(session, arrived) for session in sessions]
-        await self.connection.copy_records_to_table("batch_session", records=records, columns=rows.SESSION_COLUMNS)
+        await copy_records(self.connection, "batch_session", records, rows.SESSION_COLUMNS)
         changed = await self.connection.fetch(_MERGE_SESSIONS)
         if len(changed) < len(sessions):
             await self._explain_unmerged()
@@ -225,7 +226,7 @@ class Transaction:
 
     async def _merge_chunks(self) -> None:
         chunks = [rows.chunk_row(chunk, self._compressor) for chunk in self.fold.chunks.values()]
-        await self.connection.copy_records_to_table("batch_chunk", records=chunks, columns=rows.CHUNK_COLUMNS)
+        await copy_records(self.connection, "batch_chunk", chunks, rows.CHUNK_COLUMNS)
         await self._check_owner(_LOGS["foreign_chunks"], LogEvent)
         await self.connection.execute(_LOGS["merge_chunks"])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -28,3 +30,34 @@ async def create_pool(
     return await asyncpg.create_pool(
         url, min_size=min_size, max_size=max_size, server_settings=settings, init=init, reset=reset, timeout=10
     )
+
+
+async def copy_records(
+    connection: Any, table: str, records: Iterable[Sequence[Any]], columns: Sequence[str], *, schema: str | None = None
+) -> None:
+    """Copy records into a table. A connection lost meanwhile ends with an error that `patience` calls an outage.
+
+    asyncpg 0.32 alone does not see to that. Where the server reads no more, its copy waits until it may write again,
+    which a lost connection never tells it: for ever. Where the server's farewell has come and its end has not, a copy
+    fails and leaves the connection as if it were still at work: no rollback, and an error that looks like our bug.
+    """
+    is_copying = True
+    try:
+        async with asyncio.timeout(None) as until_lost:
+
+            def lost(_: Any) -> None:
+                if is_copying:
+                    until_lost.reschedule(0)
+
+            connection.add_termination_listener(lost)
+            try:
+                await connection.copy_records_to_table(table, records=records, columns=columns, schema_name=schema)
+            finally:
+                is_copying = False
+                with suppress(asyncpg.InterfaceError):  # a connection that is lost has forgotten its listeners
+                    connection.remove_termination_listener(lost)
+    except TimeoutError as error:
+        raise asyncpg.ConnectionDoesNotExistError("connection was lost in the middle of a copy") from error
+    except asyncpg.InternalClientError:
+        connection.terminate()
+        raise

@@ -13,6 +13,7 @@ from schemas.topics import EVENTS, HEADERS
 from tests.bench.load import Load, Sent, events
 from tests.faults.oracle import differences, expected, fingerprint
 from tests.faults.workers import Pipeline, until
+from tests.rig.relay import relay
 
 
 @asynccontextmanager
@@ -138,41 +139,14 @@ async def test_p3_postgres_cuts_every_connection(pipeline: Pipeline) -> None:
 async def test_p3_kafka_goes_away_while_a_worker_starts(pipeline: Pipeline) -> None:
     """Our own producer has come through when the broker's door shuts: Faust finds it shut three times."""
     await send_all(pipeline, list(events(Load(events=1_000, users=100, organizations=5, at_once=100))))
-    async with door(pipeline.bootstrap, shut={2, 3, 4}) as (address, knocks):
-        worker = pipeline.worker("early", KAFKA_BOOTSTRAP=address)
+    host, port = pipeline.bootstrap.split(":")
+    async with relay(host, int(port), shut={2, 3, 4}) as (relayed, knocks):
+        worker = pipeline.worker("early", KAFKA_BOOTSTRAP=f"127.0.0.1:{relayed}")
         worker.start()
         await assert_exact(pipeline)
         assert worker.is_alive
         assert worker.stop() == 0
     assert knocks[0] > 4
-
-
-@asynccontextmanager
-async def door(bootstrap: str, *, shut: set[int]) -> AsyncIterator[tuple[str, list[int]]]:
-    """Lend an address before the broker's that drops the connections of these numbers, and how many came so far."""
-    host, port = bootstrap.split(":")
-    knocks = [0]
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while some := await reader.read(65_536):
-                writer.write(some)
-                await writer.drain()
-        writer.close()
-
-    async def opened(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        knocks[0] += 1
-        if knocks[0] in shut:
-            writer.close()
-            return
-        broker_reader, broker_writer = await asyncio.open_connection(host, int(port))
-        await asyncio.gather(pump(reader, broker_writer), pump(broker_reader, writer))
-
-    server = await asyncio.start_server(opened, "127.0.0.1", 0)
-    try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", knocks
-    finally:
-        server.close()
 
 
 async def test_p5_positions_set_back_to_the_start_change_nothing(pipeline: Pipeline) -> None:

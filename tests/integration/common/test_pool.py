@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from services.common.patience import is_outage
+from services.common.pool import copy_records, create_pool
+from tests.rig.databases import Database
+from tests.rig.relay import relay
+
+ROWS = [("x" * 1_000,)] * 20_000
+"""More than the buffers of both sides take."""
+CUT_SLEEPER = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event = 'PgSleep'
+"""
+
+
+async def test_a_connection_lost_while_a_copy_waits_to_write_is_an_outage(database: Database) -> None:
+    pool = await create_pool(database.owner_url, role_name="test", max_size=1)
+    async with database.connect() as owner, asyncio.timeout(30):
+
+        async def cut() -> None:
+            while not await owner.fetchval(CUT_SLEEPER):
+                await asyncio.sleep(0.1)
+
+        async def copy() -> None:
+            async with pool.acquire() as connection:
+                # The server sleeps at the first row and reads no further, so the copy has to wait.
+                await connection.execute("CREATE TEMP TABLE slow (x text CHECK (pg_sleep(60) IS NOT NULL))")
+                await asyncio.gather(copy_records(connection, "slow", ROWS, ["x"]), cut())
+
+        with pytest.raises(asyncpg.ConnectionDoesNotExistError) as raised:
+            await copy()
+    await assert_goes_on(pool, raised.value)
+
+
+async def test_a_copy_between_the_servers_farewell_and_its_end_is_an_outage(database: Database) -> None:
+    at = urlsplit(database.owner_url)
+    async with (
+        database.connect() as owner,
+        relay(at.hostname or "", at.port or 0, late_s=2) as (port, _),
+        asyncio.timeout(30),
+    ):
+        pool = await create_pool(database.owner_url.replace(f":{at.port}/", f":{port}/"), role_name="test", max_size=1)
+
+        async def copy() -> None:
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.execute("CREATE TEMP TABLE quick (x text)")
+                await copy_records(connection, "quick", ROWS[:1], ["x"])
+                await owner.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
+                await asyncio.sleep(0.3)
+                await copy_records(connection, "quick", ROWS[:1], ["x"])
+
+        with pytest.raises(asyncpg.InterfaceError) as raised:
+            await copy()
+        await assert_goes_on(pool, raised.value)
+
+
+async def assert_goes_on(pool: Any, error: BaseException) -> None:
+    assert is_outage(error), error
+    assert await pool.fetchval("SELECT 1") == 1
+    await pool.close()
