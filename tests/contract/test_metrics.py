@@ -87,7 +87,9 @@ def test_the_page_lists_exactly_the_metrics_with_their_labels(heading: str) -> N
     assert sorted(documented(heading)) == sorted(declared(MODULES[heading]))
 
 
-@pytest.mark.parametrize("metric", [metric for module in MODULES.values() for metric in declared(module)], ids=str)
+@pytest.mark.parametrize(
+    "metric", [metric for module in MODULES.values() for metric in declared(module)], ids=lambda metric: metric.name
+)
 def test_names_and_labels_keep_the_rules(metric: Declared) -> None:
     assert re.fullmatch(r"syncwatch_[a-z0-9_]+|kafka_consumergroup_lag", metric.name)
     assert metric.name.endswith("_total") == (metric.type == "counter")

@@ -51,7 +51,7 @@ def test_s8_a_mistyped_token_is_told_without_asking_anybody(spoilt: object) -> N
         ("Cookie: sid=AAA; other=BBB\nnext line", ["AAA", "BBB"]),
         ("-----BEGIN RSA PRIVATE KEY-----\nAAA\n-----END RSA PRIVATE KEY-----", ["AAA"]),
         ("token%3DAAA", ["AAA"]),
-        (f"the token was {new_token()[0]}", []),
+        ("the token was swa_SijXL1JURwwbbeIw6r35a4t9FOpowia6GYMNgkuDJD42sSFcY", []),
     ],
 )
 def test_c33_secrets_are_taken_out_and_counted(text: str, secrets: list[str]) -> None:
