@@ -15,6 +15,8 @@ import asyncpg
 import pytest
 
 from schemas.keys import session_key
+from schemas.vocabulary import SESSION_STATUS
+from services.query.panel.render import status_icon
 from tests.browser.conftest import Browse, Site
 from tests.browser.world import HOSTILE, identity
 
@@ -134,7 +136,9 @@ async def test_c24_a_filter_not_understood_is_not_a_filter_passed(filtered: dict
 
 
 async def test_suggestions_say_how_many_rows_each_word_leaves(filtered: dict[str, Any]) -> None:
-    assert {box for box, _, number in filtered["suggested"] if number} == {"status", "error_category"}
+    assert {box for box, _, number, _ in filtered["suggested"] if number} == {"status", "error_category"}
+    icons = {word: icon for box, word, _, icon in filtered["suggested"] if box == "status"}
+    assert icons == {word.replace("_", " "): f"#i-{status_icon(word)}" for word in SESSION_STATUS}
     assert filtered["spoken"] == [["combobox", "true", "true"], [None, 0]] * 2
     assert len(filtered["proved"]) > 4
     assert [(word, number) for word, number, rows in filtered["proved"] if number != rows] == []

@@ -291,11 +291,11 @@ def _ways_on(asked: Asked, view: View, problem: Problem) -> tuple[Choice, ...]:
     if column is None or not column.words:
         return (Choice("", "Clear all filters", href=asked.path),)
     slugs = {words: slug for slug, words in column.words.items()}
-    known = column.name in {"status", "health", "session_status", "synchronization_status"}
+    statuses = looks.statuses_of(view.list, column)
     return tuple(
         Choice(
             column.name, word, href=f"{asked.path}?{view.query(**{column.name: slugs[word]})}",
-            status=slugs[word] if known else "",
+            status=slugs[word] if statuses else "",
         )
         for word in problem.allowed if word in slugs
     )  # fmt: skip

@@ -164,6 +164,7 @@ FIRST: Final[Mapping[str, int]] = {
     "organizations": 270, "users": 150, "organization_users": 200, "sessions": 140, "statistics": 150,
     "user_sessions": 150, "issues": 150, "organization_issues": 170, "user_issues": 150,
 }  # fmt: skip
+_OF_STATUSES: Final = frozenset({"status", "status-two", "session-status", "strip"})
 ROOMY: Final = frozenset({"sessions", "issues"})
 ACTIONS_WIDTH: Final = 66
 MIN_WIDTHS: Final = (
@@ -180,6 +181,11 @@ def look(view: ListView, column: Column) -> Look:
     """Return how a column is drawn in a list."""
     dense = _DENSE.get(view.name, {}).get(column.name)
     return dense or _BY_KIND[view.kind].get(column.name) or _SAME.get(column.name) or _BY_TYPE[column.type]
+
+
+def statuses_of(view: ListView, column: Column) -> tuple[str, ...]:
+    """Return the slugs of a column's words where they are statuses, which have icon and colour; else none."""
+    return tuple(column.words or ()) if look(view, column).kind in _OF_STATUSES else ()
 
 
 def min_width(first: int, looks: list[Look], actions: bool) -> int:

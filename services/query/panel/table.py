@@ -44,6 +44,8 @@ class Head:
     value: str = ""
     broken: bool = False
     choices: str = ""
+    statuses: tuple[str, ...] = ()
+    """The slugs of its choices, one by one, where they are statuses: each is drawn with its icon."""
     hint: str = ""
     remove_href: str = ""
 
@@ -177,7 +179,8 @@ def _head(
         explanation=column.description if explained else "",
         copied=column.name in {"report"} or (column.name == "exception" and view.list.kind == "sessions"),
         value=typed.get(column.name, ""), broken=column.name in broken,
-        choices="|".join(choices_of(column)), hint=HINTS.get(_box_kind(column), ""),
+        choices="|".join(choices_of(column)), statuses=looks.statuses_of(view.list, column),
+        hint=HINTS.get(_box_kind(column), ""),
         remove_href=f"{path}?{view.query(drop=column.name)}" if column.name in typed else "",
     )  # fmt: skip
 

@@ -33,7 +33,7 @@ export default async function ({ open, given }) {
   await page.locator("#columns-menu > summary").click();
   await look("picklist");
   await page.keyboard.press("Escape");
-  await page.locator('thead input[name="error_source"]').focus();
+  await page.locator('thead input[name="status"]').focus();
   await look("suggestions");
   await page.locator("[data-job]").first().click();
   await page.waitForSelector("dialog[open] .job-body");

@@ -34,7 +34,7 @@ export default async function ({ open, rowsOf, given }) {
   for (const name of ["status", "error_category"]) {
     await page.locator(`thead input[name=${name}]`).focus();
     await page.waitForSelector(".suggest .n");
-    suggested.push(...await page.$$eval(".suggest button", (all, box) => all.map((button) => [box, button.dataset.value, button.querySelector(".n")?.textContent]), name));
+    suggested.push(...await page.$$eval(".suggest button", (all, box) => all.map((button) => [box, button.dataset.value, button.querySelector(".n")?.textContent, button.querySelector(".st use")?.getAttribute("href")]), name));
     await page.keyboard.press("ArrowDown");
     spoken.push(await page.evaluate(() => { const box = document.activeElement; return [box.getAttribute("role"), box.getAttribute("aria-expanded"), document.getElementById(box.getAttribute("aria-activedescendant"))?.getAttribute("aria-selected")]; }));
     await page.keyboard.press("Escape");

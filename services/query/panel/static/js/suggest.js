@@ -1,5 +1,5 @@
 /** What a closed list allows, under its search box, with the meaning of the operators. Typing is always allowed. */
-import { hit, make, one } from "./dom.js";
+import { hit, icon, make, one } from "./dom.js";
 
 const HINTS = /** @type {Record<string, string>} */ ({
   closed: "a, b: either of them\nnot:a: the others",
@@ -48,11 +48,18 @@ function since(days) {
   return `${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, "0")}-${String(at.getDate()).padStart(2, "0")}..`;
 }
 
-/** @param {HTMLInputElement} box @returns {[string, string][]} words and what is put into the box */
+/** @param {HTMLInputElement} box @returns {[string, string, string?][]} words, what is put into the box, and of a status its slug and icon */
 function offers(box) {
-  if (box.dataset.choices) return box.dataset.choices.split("|").map((word) => [word, word]);
+  const statuses = box.dataset.statuses?.split("|") ?? [];
+  if (box.dataset.choices) return box.dataset.choices.split("|").map((word, index) => [word, word, statuses[index]]);
   if (box.dataset.kind === "time") return [["today", since(0)], ["since yesterday", since(1)], ["last 7 days", since(6)], ["last 30 days", since(29)]];
   return [];
+}
+
+/** A status as rows show it: its icon and its word. @param {string} word @param {string} status slug:icon */
+function drawn(word, status) {
+  const [slug = "", name = ""] = status.split(":");
+  return make("span", { class: `st s-${slug}` }, icon(name), word);
 }
 
 /**
@@ -68,8 +75,8 @@ function show(box, typing) {
   if (!fitting.length) return;
   const list = make("div", { role: "listbox", id: "suggestions", "aria-label": "Suggestions" });
   const menu = make("div", { class: "suggest" }, list);
-  for (const [index, [word, value]] of fitting.entries()) {
-    const button = make("button", { type: "button", tabindex: "-1", role: "option", id: `suggestion-${index}`, "aria-selected": "false" }, word);
+  for (const [index, [word, value, status]] of fitting.entries()) {
+    const button = make("button", { type: "button", tabindex: "-1", role: "option", id: `suggestion-${index}`, "aria-selected": "false" }, status ? drawn(word, status) : word);
     button.addEventListener("mousedown", (event) => { event.preventDefault(); choose(box, kept + value); });
     button.dataset.value = value;
     button.dataset.whole = kept + value;
