@@ -307,9 +307,13 @@ def _too_wide(asked: Asked, view: View, detail: str) -> Wrong:
 
 
 def _too_slow(asked: Asked, view: View) -> Wrong:
-    again = f"{asked.path}?{view.query()}"
+    ways = [Choice("", "Try again", href=f"{asked.path}?{view.query()}")]
+    example = ""
+    if view.list.column("run") is not None and all(each.column.name != "run" for each in view.filters):
+        example = ", for example the last 24 hours,"
+        ways.append(Choice("", "Last 24 hours only", href=f"{asked.path}?{view.query(run='24h')}"))
     detail = (
-        "The query was ended so that it cannot slow others. A narrower filter, for example a Run range, makes it fast. "
+        f"The query was ended so that it cannot slow others. A narrower filter{example} makes it fast. "
         "Nothing was changed."
     )
-    return Wrong("This list took too long and was stopped", detail, (Choice("", "Try again", href=again),))
+    return Wrong("This list took too long and was stopped", detail, tuple(ways))

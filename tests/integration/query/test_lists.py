@@ -386,3 +386,17 @@ async def test_whoever_was_removed_stands_in_no_list_and_in_no_count(
         assert str(user_id(0, 0)) not in {row["user_id"] for row in body["rows"]}
     assert (await client.get("/api/v1/users?limit=1")).json()["total"] == before - 1
     assert len(read((await client.get("/api/v1/users.csv")).text)) == before - 1
+
+
+async def test_a_page_that_took_too_long_leads_to_the_last_24_hours(service: Service, now: datetime) -> None:
+    async with service.database.connect() as owner, await service.as_person("support") as person:
+        await seed(owner, Plan(now=now, organizations=1, users=2, sessions=3))
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE sync_session, sync_user IN ACCESS EXCLUSIVE MODE")
+            sessions, users = await person.get("/sessions?status=errors&tz=UTC"), await person.get("/users?tz=UTC")
+        assert (sessions.status_code, users.status_code) == (503, 503)
+        assert "This list took too long and was stopped" in sessions.text
+        way_on = '/sessions?status=errors&amp;run=24h&amp;tz=UTC">Last 24 hours only'
+        assert way_on in sessions.text
+        assert "Last 24 hours" not in users.text
+        assert (await person.get("/sessions?status=errors&run=24h&tz=UTC")).status_code == 200
