@@ -334,6 +334,22 @@ async def test_a_page_weighs_less_than_150_kilobytes(browse: Browse, site: Site)
     assert {page: weight for page, weight in seen["weights"].items() if weight > 150_000} == {}
 
 
+async def test_an_organization_without_sessions_says_how_to_connect_an_agent(browse: Browse, site: Site) -> None:
+    new = uuid4()
+    await site.fetch(
+        "INSERT INTO organization (organization_id, name, name_key, first_seen_at) VALUES ($1, $2, lower($2), now())",
+        new, "Whitlock Orchards",
+    )  # fmt: skip
+    try:
+        seen = browse("connect", path=f"/organizations/{new}/statistics")
+    finally:
+        await site.fetch("DELETE FROM organization WHERE organization_id = $1", new)
+    assert seen["title"] == "No sync session has been reported yet"
+    assert seen["copied"] == f"syncwatch agents add NAME --organization {new}"
+    assert seen["sideways"] == 0
+    assert len(seen["steps"]) == 3
+
+
 async def test_an_end_user_sees_the_page_of_itself_and_nothing_else(browse: Browse, site: Site) -> None:
     mine = f"/users/{NORTHWIND}/{site.people['end_user']['user_id']}"
     other = (await site.fetch("SELECT * FROM sync_session WHERE organization_id <> $1 LIMIT 1", NORTHWIND))[0]

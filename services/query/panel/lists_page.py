@@ -192,7 +192,7 @@ async def _empty(services: Services, asked: Asked, view: View) -> Empty:
     """Say why there is nothing, and the way on: the filter whose removal brings the most rows."""
     many = table.KIND_WORDS[view.list.kind][1]
     if not view.filters:
-        return Empty("running", f"No {many} yet", await _not_yet(services, asked, view))
+        return await _none_yet(services, asked, view, f"No {many} yet")
     without = []
     for each in view.filters[:4]:
         params = [(other.column.name, other.text) for other in view.filters if other is not each]
@@ -204,8 +204,10 @@ async def _empty(services: Services, asked: Asked, view: View) -> Empty:
     verb = "matches" if total == 1 else "match"
     href = f"{asked.path}?{view.query(drop=narrowest.column.name)}"
     if all(each.text == view.list.default_filter.get(each.column.name) for each in view.filters):
-        said = f"{count} {verb} in all." if total else await _not_yet(services, asked, view)
-        return Empty("filter", NOTHING_LOUD[view.list.kind], said, (Act("Show all", href),) if total else ())
+        quiet = NOTHING_LOUD[view.list.kind]
+        if not total:
+            return await _none_yet(services, asked, view, quiet)
+        return Empty("filter", quiet, f"{count} {verb} in all.", (Act("Show all", href),))
     title = narrowest.column.title
     acts = (Act(f"Remove {title}", href), Act("Clear all filters", _clear(asked, view)))
     return Empty("filter", f"No {many} match these filters", f"{count} {verb} without {title}.", acts)
@@ -214,17 +216,19 @@ async def _empty(services: Services, asked: Asked, view: View) -> Empty:
 NOTHING_LOUD: Final = {"sessions": "No session ended in errors or timed out", "issues": "No issue is open"}
 
 
-async def _not_yet(services: Services, asked: Asked, view: View) -> str:
-    """Say what will appear here, and of one organization whether its agent is there at all."""
-    appears = NOT_YET[view.list.kind]
+async def _none_yet(services: Services, asked: Asked, view: View, title: str) -> Empty:
+    """Say what will appear here, and of one organization whether its agent is there at all and how it is connected."""
+    kind = view.list.kind
+    title = "No sync session has been reported yet" if kind == "sessions" else title
     if not isinstance(view.scope, One):
-        return appears
+        return Empty("running", title, NOT_YET[kind])
     found = await last_heard(services, asked.principal, view.scope.organization_id)
-    if found is None:
-        return f"No agent of this organization has been heard yet. {appears}"
-    agent_id, heard_at = found
-    ago = words.rough((asked.frame.now - heard_at).total_seconds())
-    return f"Its agent {agent_id} was last heard {ago} ago. {appears}"
+    said = "No agent of this organization has been heard yet."
+    if found is not None:
+        agent_id, heard_at = found
+        said = f"Its agent {agent_id} was last heard {words.rough((asked.frame.now - heard_at).total_seconds())} ago."
+    connect = str(view.scope.organization_id) if kind in {"users", "sessions"} else ""  # no issue is good news
+    return Empty("check-ring" if kind == "issues" else "running", title, f"{said} {NOT_YET[kind]}", connect=connect)
 
 
 NOT_YET: Final = {

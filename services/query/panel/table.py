@@ -96,6 +96,8 @@ class Empty:
     title: str
     text: str
     acts: tuple[Act, ...] = ()
+    connect: str = ""
+    """The organization that nothing was reported of yet: how an agent of it is connected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,10 @@ async def test_an_empty_list_says_whether_the_agent_is_there(service: Service, n
             mute = (await client.get(f"/organizations/{organization_id(1)}{page}")).text
             assert "Its agent eu-03 was last heard 12 s ago." in heard, page
             assert "No agent of this organization has been heard yet." in mute, page
+            told = f"syncwatch agents add NAME --organization {organization_id(1)}" in mute
+            assert told == (page != "/issues"), page
+            assert ("No sync session has been reported yet" in mute) == (page == "/statistics"), page
+        assert "agents add" not in (await client.get(f"/organizations/{organization_id(0)}?user=nobody")).text
 
 
 async def test_a_page_of_an_error_names_its_request_and_the_time(service: Service, now: datetime) -> None:
