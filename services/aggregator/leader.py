@@ -24,6 +24,7 @@ from services.aggregator.gauges import LeaderGauges
 from services.aggregator.relay import AT_ONCE, relay
 from services.aggregator.retention import Kept, drop_past, fold_hours, make_days
 from services.common.patience import is_outage
+from services.common.pool import UNANSWERED_S
 
 LOG: Final = logging.getLogger(__name__)
 _SQL: Final = named_queries("leader")
@@ -155,7 +156,7 @@ async def run_leader(
     gauges.step_down()
     while True:
         try:
-            connection = await asyncpg.connect(url, timeout=10, server_settings=_SETTINGS)
+            connection = await asyncpg.connect(url, timeout=10, server_settings=_SETTINGS, command_timeout=UNANSWERED_S)
             try:
                 if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
                     await _lead(

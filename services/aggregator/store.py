@@ -12,7 +12,7 @@ from services.aggregator.apply import DatabaseRefuses
 from services.aggregator.batch import Work
 from services.aggregator.judge import prepare as prepare_judge
 from services.aggregator.transaction import Connection, Saved, Transaction
-from services.common.pool import create_pool
+from services.common.pool import UNANSWERED_S, create_pool
 
 _POSITIONS: Final = named_queries("positions")
 _TABLES: Final = (
@@ -38,7 +38,9 @@ SETTINGS: Final = {
 
 async def open_pool(url: str, *, role_name: str) -> asyncpg.Pool:
     """Open the connections that batches are stored through."""
-    return await create_pool(url, role_name=role_name, min_size=1, max_size=5, server_settings=SETTINGS, init=prepare)
+    return await create_pool(
+        url, role_name=role_name, max_size=5, server_settings=SETTINGS, init=prepare, unanswered_s=UNANSWERED_S
+    )
 
 
 async def prepare(connection: asyncpg.Connection) -> None:

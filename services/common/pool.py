@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
+
+UNANSWERED_S: Final = 300.0
+"""After so long without an answer a connection is given up: a host that has vanished never says so. No statement of a
+writer takes nearly as long, unless its disk hardly answers."""
 
 
 async def create_pool(
@@ -19,31 +23,36 @@ async def create_pool(
     server_settings: Mapping[str, str] | None = None,
     init: Callable[[asyncpg.Connection], Coroutine[Any, Any, None]] | None = None,
     reset: Callable[[asyncpg.Connection], Coroutine[Any, Any, None]] | None = None,
+    unanswered_s: float | None = None,
 ) -> asyncpg.Pool:
     """Open a pool whose connections name themselves `role_name` in pg_stat_activity.
 
     JIT is off: our statements are short, and compiling them costs more than it saves. `init` is run once on each
-    new connection; `reset` whenever one comes back, its transaction ended, in place of asyncpg's own statements.
+    new connection; `reset` whenever one comes back, its transaction ended, in place of asyncpg's own statements. With
+    `unanswered_s` each statement raises TimeoutError after so long, whatever the server is told.
     Raises what asyncpg raises while Postgres is away; see `patience`.
     """
     settings = {"application_name": role_name, "jit": "off", "timezone": "UTC", **(server_settings or {})}
     return await asyncpg.create_pool(
-        url, min_size=min_size, max_size=max_size, server_settings=settings, init=init, reset=reset, timeout=10
-    )
+        url, min_size=min_size, max_size=max_size, server_settings=settings, init=init, reset=reset, timeout=10,
+        command_timeout=unanswered_s,
+    )  # fmt: skip
 
 
 async def copy_records(
-    connection: Any, table: str, records: Iterable[Sequence[Any]], columns: Sequence[str], *, schema: str | None = None
-) -> None:
+    connection: Any, table: str, records: Iterable[Sequence[Any]], columns: Sequence[str], *,
+    schema: str | None = None, unanswered_s: float = UNANSWERED_S,
+) -> None:  # fmt: skip
     """Copy records into a table. A connection lost meanwhile ends with an error that `patience` calls an outage.
 
     asyncpg 0.32 alone does not see to that. Where the server reads no more, its copy waits until it may write again,
-    which a lost connection never tells it: for ever. Where the server's farewell has come and its end has not, a copy
-    fails and leaves the connection as if it were still at work: no rollback, and an error that looks like our bug.
+    which a lost connection never tells it: for ever, whatever its time-out. Where the server's farewell has come and
+    its end has not, a copy fails and leaves the connection as if it were still at work: no rollback, and an error that
+    looks like our bug.
     """
     is_copying = True
     try:
-        async with asyncio.timeout(None) as until_lost:
+        async with asyncio.timeout(unanswered_s) as until_lost:
 
             def lost(_: Any) -> None:
                 if is_copying:

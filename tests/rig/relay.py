@@ -9,19 +9,21 @@ from contextlib import asynccontextmanager, suppress
 
 @asynccontextmanager
 async def relay(
-    host: str, port: int, *, shut: Collection[int] = (), late_s: float = 0.0
+    host: str, port: int, *, shut: Collection[int] = (), late_s: float = 0.0, hushed: asyncio.Event | None = None
 ) -> AsyncIterator[tuple[int, list[int]]]:
     """Lend a port of the loopback that leads to a server's, and how many connections came so far.
 
     Those whose numbers, from 1, are in `shut` are dropped; where the server ends one, the client hears `late_s` late.
+    While `hushed` is set whatever comes is lost, as if the other side had vanished.
     """
     knocks = [0]
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, wait_s: float) -> None:
         with suppress(ConnectionError):
             while some := await reader.read(65_536):
-                writer.write(some)
-                await writer.drain()
+                if hushed is None or not hushed.is_set():
+                    writer.write(some)
+                    await writer.drain()
         await asyncio.sleep(wait_s)
         writer.close()
 

@@ -61,6 +61,32 @@ async def test_a_copy_between_the_servers_farewell_and_its_end_is_an_outage(data
         await assert_goes_on(pool, raised.value)
 
 
+async def test_a_server_that_vanishes_without_a_word_is_an_outage(database: Database) -> None:
+    at, hushed = urlsplit(database.owner_url), asyncio.Event()
+    async with relay(at.hostname or "", at.port or 0, hushed=hushed) as (port, _), asyncio.timeout(30):
+        url = database.owner_url.replace(f":{at.port}/", f":{port}/")
+        pool = await create_pool(url, role_name="test", max_size=1, unanswered_s=0.5)
+        hushed.set()
+        with pytest.raises(TimeoutError) as raised:
+            await pool.fetchval("SELECT 1")
+        hushed.clear()
+        await assert_goes_on(pool, raised.value)
+
+
+async def test_a_copy_into_a_server_that_reads_no_more_is_an_outage(database: Database) -> None:
+    pool = await create_pool(database.owner_url, role_name="test", max_size=1, unanswered_s=1)
+
+    async def copy() -> None:
+        async with pool.acquire() as connection:
+            await connection.execute("CREATE TEMP TABLE slow (x text CHECK (pg_sleep(60) IS NOT NULL))")
+            await copy_records(connection, "slow", ROWS, ["x"], unanswered_s=0.5)
+
+    async with asyncio.timeout(30):
+        with pytest.raises(asyncpg.ConnectionDoesNotExistError) as raised:
+            await copy()
+        await assert_goes_on(pool, raised.value)
+
+
 async def assert_goes_on(pool: Any, error: BaseException) -> None:
     assert is_outage(error), error
     assert await pool.fetchval("SELECT 1") == 1
