@@ -122,11 +122,11 @@ async def test_p2_a_stopped_worker_cannot_store_what_others_have_done(pipeline: 
     assert other.is_alive
 
 
-async def test_p3_postgres_cuts_every_connection(pipeline: Pipeline) -> None:
+async def test_p3_postgres_cuts_every_connection(pipeline: Pipeline, rounds: int) -> None:
     worker = pipeline.worker("cut")
     worker.start()
     async with under_load(pipeline):
-        for _ in range(4):
+        for _ in range(4 * rounds):
             await moved(pipeline, 1_000)
             await pipeline.owner.fetch(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
