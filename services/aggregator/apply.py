@@ -46,8 +46,8 @@ async def _apply(
     except DatabaseRefuses as refusal:
         for parts in _smaller(work.parts):
             if _is_one(parts):
-                record = parts[0].records[0]
-                place = (record.topic, record.partition, record.offset)
+                (part,) = parts
+                place = (part.topic, part.partition, part.records[0].offset)
                 alone = {**refused, place: (REFUSED_BY_DATABASE, refusal.detail)} if _is_one(work.parts) else refused
                 await _apply(work_of(parts, alone), alone, store, done)
             else:

@@ -82,8 +82,8 @@ class Work:
 
     parts: Sequence[Part]
     fold: Fold
-    rejects: list[tuple[Reject, int]]
-    """With the epoch of the log each is from."""
+    rejects: list[tuple[Reject, Part]]
+    """With the part each is from."""
     brakes: dict[Partition, Brake]
     spans: list[Span]
     session_rows: list[tuple[Any, ...]] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Work:
         """Return where the events of a user's sessions are, each named by its key and the user."""
         wanted = {(started_at, session_id, user_id) for (started_at, session_id), user_id in keys}
         return [
-            (record.topic, record.partition, record.offset)
+            (part.topic, part.partition, record.offset)
             for part in self.parts
             for record, event in zip(part.records, part.sifted, strict=True)
             if isinstance(event, kinds)
@@ -169,7 +169,7 @@ def _assembled(
     parts: Sequence[Part], fold: Fold, aside: Mapping[Partition, Sequence[tuple[int, Reject]]]
 ) -> Work | list[Part]:
     """Return the work; or shorter parts, to be folded anew, where a brake was pulled before the end of one."""
-    rejects: list[tuple[Reject, int]] = []
+    rejects: list[tuple[Reject, Part]] = []
     brakes: dict[Partition, Brake] = {}
     spans: list[Span] = []
     shortened: list[Part] = []
@@ -180,7 +180,7 @@ def _assembled(
         )
         halted = part.keeps_position and pulled is not None
         shortened.append(part.slice(0, pulled + 1) if halted and pulled is not None else part)
-        rejects += [(reject, part.held.epoch) for _, reject in of_part]
+        rejects += [(reject, part) for _, reject in of_part]
         brakes[part.topic, part.partition] = brake
         if part.keeps_position:
             spans.append(_span(part, TOO_MANY_REJECTS if halted else None))

@@ -16,12 +16,8 @@ AHEAD: Final = timedelta(days=1)
 
 
 class Record(Protocol):
-    """A record as the consumer hands it over."""
+    """A record as the consumer hands it over, beside the partition it is of."""
 
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
     @property
     def offset(self) -> int: ...
     @property

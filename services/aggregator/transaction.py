@@ -281,11 +281,11 @@ class Transaction:
     async def _add_rejects(self) -> None:
         await self.connection.execute(_REJECTS["add_rejects"], *_columns((
             (
-                reject.record.topic, epoch, reject.record.partition, reject.record.offset, reject.organization_id,
+                part.topic, part.held.epoch, part.partition, reject.record.offset, reject.organization_id,
                 reject.reason, reject.detail, moment(reject.record.timestamp), reject.record.key,
                 packed_headers(reject.record.headers), reject.record.value,
             )
-            for reject, epoch in self.work.rejects
+            for reject, part in self.work.rejects
         ), 11))  # fmt: skip
 
 

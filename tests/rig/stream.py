@@ -21,10 +21,8 @@ BOUNDS = Bounds.at(NOW + timedelta(hours=1), timedelta(days=30), timedelta(days=
 
 @dataclass(frozen=True, slots=True)
 class FakeRecord:
-    """A record as aiokafka hands it over."""
+    """A record as the consumer hands it over."""
 
-    topic: str
-    partition: int
     offset: int
     timestamp: int
     key: bytes | None
@@ -46,7 +44,7 @@ class FakeLog:
         self.at = at or self.at + timedelta(milliseconds=1)
         log = self.records.setdefault((topic, partition), [])
         raw = value if isinstance(value, bytes) or value is None else encode(value)
-        log.append(FakeRecord(topic, partition, len(log), int(self.at.timestamp() * 1000), key, raw))
+        log.append(FakeRecord(len(log), int(self.at.timestamp() * 1000), key, raw))
         return log[-1]
 
     def work(self, since: Mapping[tuple[str, int], int] | None = None, *, decode: Any = decode) -> Work:
