@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Final, cast
 
 from aiokafka import TopicPartition
-from aiokafka.consumer import fetcher
+from aiokafka.consumer import fetcher as fetching
 from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
 from faust.transport.drivers import aiokafka as driver
@@ -27,7 +27,7 @@ COURTESY_S: Final = 2.0
 """A commit to Kafka is a hint for lag tools; it may not hold anything up."""
 
 
-class BareRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types here
+class BareRecords(fetching.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types here
     """The records of a partition as aiokafka's parser made them: no second object for each, which no one here needs."""
 
     def _consumer_record(self, tp: TopicPartition, record: Record) -> Record:
@@ -38,7 +38,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's thread, whose fetches bring bare records and do not wait long for partitions where nothing comes."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
-        fetcher.PartitionRecords = BareRecords  # aiokafka lets nobody choose; nothing else in this process consumes
+        fetching.PartitionRecords = BareRecords  # aiokafka lets nobody choose; nothing else in this process consumes
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # Faust says 1,500 and lets nobody say otherwise
         return consumer
