@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -14,7 +14,7 @@ import pytest
 from schemas.events import Direction
 from services.ingest.connectors.caldav_crm.directory import read_directory
 from services.ingest.connectors.caldav_crm.failures import PassFailed
-from services.ingest.connectors.caldav_crm.faults import FAULTS
+from services.ingest.connectors.caldav_crm.faults import FAULTS, make_an_edit
 from services.ingest.connectors.caldav_crm.life import Journal, Life
 from tests.integration.connector.conftest import Connector
 
@@ -119,6 +119,14 @@ async def test_a_life_goes_on_whatever_its_people_meet(connector: Connector, tmp
         await life.edit(connector.person)
     await life.mend_all()
     assert 6 <= len(await connector.hands.entries(connector.person)) <= 18
+
+
+async def test_a_second_life_of_the_same_seed_goes_on_beside_the_first(connector: Connector) -> None:
+    """Counted runs on one state folder all have the same seed, and what the ones before wrote down still stands."""
+    hands, person = connector.hands, connector.person
+    said = [await make_an_edit(hands, person, Random(15), NOW + timedelta(minutes=number)) for number in range(2)]
+    assert said == ["new in the calendar"] * 2
+    assert len({entry.appointment.uid for entry in await hands.entries(person)}) == 10
 
 
 async def test_a_life_does_not_stand_in_its_own_way(connector: Connector, tmp_path: Path) -> None:

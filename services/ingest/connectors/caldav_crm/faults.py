@@ -218,6 +218,8 @@ async def make_an_edit(hands: Hands, person: Person, rng: Random, now: datetime)
 
 async def _make_new(hands: Hands, person: Person, rng: Random, now: datetime, in_crm: bool) -> str:
     made = stories.appointment(person, rng.choice(FAR_SLOTS), now, rng)
+    # The same seed says the same again, beside what an earlier life has left: the moment tells the two apart.
+    made = dataclasses.replace(made, uid=f"{made.uid}-{now:%Y%m%d%H%M%S}")
     if in_crm:
         await hands.add_event(person, made)
         return "new in the CRM"
