@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit
 
 
 @asynccontextmanager
@@ -14,7 +16,7 @@ async def relay(
     """Lend a port of the loopback that leads to a server's, and how many connections came so far.
 
     Those whose numbers, from 1, are in `shut` are dropped; where the server ends one, the client hears `late_s` late.
-    While `hushed` is set whatever comes is lost, as if the other side had vanished.
+    While `hushed` is set whatever comes is lost, and no end is heard of, as if the other side had vanished.
     """
     knocks = [0]
 
@@ -25,6 +27,8 @@ async def relay(
                     writer.write(some)
                     await writer.drain()
         await asyncio.sleep(wait_s)
+        while hushed is not None and hushed.is_set():
+            await asyncio.sleep(0.05)
         writer.close()
 
     async def opened(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -40,3 +44,11 @@ async def relay(
         yield server.sockets[0].getsockname()[1], knocks
     finally:
         server.close()
+
+
+@asynccontextmanager
+async def relayed(url: str, **how: Any) -> AsyncIterator[str]:
+    """Lend a URL that leads to the same server by way of a relay; `how` as `relay` takes it."""
+    at = urlsplit(url)
+    async with relay(at.hostname or "", at.port or 0, **how) as (port, _):
+        yield url.replace(f":{at.port}/", f":{port}/")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from services.common.patience import is_outage
 from services.common.pool import copy_records, create_pool
 from tests.rig.databases import Database
-from tests.rig.relay import relay
+from tests.rig.relay import relayed
 
 ROWS = [("x" * 1_000,)] * 20_000
 """More than the buffers of both sides take."""
@@ -40,13 +39,8 @@ async def test_a_connection_lost_while_a_copy_waits_to_write_is_an_outage(databa
 
 
 async def test_a_copy_between_the_servers_farewell_and_its_end_is_an_outage(database: Database) -> None:
-    at = urlsplit(database.owner_url)
-    async with (
-        database.connect() as owner,
-        relay(at.hostname or "", at.port or 0, late_s=2) as (port, _),
-        asyncio.timeout(30),
-    ):
-        pool = await create_pool(database.owner_url.replace(f":{at.port}/", f":{port}/"), role_name="test", max_size=1)
+    async with database.connect() as owner, relayed(database.owner_url, late_s=2) as url, asyncio.timeout(30):
+        pool = await create_pool(url, role_name="test", max_size=1)
 
         async def copy() -> None:
             async with pool.acquire() as connection, connection.transaction():
@@ -62,9 +56,8 @@ async def test_a_copy_between_the_servers_farewell_and_its_end_is_an_outage(data
 
 
 async def test_a_server_that_vanishes_without_a_word_is_an_outage(database: Database) -> None:
-    at, hushed = urlsplit(database.owner_url), asyncio.Event()
-    async with relay(at.hostname or "", at.port or 0, hushed=hushed) as (port, _), asyncio.timeout(30):
-        url = database.owner_url.replace(f":{at.port}/", f":{port}/")
+    hushed = asyncio.Event()
+    async with relayed(database.owner_url, hushed=hushed) as url, asyncio.timeout(30):
         pool = await create_pool(url, role_name="test", max_size=1, unanswered_s=0.5)
         hushed.set()
         with pytest.raises(TimeoutError) as raised:
