@@ -28,6 +28,8 @@ EXPORT_CONNECTIONS: Final = 2
 ADMIN_CONNECTIONS: Final = 2
 WAIT_S: Final = 1.0
 """How long a request waits for a connection before it is told to come again."""
+OVERDUE_S: Final = 10.0
+"""So long after the server should have ended a statement itself its connection is given up: the host has vanished."""
 
 _SQL: Final = named_queries("lists")
 _READING: Final[Mapping[str, str]] = MappingProxyType(
@@ -117,18 +119,23 @@ class Pools:
 async def open_pools(settings: Settings) -> Pools:
     """Open every pool; connections come when they are needed."""
 
-    async def opened(url: str, name: str, size: int, server: Mapping[str, str]) -> asyncpg.Pool:
+    async def opened(
+        url: str, name: str, size: int, server: Mapping[str, str], unanswered_s: float | None
+    ) -> asyncpg.Pool:
         return await create_pool(
-            url, role_name=name, min_size=0, max_size=size, server_settings=server, init=_codecs, reset=_as_it_is
-        )
+            url, role_name=name, min_size=0, max_size=size, server_settings=server, init=_codecs, reset=_as_it_is,
+            unanswered_s=unanswered_s,
+        )  # fmt: skip
 
     lists = {**_LISTS, "statement_timeout": str(int(settings.list_timeout_s * 1000))}
+    by_then = settings.list_timeout_s + OVERDUE_S  # the server has ended every statement itself; an export has no end
+    one, every = settings.reader_database_url, settings.reader_all_database_url
     return Pools(
-        lists=await opened(settings.reader_database_url, "query-list", LIST_CONNECTIONS, lists),
-        lists_all=await opened(settings.reader_all_database_url, "query-list-all", LIST_CONNECTIONS, lists),
-        exports=await opened(settings.reader_database_url, "query-export", EXPORT_CONNECTIONS, _EXPORTS),
-        exports_all=await opened(settings.reader_all_database_url, "query-export-all", EXPORT_CONNECTIONS, _EXPORTS),
-        admin=await opened(settings.panel_database_url, "query-admin", ADMIN_CONNECTIONS, _ADMIN),
+        lists=await opened(one, "query-list", LIST_CONNECTIONS, lists, by_then),
+        lists_all=await opened(every, "query-list-all", LIST_CONNECTIONS, lists, by_then),
+        exports=await opened(one, "query-export", EXPORT_CONNECTIONS, _EXPORTS, None),
+        exports_all=await opened(every, "query-export-all", EXPORT_CONNECTIONS, _EXPORTS, None),
+        admin=await opened(settings.panel_database_url, "query-admin", ADMIN_CONNECTIONS, _ADMIN, by_then),
     )
 
 

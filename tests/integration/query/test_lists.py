@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +17,12 @@ import pytest
 from schemas.columns import CLOSED, LISTS, Type
 from schemas.folding import fold
 from schemas.vocabulary import SESSION_STATUS
+from services.query.problems import Busy
+from services.query.services import Services, Settings, open_pools
+from services.query.view import All
 from tests.integration.query.conftest import Service
+from tests.rig.databases import Database
+from tests.rig.relay import relayed
 from tests.rig.seed import Plan, insert, organization_id, seed, user_id
 
 ADDRESSES = ("a_b@x.example", "axb@x.example", "50%@x.example", "50x@x.example", "back\\slash@x.example",
@@ -400,3 +406,28 @@ async def test_a_page_that_took_too_long_leads_to_the_last_24_hours(service: Ser
         assert way_on in sessions.text
         assert "Last 24 hours" not in users.text
         assert (await person.get("/sessions?status=errors&run=24h&tz=UTC")).status_code == 200
+
+
+async def test_a_database_that_vanishes_without_a_word_is_busy_and_comes_back(
+    database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.query.services.OVERDUE_S", 0.2)
+    hushed = asyncio.Event()
+    async with relayed(database.reader_all_url, hushed=hushed) as url, asyncio.timeout(30):
+        settings = Settings(
+            reader_database_url=database.reader_url, reader_all_database_url=url,
+            panel_database_url=database.panel_url, secret_key="for tests", list_timeout_s=0.5,
+        )  # fmt: skip
+        services = Services(settings, await open_pools(settings), lambda: now, b"")
+
+        async def read() -> int:
+            async with services.reading(All()) as connection:
+                return int(await connection.fetchval("SELECT 1"))
+
+        assert await read() == 1
+        hushed.set()
+        with pytest.raises(Busy):
+            await read()
+        hushed.clear()
+        assert await read() == 1
+        await services.pools.close()
