@@ -1,20 +1,23 @@
 """A batch: records in the order of their partitions, what they came to, and the positions they move. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from schemas.events import Event, IssueEvent, LogEvent, SessionEvent
+from schemas.events import Event, IssueEvent, LogEvent, SessionEvent, TickEvent
 from services.aggregator.brake import Brake
 from services.aggregator.fold import Fold
 from services.aggregator.rows import Key, moment
-from services.aggregator.sift import Bounds, Decode, Record, Reject, sift
+from services.aggregator.sift import Record, Reject, Sift
 
 REFUSED_BY_DATABASE: Final = "refused_by_database"
 TOO_MANY_REJECTS: Final = "too_many_rejects"
+SAMPLED: Final = 50
+"""The age of one record in so many is looked at: plenty for a percentile."""
 DEAF_MS: Final = 60_000
 """Ticks come every 2 s: after so long without a record nobody could write, and we heard nothing."""
 
@@ -59,21 +62,35 @@ def hash_of(record: Record) -> int:
 
 @dataclass(slots=True)
 class Part:
-    """The records of one partition, gapless, and what each came to."""
+    """The records of one partition, gapless.
+
+    Their events are not kept: most are superseded within the batch, and what is freed at once is cheaper. Where they
+    are looked at again, which is rare, `sift` gives the same ones again.
+    """
 
     topic: str
     partition: int
     held: Held
     """Before the first of these records."""
     keeps_position: bool
+    sift: Sift
     records: list[Record] = field(default_factory=list)
-    sifted: list[Event | Reject] = field(default_factory=list)
 
     def slice(self, start: int, stop: int) -> "Part":
         """Return the same partition with some of the records."""
-        part = Part(self.topic, self.partition, self.held, self.keeps_position)
-        part.records, part.sifted = self.records[start:stop], self.sifted[start:stop]
-        return part
+        return replace(self, records=self.records[start:stop])
+
+
+@dataclass(slots=True)
+class Sifted:
+    """What the records of a part came to, beside what is in the fold."""
+
+    aside: list[tuple[int, Reject]] = field(default_factory=list)
+    """(index of the record, why it is rejected), in rising order."""
+    applied: Counter[str] = field(default_factory=Counter)
+    """The other records, by type of event."""
+    sample: list[tuple[int, datetime | None]] = field(default_factory=list)
+    """Of one in so many of those: (append time in ms, when its agent emitted it or None: it is of no agent)."""
 
 
 @dataclass(slots=True)
@@ -86,6 +103,8 @@ class Work:
     """With the part each is from."""
     brakes: dict[Partition, Brake]
     spans: list[Span]
+    sifted: list[Sifted]
+    """Of each part."""
     session_rows: list[tuple[Any, ...]] = field(default_factory=list)
     """The rows of the sessions, where they could be made beforehand: no sightings came with them."""
 
@@ -95,7 +114,7 @@ class Work:
         return [
             (part.topic, part.partition, record.offset)
             for part in self.parts
-            for record, event in zip(part.records, part.sifted, strict=True)
+            for record, event in zip(part.records, part.sift(part.records), strict=True)
             if isinstance(event, kinds)
             and isinstance(event, SessionEvent | IssueEvent | LogEvent)
             and (event.data.started_at, event.data.session_id, event.data.user_id) in wanted
@@ -113,25 +132,22 @@ class Batch:
     parts: dict[Partition, Part] = field(default_factory=dict)
     events: int = 0
     fold: Fold = field(default_factory=Fold)
-    set_aside: dict[Partition, list[tuple[int, Reject]]] = field(default_factory=dict)
-    """Of each partition: (index of the record, why it is rejected), in rising order."""
+    sifted: dict[Partition, Sifted] = field(default_factory=dict)
     is_whole: bool = True
     """Whether the fold holds what the parts hold, and nothing else."""
 
-    def part(self, topic: str, partition: int, held: Held, *, keeps_position: bool) -> Part:
+    def part(self, topic: str, partition: int, held: Held, *, keeps_position: bool, sift: Sift) -> Part:
         """Return the part of a partition, made where this batch has none yet."""
         part = self.parts.get((topic, partition))
         if part is None:
-            part = self.parts[topic, partition] = Part(topic, partition, held, keeps_position)
+            part = self.parts[topic, partition] = Part(topic, partition, held, keeps_position, sift)
+            self.sifted[topic, partition] = Sifted()
         return part
 
-    def take(self, part: Part, records: Sequence[Record], decode: Decode, bounds: Bounds) -> None:
+    def take(self, part: Part, records: Sequence[Record]) -> None:
         """Take further records of a partition in, decoded and folded."""
-        start = len(part.records)
+        _fold_records(part, records, self.fold, self.sifted[part.topic, part.partition], len(part.records), {})
         part.records.extend(records)
-        part.sifted.extend(sift(records, decode, bounds))
-        aside = self.set_aside.setdefault((part.topic, part.partition), [])
-        aside.extend(_fold_part(part, self.fold, {}, start))
         self.events += len(records)
 
     def drop(self, partition: Partition) -> None:
@@ -145,7 +161,7 @@ class Batch:
         """Return all of it as one transaction."""
         parts = [part for part in self.parts.values() if part.records]
         if self.is_whole:
-            work = _assembled(parts, self.fold, self.set_aside)
+            work = _assembled(parts, self.fold, self.sifted)
             if isinstance(work, Work):
                 return work
         return work_of(parts, {})
@@ -158,23 +174,23 @@ def work_of(parts: Sequence[Part], refused: Mapping[Place, tuple[str, str]]) -> 
     """
     while True:
         fold = Fold()
-        aside = {(part.topic, part.partition): list(_fold_part(part, fold, refused)) for part in parts}
-        work = _assembled(parts, fold, aside)
+        sifted = {(part.topic, part.partition): Sifted() for part in parts}
+        for part in parts:
+            _fold_records(part, part.records, fold, sifted[part.topic, part.partition], 0, refused)
+        work = _assembled(parts, fold, sifted)
         if isinstance(work, Work):
             return work
         parts = work
 
 
-def _assembled(
-    parts: Sequence[Part], fold: Fold, aside: Mapping[Partition, Sequence[tuple[int, Reject]]]
-) -> Work | list[Part]:
+def _assembled(parts: Sequence[Part], fold: Fold, sifted: Mapping[Partition, Sifted]) -> Work | list[Part]:
     """Return the work; or shorter parts, to be folded anew, where a brake was pulled before the end of one."""
     rejects: list[tuple[Reject, Part]] = []
     brakes: dict[Partition, Brake] = {}
     spans: list[Span] = []
     shortened: list[Part] = []
     for part in parts:
-        of_part = aside[part.topic, part.partition]
+        of_part = sifted[part.topic, part.partition].aside
         brake, pulled = part.held.brake.after(
             len(part.records), [(index, reject.organization_id) for index, reject in of_part]
         )
@@ -187,22 +203,26 @@ def _assembled(
     if any(len(new.records) < len(old.records) for new, old in zip(shortened, parts, strict=True)):
         return shortened
     spans.sort(key=lambda span: (span.topic, span.partition))
-    return Work(parts, fold, rejects, brakes, spans)
+    return Work(parts, fold, rejects, brakes, spans, [sifted[part.topic, part.partition] for part in parts])
 
 
-def _fold_part(
-    part: Part, fold: Fold, refused: Mapping[Place, tuple[str, str]], start: int = 0
-) -> Iterable[tuple[int, Reject]]:
-    """Fold the events of a part from `start` on; give those that cannot go in."""
-    partition, add = part.partition, fold.add
-    fresh = zip(part.sifted[start:], part.records[start:], strict=True)
-    for index, (event, record) in enumerate(fresh, start):
+def _fold_records(
+    part: Part, records: Sequence[Record], fold: Fold, sifted: Sifted, start: int,
+    refused: Mapping[Place, tuple[str, str]],
+) -> None:  # fmt: skip
+    """Fold the events of records of a part, the first of which is its record number `start`; note what came of them."""
+    partition, add, applied = part.partition, fold.add, sifted.applied
+    for index, (record, event) in enumerate(zip(records, part.sift(records), strict=True), start):
         if isinstance(event, Reject):
-            yield index, event
+            sifted.aside.append((index, event))
         elif refused and (why := refused.get((part.topic, partition, record.offset))):
-            yield index, _reject(record, event, *why)
+            sifted.aside.append((index, _reject(record, event, *why)))
         elif reason := add(event, record.timestamp, partition):
-            yield index, _reject(record, event, reason, "")
+            sifted.aside.append((index, _reject(record, event, reason, "")))
+        else:
+            applied[event.type] += 1
+            if not index % SAMPLED:
+                sifted.sample.append((record.timestamp, None if isinstance(event, TickEvent) else event.time))
 
 
 def _reject(record: Record, event: Event, reason: str, detail: str) -> Reject:

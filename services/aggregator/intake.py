@@ -8,6 +8,7 @@ time is a gap, and the topic says what to do.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -21,7 +22,7 @@ from services.aggregator.brake import Brake
 from services.aggregator.positions import GAP, LOG_MADE_ANEW, Position, Positions, Start, Trouble, where_to_read
 from services.aggregator.reading import Consumer, Kept, Limits, Reading, Watcher
 from services.aggregator.rows import session_row
-from services.aggregator.sift import Bounds, Decode, Record
+from services.aggregator.sift import Bounds, Decode, Record, sift
 from services.aggregator.transaction import Fenced, Saved
 
 LOG: Final = logging.getLogger(__name__)
@@ -239,7 +240,7 @@ class Intake:
             some = fitting[start : start + SLICE]
             if not self._batch.events:
                 self._batch_began = time.monotonic()
-            self._batch.take(self._part(partition, reading), some, self._decode, self._bounds())
+            self._batch.take(self._part(partition, reading), some)
             last = some[-1]
             reading.held = reading.held._replace(
                 next_offset=last.offset + 1, last_hash=hash_of(last), applied_ms=last.timestamp
@@ -249,10 +250,11 @@ class Intake:
 
     def _part(self, partition: Partition, reading: Reading) -> Part:
         held = reading.held._replace(brake=self._brakes.get(partition, reading.held.brake))
-        return self._batch.part(*partition, held, keeps_position=reading.on_gap != "latest")
-
-    def _bounds(self) -> Bounds:
-        return Bounds.at(self._wall(), self._kept.sessions, self._kept.logs)
+        bounds = Bounds.at(self._wall(), self._kept.sessions, self._kept.logs)
+        return self._batch.part(
+            *partition, held, keeps_position=reading.on_gap != "latest",
+            sift=functools.partial(sift, decode=self._decode, bounds=bounds),
+        )  # fmt: skip
 
     def _fit(self, partition: Partition, reading: Reading, records: Sequence[Record]) -> Sequence[Record]:
         """Return the records that follow what is read, without a hole; ask to look again where they do not."""

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import collections
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import product
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
-from schemas.events import REASONS, Event, TickEvent
+from schemas.events import REASONS
 from schemas.topics import INPUT_TOPICS
 from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE, MAIL_SYSTEM, OBJECT_TYPE, listed
-from services.aggregator.batch import REFUSED_BY_DATABASE, Part, Partition, Work
+from services.aggregator.batch import REFUSED_BY_DATABASE, Partition, Sifted, Work
 from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED
 from services.aggregator.gauges import CAUSES
-from services.aggregator.sift import IN_FUTURE, TOO_OLD, Reject
+from services.aggregator.sift import IN_FUTURE, TOO_OLD
 from services.aggregator.transaction import Saved
 
 REGISTRY: Final = CollectorRegistry()
@@ -138,9 +137,8 @@ class Watcher:
     def saved(self, work: Work, saved: Saved, seconds: float) -> None:
         """Count one transaction."""
         now_ms = (datetime.now(UTC) - _EPOCH).total_seconds() * 1000
-        rejected = {id(reject.record) for reject, _ in work.rejects}
-        for part in work.parts:
-            _count_events(part, rejected, now_ms)
+        for sifted in work.sifted:
+            _count_events(sifted, now_ms)
         for reject, _ in work.rejects:
             EVENTS_REJECTED.labels(reject.reason if reject.reason in REJECT_REASONS else OTHER).inc()
         sessions_ended(saved.ended)
@@ -157,19 +155,12 @@ class Watcher:
         HALTED.labels(partition[0], str(partition[1])).set(is_halted)
 
 
-def _count_events(part: Part, rejected: set[int], now_ms: float) -> None:
-    """Count events by type; ages are looked at once in 50 records, which is plenty for a percentile."""
-    applied: Sequence[Event | Reject] = part.sifted
-    if rejected:
-        pairs = zip(part.records, part.sifted, strict=True)
-        applied = [event for record, event in pairs if id(record) not in rejected]
-    kinds = collections.Counter(event.type for event in applied if not isinstance(event, Reject))
-    for kind, count in kinds.items():
+def _count_events(sifted: Sifted, now_ms: float) -> None:
+    """Count events by type, and look at the ages of the sampled ones."""
+    for kind, count in sifted.applied.items():
         EVENTS_APPLIED.labels(kind.removeprefix("syncwatch.").partition(".")[0]).inc(count)
-    for record, event in zip(part.records[::50], part.sifted[::50], strict=True):
-        if isinstance(event, Reject) or id(record) in rejected:
-            continue
-        EVENT_AGE_SECONDS.observe(max(0.0, (now_ms - record.timestamp) / 1000))
-        if not isinstance(event, TickEvent):  # the gateway's own: no agent's clock, no spool
-            emitted_ms = (event.time - _EPOCH).total_seconds() * 1000
-            EMIT_AGE_SECONDS.observe(max(0.0, (record.timestamp - emitted_ms) / 1000))
+    for appended_ms, emitted in sifted.sample:
+        EVENT_AGE_SECONDS.observe(max(0.0, (now_ms - appended_ms) / 1000))
+        if emitted is not None:  # the gateway's own ticks: no agent's clock, no spool
+            emitted_ms = (emitted - _EPOCH).total_seconds() * 1000
+            EMIT_AGE_SECONDS.observe(max(0.0, (appended_ms - emitted_ms) / 1000))

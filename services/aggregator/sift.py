@@ -1,6 +1,6 @@
 """Sifting: each record becomes an event, or is set aside with a reason. Pure: `decode` and times are arguments."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
@@ -31,6 +31,8 @@ class Record(Protocol):
 
 
 Decode = Callable[[bytes | None], Event]
+Sift = Callable[[Iterable["Record"]], Iterator["Event | Reject"]]
+"""What comes of records, one by one."""
 
 
 class Reject(NamedTuple):
@@ -56,25 +58,23 @@ class Bounds(NamedTuple):
         return cls(now, sessions, logs, now - sessions)
 
 
-def sift(records: Iterable[Record], decode: Decode, bounds: Bounds) -> list[Event | Reject]:
-    """Return the event in each record, or the record set aside."""
-    sifted: list[Event | Reject] = []
-    add, sessions_from, now = sifted.append, bounds.sessions_from, bounds.now
+def sift(records: Iterable[Record], decode: Decode, bounds: Bounds) -> Iterator[Event | Reject]:
+    """Give the event in each record, or the record set aside. The same records always give the same."""
+    sessions_from, now = bounds.sessions_from, bounds.now
     for record in records:  # nearly all are sessions of these days, and pass without a further call
         try:
             event = decode(record.value)
         except Refused as refused:
             why = f"{refused.pointer} {refused.detail}".strip()
-            add(Reject(record, refused.reason, why, peek(record.value)))
+            yield Reject(record, refused.reason, why, peek(record.value))
             continue
         if type(event) is SessionEvent:
             is_fine = sessions_from <= event.data.started_at <= moment(record.timestamp) <= now
-            add(event if is_fine else _within_days(event, record, bounds))
+            yield event if is_fine else _within_days(event, record, bounds)
         elif isinstance(event, IssueEvent | LogEvent):
-            add(_within_days(event, record, bounds))
+            yield _within_days(event, record, bounds)
         else:
-            add(event)
-    return sifted
+            yield event
 
 
 def _within_days(

@@ -211,7 +211,7 @@ class Transaction:
         )
         for row in adjusted:
             user = self._see(row["organization_id"], row["user_id"], row["partition"], None)
-            user.sessions.append(session_of(dict(row)))
+            user.sessions = _with(user.sessions, session_of(dict(row)))
             if row["became"] not in (row["was"], "running"):
                 cause = row["error_source"], row["error_category"], row["mail_system"]
                 self.saved.ended[(row["became"], *cause)] += 1
@@ -269,9 +269,6 @@ class Transaction:
 
     async def _judge(self) -> None:
         touched = [user for user in self._users.values() if user.partition in self._nows]
-        for user in touched:
-            if len(user.sessions) > 1:
-                user.sessions = _last_of_each(user.sessions)
         try:
             await judge(self.connection, touched, self._nows)
         except StartedElsewhen as some:
@@ -299,9 +296,10 @@ def _key(row: asyncpg.Record) -> Key:
     return row["started_at"], row["session_id"]
 
 
-def _last_of_each(seen: Sequence[RecentSession]) -> list[RecentSession]:
-    """Return each session once, as it was seen last: after the merge its issues may have been counted anew."""
-    return list({(each.started_at, each.session_id): each for each in seen}.values())
+def _with(seen: Sequence[RecentSession], session: RecentSession) -> list[RecentSession]:
+    """Return the sessions with one as it now stands, instead of as the merge left it where it is among them."""
+    place = session.started_at, session.session_id
+    return [*(each for each in seen if (each.started_at, each.session_id) != place), session]
 
 
 def _by_digest(sessions: Sequence[Session], changed: Sequence[asyncpg.Record]) -> list[Session]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 from schemas.events import Event, IssueData, ObjectCounts, SessionData, decode, encode, make
 from services.aggregator.batch import Batch, Held, Work
-from services.aggregator.sift import Bounds
+from services.aggregator.sift import Bounds, sift
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 EVENTS = "syncwatch.events"
@@ -55,8 +56,9 @@ class FakeLog:
             if records := log[start:]:
                 before = log[start - 1].timestamp if start else None
                 keeps = not place[0].endswith(HEARTBEATS)
-                part = batch.part(*place, Held(0, start, None, before), keeps_position=keeps)
-                batch.take(part, records, decode, BOUNDS)
+                how = partial(sift, decode=decode, bounds=BOUNDS)
+                part = batch.part(*place, Held(0, start, None, before), keeps_position=keeps, sift=how)
+                batch.take(part, records)
         return batch.work()
 
     @property
