@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -159,6 +159,8 @@ class Services:
     now: Callable[[], datetime]
     secret: bytes
     running_exports: dict[object, asyncio.Task[Any]] = field(default_factory=dict)
+    _ending: set[asyncio.Task[None]] = field(default_factory=set)
+    """Transactions that nobody waits for any more: a task that nobody holds may be collected."""
 
     @asynccontextmanager
     async def reading(self, scope: Scope, *, exporting: bool = False, planning: str = "") -> AsyncIterator[Any]:
@@ -174,8 +176,15 @@ class Services:
         sees = ""
         if not isinstance(scope, All):
             sees = _SQL["see_one_organization"].format(organization_id=scope.organization_id)
-        async with lent(pool) as connection, _transaction(connection, _SQL["begin"] + sees + planning):
-            yield connection
+        connection = await _taken(pool)
+        try:
+            with _told():
+                await connection.execute(_SQL["begin"] + sees + planning)
+                yield connection
+        finally:  # nobody waits for it: there is nothing to commit
+            ending = asyncio.create_task(_end(pool, connection))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
     async def find(self, sql: str, *bound: object) -> Any:
         """Return the row that one statement about accounts or keys finds, or None: no transaction, as all do this."""
@@ -192,36 +201,47 @@ class Services:
 @asynccontextmanager
 async def lent(pool: asyncpg.Pool) -> AsyncIterator[Any]:
     """Lend a connection of a pool; what the database refuses comes out as a Refusal."""
+    connection = await _taken(pool)
     try:
-        connection = await pool.acquire(timeout=WAIT_S)
+        with _told():
+            yield connection
+    finally:
+        await pool.release(connection)
+
+
+async def _taken(pool: asyncpg.Pool) -> Any:
+    try:
+        return await pool.acquire(timeout=WAIT_S)
     except (TimeoutError, asyncpg.TooManyConnectionsError):
         raise Busy("All connections are in use.") from None
     except Exception as error:
         if is_outage(error):
             raise Busy("The database is away.") from error
         raise
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what the database refuses, or that it went away, as a Refusal."""
     try:
-        yield connection
+        yield
     except asyncpg.QueryCanceledError:
         raise TooSlow from None
     except Exception as error:
         if is_outage(error):
             raise Busy("The database went away.") from error
         raise
+
+
+async def _end(pool: asyncpg.Pool, connection: Any) -> None:
+    """End a transaction that has only read, and give its connection back; one that is lost has ended already."""
+    try:
+        await connection.execute("ROLLBACK")
+    except Exception as error:
+        if not is_outage(error):
+            raise
     finally:
         await pool.release(connection)
-
-
-@asynccontextmanager
-async def _transaction(connection: Any, begin: str) -> AsyncIterator[None]:
-    """Begin a transaction with all that is to be set for it in one word, and end it whatever happens."""
-    try:
-        await connection.execute(begin)
-        yield
-    except BaseException:
-        await connection.execute("ROLLBACK")
-        raise
-    await connection.execute("COMMIT")
 
 
 def derived_key(secret_key: str) -> bytes:
