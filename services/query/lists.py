@@ -21,10 +21,10 @@ from schemas.sql import named_queries
 from schemas.vocabulary import OBJECT_TYPE, SESSION_STATUS, direction_words
 from schemas.vocabulary import words as word_of
 from services.query.filters import Among, Filter
-from services.query.orders import orders
+from services.query.orders import is_usual, orders
 from services.query.principal import Principal
 from services.query.problems import NotFound, TooSlow, TooWide
-from services.query.search import Walk, count_spans, in_order_of_time, is_loose
+from services.query.search import Walk, count_spans, is_loose, is_walked
 from services.query.services import Services
 from services.query.statements import (
     COUNT_LIMIT,
@@ -35,7 +35,6 @@ from services.query.statements import (
     branches,
     count,
     is_indexed,
-    is_usual,
     page,
     probes,
 )
@@ -43,7 +42,7 @@ from services.query.view import All, Cursor, One, OneUser, Scope, View, seal
 
 _SQL: Final = named_queries("lists")
 _DETAILS: Final = named_queries("details")
-_FRESHNESS_THEN_PLAN_ONCE: Final = _SQL["freshness"].replace("/* plan_once */", _SQL["plan_once"])
+_FRESHNESS_AND_TEXTS: Final = _SQL["freshness_and_texts"].replace("/* freshness */", _SQL["freshness"].rstrip(";"))
 _WORTHWHILE_S: Final = 0.015
 """With less time left than this a search ends."""
 _OVERTIME_S: Final = 0.03
@@ -115,8 +114,10 @@ async def fetch_page(services: Services, principal: Principal, view: View) -> Pa
     """Read one page of a view, its count and its as-of time, from one snapshot."""
     began = time.monotonic()
     looking_up = bool(probes(view))  # by what plan_less forbids
-    at_once = _SQL["plan_less"] if is_indexed(view) and not looking_up else ""
-    async with services.reading(view.scope, planning=at_once) as connection:
+    planning = usual_planning(view) if is_usual(view) else ""
+    if is_indexed(view) and not looking_up:
+        planning += _SQL["plan_less"]
+    async with services.reading(view.scope, planning=planning) as connection:
         picks = await pick(connection, view) if looking_up else Picks()
         searching = is_loose(view, answered(view, picks)) or picks.many
         deadline = began + services.settings.search_s if searching else None
@@ -128,8 +129,7 @@ async def fetch_page(services: Services, principal: Principal, view: View) -> Pa
         found = await _read(connection, view, picks, deadline)
         if not found.records:  # where there are rows, there is whose they are
             await needs_existing(connection, view)
-        fresh = await freshness_of(connection, services.now(), plan_once=is_usual(view))
-        texts = await _texts(connection, view, found.records[: view.limit])
+        fresh, texts = await _beside(connection, view, found.records[: view.limit], services.now())
         if total is None and found.stopped is None:
             if view.cursor is None and len(found.records) <= view.limit:
                 total = len(found.records), True
@@ -138,18 +138,24 @@ async def fetch_page(services: Services, principal: Principal, view: View) -> Pa
     return _page(services, view, found, total or (0, False), texts, fresh)
 
 
+def usual_planning(view: View) -> str:
+    """Return what makes the statements of a usual view be planned once, and for whomever they are."""
+    keeps_order = view.list.kind in ("sessions", "issues")  # users are joined to their statuses again
+    return _SQL["plan_once"] + (_SQL["plan_in_order"] if keeps_order else "")
+
+
 async def _read(connection: Any, view: View, picks: Picks, deadline: float | None) -> _Found:
     """Read `limit` + 1 rows, going on to the next branch only where one does not fill the page."""
     found = _Found()
     for number in [] if picks.none else branches(view):
-        if in_order_of_time(view) and (view.list.kind == "sessions" or deadline is not None):
+        if is_walked(view, searching=deadline is not None):
             await _walk(connection, view, picks, number, found, deadline)
         else:
-            statement = page(view, number, view.limit + 1 - len(found.records), picks)
-            rows = await _within(connection, deadline, statement)
+            # As many as a page holds, whatever was found before: a statement of another text would be planned anew.
+            rows = await _within(connection, deadline, page(view, number, view.limit + 1, picks))
             if rows is None:
                 raise TooSlow
-            found.records += rows
+            found.records += rows[: view.limit + 1 - len(found.records)]
         if len(found.records) > view.limit or found.stopped is not None:
             break
     return found
@@ -181,21 +187,22 @@ async def _walk(
         walk.looked(span, ended - began, None if deadline is None else deadline - ended)
 
 
-async def _texts(connection: Any, view: View, records: Sequence[Any]) -> dict[tuple[datetime, UUID], str]:
-    """Return the exceptions that a page of sessions shows, by session.
+async def _beside(
+    connection: Any, view: View, records: Sequence[Any], now: datetime
+) -> tuple[Freshness, dict[tuple[datetime, UUID], str]]:
+    """Return how old the data is, and the exceptions that a page of sessions shows, by session.
 
-    Apart from the page's statement: joined to it, every day of both tables would have to be planned.
+    Apart from the page's own statement: joined to it, every day of both tables would have to be planned.
     """
-    if view.list.kind != "sessions" or all(column.name != "exception" for column in view.columns):
-        return {}
-    of = [(record["run"], record["session_id"]) for record in records if record["status"] != "finished"]
-    if not of:
-        return {}
-    times = [started_at for started_at, _ in of]
-    bound = times, [session_id for _, session_id in of], min(times), max(times), EXCEPTION_SHOWN
-    return {
-        (row["started_at"], row["session_id"]): row["text"] for row in await connection.fetch(_SQL["texts"], *bound)
-    }
+    shows_texts = view.list.kind == "sessions" and any(column.name == "exception" for column in view.columns)
+    failed = [(row["run"], row["session_id"]) for row in records if row["status"] != "finished"] if shows_texts else []
+    if not failed:
+        return await freshness_of(connection, now), {}
+    times = [started_at for started_at, _ in failed]
+    bound = times, [session_id for _, session_id in failed], min(times), max(times), EXCEPTION_SHOWN
+    rows = await connection.fetch(_FRESHNESS_AND_TEXTS, *bound)
+    texts = {(row["started_at"], row["session_id"]): row["shown"] for row in rows if row["session_id"] is not None}
+    return _freshness(rows[0], now), texts
 
 
 async def _within(connection: Any, deadline: float | None, statement: Statement) -> list[Any] | None:
@@ -301,12 +308,12 @@ async def status_counts(services: Services, principal: Principal, view: View) ->
     return counts
 
 
-async def freshness_of(connection: Any, now: datetime, *, plan_once: bool = False) -> Freshness:
-    """Return how old the data is; every role may read the positions.
+async def freshness_of(connection: Any, now: datetime) -> Freshness:
+    """Return how old the data is; every role may read the positions."""
+    return _freshness(await connection.fetchrow(_SQL["freshness"]), now)
 
-    `plan_once`: whatever follows in this transaction is planned once by each connection.
-    """
-    row = await connection.fetchrow(_FRESHNESS_THEN_PLAN_ONCE if plan_once else _SQL["freshness"])
+
+def _freshness(row: Mapping[str, Any], now: datetime) -> Freshness:
     as_of, heard_at = row["as_of"], row["heard_at"]
     return Freshness(
         as_of,

@@ -169,6 +169,14 @@ def _direction(key: Key, backwards: bool) -> str:
     return f"{key.sql} {way}{nulls}"
 
 
+def is_usual(view: View) -> bool:
+    """Whether the view is one of those asked for all day: in an order of ours, filtered by nothing but statuses.
+
+    Its statements are planned once: their texts are few, and nothing that is bound decides on the way.
+    """
+    return orders(view).indexed and all(each.column.name == "status" for each in view.filters)
+
+
 def after(keys: Sequence[Key], cursor: Cursor, args: Args) -> str:
     """Return the condition for the rows behind the cursor, in the direction it reads."""
     places = [

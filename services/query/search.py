@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from services.query.filters import Between
-from services.query.orders import Key, orders
+from services.query.orders import Key, is_usual, orders
 from services.query.view import All, Cursor, OneUser, View
 
 DAY: Final = timedelta(days=1)
@@ -52,6 +52,11 @@ def in_order_of_time(view: View) -> bool:
     """Whether every branch of the view's order goes by the time of its rows."""
     time = TIMES.get(view.list.kind)
     return all(branch.indexed and branch.keys[0].sql == time for branch in orders(view).branches)
+
+
+def is_walked(view: View, *, searching: bool) -> bool:
+    """Whether a page is read span by span: searched for, or of sessions, unless it is planned once for every day."""
+    return in_order_of_time(view) and (searching or (view.list.kind == "sessions" and not is_usual(view)))
 
 
 def is_loose(view: View, answered: frozenset[str]) -> bool:

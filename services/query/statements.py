@@ -121,11 +121,6 @@ def is_indexed(view: View) -> bool:
     return orders(view).indexed
 
 
-def is_usual(view: View) -> bool:
-    """Whether nothing but statuses is filtered: there are few such views, and they are asked for all day."""
-    return all(each.column.name == "status" for each in view.filters)
-
-
 def branches(view: View) -> list[int]:
     """Return the numbers of the branches that a page of this view may need, in the order in which they are read."""
     backwards = view.cursor is not None and view.cursor.backwards
