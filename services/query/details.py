@@ -16,7 +16,7 @@ from schemas.keys import session_key, session_of
 from schemas.remediation import advice
 from schemas.sql import named_queries
 from schemas.status import DEFAULT_INTERVAL_S
-from services.query import chain
+from services.query import causes, chain
 from services.query.figures import error_kinds, overview, session_hours
 from services.query.lists import Freshness, freshness_of, report_words, scope_of, strip
 from services.query.principal import Principal
@@ -238,7 +238,7 @@ async def organization(services: Services, principal: Principal, organization_id
         agents = [dict(each) for each in await connection.fetch(_SQL["organization_agents"], organization_id)]
         since = await connection.fetchval(_SQL["failing_since"], organization_id)
         fresh = await freshness_of(connection, services.now())
-        causes = await connection.fetch(_SQL["causes"], organization_id, fresh.as_of)
+        open_causes = await causes.of_organization(connection, organization_id, fresh.as_of)
     now = services.now()
     hidden = ("name_key", "health_rank", "digest", "revision")
     return {
@@ -247,7 +247,7 @@ async def organization(services: Services, principal: Principal, organization_id
         "synchronization_status": "enabled" if row["sync_enabled"] else "disabled",
         "agents": [each | {"silent": now - each["heard_at"] > chain.SILENT_AFTER} for each in agents],
         "chain": [asdict(link) for link in chain.of_organization(row, agents[0] if agents else None, since, now)],
-        "causes": [dict(cause) for cause in causes],
+        "causes": open_causes,
         "as_of": fresh.as_of,
         "lag_s": fresh.lag_s,
     }

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from schemas.sql import named_queries
 from schemas.vocabulary import ORGANIZATION_HEALTH, SESSION_STATUS, USER_STATUS
+from services.query import causes
 from services.query.lists import fetch_page, freshness_of, scope_of
 from services.query.principal import Principal
 from services.query.services import Services
@@ -34,7 +35,7 @@ async def overview(services: Services, principal: Principal) -> dict[str, Any]:
         }
         users = dict(await connection.fetchrow(_SQL["users_by_status"]))
         fresh = await freshness_of(connection, services.now())
-        causes = await connection.fetch(_SQL["causes_all"], fresh.as_of)
+        open_causes = await causes.of_all(connection, fresh.as_of)
         flags = await connection.fetchrow(_SQL["organizations_by_flag"])
         silence = await silence_of(connection, fresh.as_of, services.now())
     newest = await fetch_page(services, principal, _failures(services, scope))
@@ -43,7 +44,7 @@ async def overview(services: Services, principal: Principal) -> dict[str, Any]:
         "users": {status: users[status] for status in USER_STATUS},
         "disabled_by_error": users["disabled_by_error"],
         "synchronization_status": dict(flags),
-        "causes": [dict(cause) for cause in causes],
+        "causes": open_causes,
         "silence": silence,
         "hours": await session_hours(services, principal),
         "kinds": (await error_kinds(services, principal))["kinds"],

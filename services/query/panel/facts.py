@@ -23,7 +23,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A grey word and its black value; a moment is shown in the reader's zone."""
+    """A grey word and its black value; a moment is shown in the reader's zone, behind the value where there is one."""
 
     word: str
     value: str = ""
@@ -154,6 +154,8 @@ def _cause(cause: Mapping[str, Any], path: str) -> Bar:
     said.append(Pair("first hit", at=cause["since"]))
     if cause["grown"]:
         said.append(Pair("growth", f"+{words.number(cause['grown'])} in 10 min"))
+    if changed := cause["changed"]:
+        said.append(Pair("changed then", f"agent {changed['was']} → {changed['became']},", at=changed["at"]))
     exact = {"error_source": source, "error_category": category, "error_code": code}
     filters = {name: f"eq:{value}" if value else "has:empty" for name, value in exact.items()}
     href = asked(path, status="failing", **filters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from schemas.events import Failure
@@ -75,3 +75,48 @@ async def test_one_failing_user_is_no_cause_and_growth_is_of_ten_minutes(stored:
         async with await service.as_key("support") as client:
             causes = (await client.get(f"/api/v1/organizations/{organization}")).json()["causes"]
         assert [(each["users"], each["grown"]) for each in causes] == ([] if number == 0 else [(number + 1, 2)])
+
+
+async def test_a_cause_says_which_version_its_agent_changed_to_just_before(stored: Stored, service: Service) -> None:  # noqa: F811
+    changed, side_by_side = uuid4(), uuid4()
+    at = stored.log.at
+    versions = {
+        changed: ((90, "one", "1.4.0"), (50, "one", "1.4.0"), (20, "one", "1.5.0")),
+        side_by_side: ((90, "one", "1.5.0"), (85, "two", "1.4.0"), (20, "one", "1.5.0"), (10, "two", "1.4.0")),
+    }
+    for organization, ran in versions.items():
+        for minutes, agent, version in ran:
+            begun = at - timedelta(minutes=minutes)
+            stored.log.append(
+                session(
+                    uuid4(), organization_id=organization, user_id=uuid4(), status="finished", started_at=begun,
+                    agent_version=version, agent_id=agent,
+                )
+            )  # fmt: skip
+        for _ in range(2):
+            error = Failure(source="crm", category="configuration", message="no such field")
+            stored.log.append(
+                session(
+                    uuid4(), organization_id=organization, user_id=uuid4(), status="errors", error=error,
+                    started_at=at - timedelta(minutes=5), agent_version="1.5.0", agent_id="one",
+                )
+            )  # fmt: skip
+    await heard(stored)
+    async with await service.as_key("support") as client:
+        found = [
+            (await client.get(f"/api/v1/organizations/{organization}")).json()["causes"][0]["changed"]
+            for organization in versions
+        ]
+        (of_one,) = [
+            cause["changed"]
+            for cause in (await client.get("/api/v1/overview")).json()["causes"]
+            if cause["organization_id"] == str(changed)
+        ]
+    began = at - timedelta(minutes=20)
+    assert found[1] is None
+    assert found[0] == of_one
+    assert (of_one["what"], of_one["was"], of_one["became"]) == ("agent_version", "1.4.0", "1.5.0")
+    assert datetime.fromisoformat(of_one["at"]) == began
+    async with await service.as_person("organization_admin", changed) as person:
+        page = (await person.get(f"/organizations/{changed}")).text
+    assert "changed then</span> agent 1.4.0 → 1.5.0, <time" in page

@@ -90,7 +90,8 @@ def test_the_chart_points_at_the_greatest_cause_and_at_the_peak_among_hours_that
     start = NOW.replace(minute=0, second=0)
     listed = [hour(start - timedelta(hours=back), errors) for back, errors in ((2, 3), (1, 7), (0, 90))]
     cause = {"organization_id": "5f", "organization": "Northwind Traders", "source": "exchange", "code": None,
-             "category": "authentication", "users": 240, "since": NOW - timedelta(minutes=90), "grown": 0}  # fmt: skip
+             "category": "authentication", "users": 240, "since": NOW - timedelta(minutes=90), "grown": 0,
+             "changed": None}  # fmt: skip
     marks = overview.chart_marks({"hours": {"hours": listed}, "causes": [cause]}, PAGE)
     assert [mark.words for mark in marks] == [
         "12:32 Microsoft Exchange, caused by authentication issues", "peak 7",
