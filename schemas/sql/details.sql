@@ -115,23 +115,23 @@ SELECT us.organization_id, coalesce(o.name, us.organization_id::text) AS organiz
  GROUP BY us.organization_id, o.name, 3, 4, 5 HAVING count(*) > 1 ORDER BY users DESC, since, 1, 3, 4, 5 LIMIT 50;
 
 -- name: version_changed
--- Whether the agent that ran last for an organization ($1) as its users began to fail ($2) had changed its version within the
--- hour before: from what to what, and when it first ran that. Two agents of two versions side by side are no change.
+-- Whether the agent that ran last for an organization ($1) as its users began to fail ($2) had changed its version since $3:
+-- from what to what, and when it first ran that. Two agents of two versions side by side are no change. $4: how far back a
+-- session of before is looked for. The moments are bound, so that only the days between them are planned.
 WITH last AS (
   SELECT agent_id, agent_version FROM sync_session
-   WHERE organization_id = $1 AND started_at <= $2::timestamptz AND started_at > $2::timestamptz - interval '1 hour'
-     AND agent_version IS NOT NULL
+   WHERE organization_id = $1 AND started_at <= $2 AND started_at > $3 AND agent_version IS NOT NULL
    ORDER BY started_at DESC, session_id DESC LIMIT 1
 )
 SELECT earlier.agent_version AS was, last.agent_version AS became,
        (SELECT min(s.started_at) FROM sync_session s
-         WHERE s.organization_id = $1 AND s.started_at <= $2::timestamptz AND s.started_at > $2::timestamptz - interval '1 hour'
+         WHERE s.organization_id = $1 AND s.started_at <= $2 AND s.started_at > $3
            AND s.agent_id = last.agent_id AND s.agent_version = last.agent_version) AS at
   FROM last
  CROSS JOIN LATERAL (
    SELECT s.agent_version FROM sync_session s
-    WHERE s.organization_id = $1 AND s.started_at <= $2::timestamptz - interval '1 hour'
-      AND s.started_at > $2::timestamptz - interval '1 day' AND s.agent_id = last.agent_id AND s.agent_version IS NOT NULL
+    WHERE s.organization_id = $1 AND s.started_at <= $3 AND s.started_at > $4
+      AND s.agent_id = last.agent_id AND s.agent_version IS NOT NULL
     ORDER BY s.started_at DESC, s.session_id DESC LIMIT 1) AS earlier
  WHERE earlier.agent_version <> last.agent_version;
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,6 +11,8 @@ from schemas.sql import named_queries
 
 EXPLAINED: Final = 2
 """Of so many causes it is looked up what changed: as many as a page shows."""
+_JUST_BEFORE: Final = timedelta(hours=1)
+_LONG_BEFORE: Final = timedelta(days=1)
 _SQL: Final = named_queries("details")
 
 
@@ -38,5 +40,8 @@ async def _explained(connection: Any, causes: Iterable[dict[str, Any]]) -> list[
 
 
 async def _changed(connection: Any, cause: Mapping[str, Any]) -> dict[str, Any] | None:
-    row = await connection.fetchrow(_SQL["version_changed"], cause["organization_id"], cause["since"])
+    since = cause["since"]
+    row = await connection.fetchrow(
+        _SQL["version_changed"], cause["organization_id"], since, since - _JUST_BEFORE, since - _LONG_BEFORE
+    )
     return None if row is None else {"what": "agent_version", **row}
