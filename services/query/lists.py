@@ -301,7 +301,7 @@ async def status_counts(services: Services, principal: Principal, view: View) ->
     column = view.list.column("status")
     assert column is not None
     counts = {}
-    async with services.reading(view.scope) as connection:
+    async with services.reading(view.scope, planning=usual_planning(view) if is_usual(view) else "") as connection:
         for status in SESSION_STATUS:
             one = replace(view, filters=(*others, Filter(column, status, False, Among((status,)))), cursor=None)
             counts[status] = await counted(services, connection, one, await pick(connection, one))
