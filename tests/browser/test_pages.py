@@ -16,7 +16,7 @@ import pytest
 
 from schemas.keys import session_key
 from schemas.vocabulary import SESSION_STATUS
-from services.query.panel.render import status_icon
+from services.query.panel.parts import status_icon
 from tests.browser.conftest import Browse, Site
 from tests.browser.world import HOSTILE, identity
 

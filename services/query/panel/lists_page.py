@@ -11,9 +11,10 @@ from schemas import vocabulary
 from schemas.columns import LISTS, ListView
 from services.query.filters import Among, Problem
 from services.query.lists import Page, fetch_page, status_counts
-from services.query.panel import looks, rows, table, words
+from services.query.panel import looks, table, words
 from services.query.panel.counts import value_counts
 from services.query.panel.frame import Frame
+from services.query.panel.parts import Clock
 from services.query.panel.render import html
 from services.query.panel.table import Act, Choice, Empty, Tab, Table, Wrong
 from services.query.principal import Principal
@@ -147,7 +148,7 @@ def _clear(asked: Asked, view: View) -> str:
 async def _filled(services: Services, asked: Asked, view: View, page: Page) -> Table:
     bare = _bare(asked, view)
     noun = table.KIND_WORDS[view.list.kind]
-    clock = rows.Clock(asked.frame.zone, asked.frame.now)
+    clock = Clock(asked.frame.zone, asked.frame.now)
     rest = await _unfiltered(services, asked, view)
     count, behind = table.matches(page.total, page.total_is_exact, rest, noun, bare.first < 200)
     shown = len(page.rows)

@@ -13,8 +13,9 @@ from schemas.columns import LISTS
 from services.query import details
 from services.query.panel import facts, marks, pages, rows, silences, words
 from services.query.panel.frame import Frame
+from services.query.panel.parts import Clock
 from services.query.panel.render import html
-from services.query.panel.rows import Clock, asked
+from services.query.panel.rows import asked
 from services.query.principal import Principal
 from services.query.services import Services
 

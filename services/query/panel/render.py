@@ -1,7 +1,7 @@
 """Templates to HTML: one Jinja environment with escaping on, the words of the vocabulary and stamped addresses."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -10,33 +10,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from schemas import vocabulary
-from services.query.panel import marks, words
+from services.query.panel import marks, parts, words
+from services.query.panel.cells import row_cells
+from services.query.panel.parts import Clock
+from services.query.panel.rows import Row
+from services.query.panel.table import Table
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
-
-STATUS_ICON: Final = {
-    "enabled": "check-ring", "ok": "check-ring", "healthy": "check-ring", "finished": "check-ring",
-    "disabled": "slash-ring", "partial": "half-ring", "finished_with_issues": "half-ring", "degraded": "half-ring",
-    "failing": "octagon-x", "errors": "octagon-x", "down": "octagon-x", "late": "clock", "stuck": "pause-ring",
-    "timed_out": "hourglass", "running": "running", "new": "dashed-ring", "quiet": "dashed-ring",
-    "cancelled": "minus-ring",
-}  # fmt: skip
-
-
-def status_icon(slug: str) -> str:
-    """Return the icon of a status of a session, a user or an organization."""
-    return STATUS_ICON.get(slug, "ring")
-
-
-def status_words(slug: str) -> str:
-    """Return the words of a status of a session, a user or an organization."""
-    return vocabulary.words(vocabulary.SESSION_STATUS, slug).replace("_", " ")
-
-
-def error_code_words(code: int) -> str:
-    """Return what an error code means; one outside the list has no meaning of its own."""
-    return vocabulary.ERROR_CODE.get(code, "not in the list")
 
 
 @cache
@@ -46,10 +27,24 @@ def asset(path: str, stamp: bool = True) -> str:
     return f"/static/{path}" + (f"?v={digest}" if stamp else "")
 
 
+def _clock_of(context: Context) -> Clock:
+    page = context["page"]
+    return Clock(page.zone, page.now)
+
+
+@pass_context
+def _moment(context: Context, at: datetime | None, form: str = "when") -> str:
+    return parts.moment(at, _clock_of(context), form)
+
+
+@pass_context
+def _row_cells(context: Context, table: Table, row: Row) -> str:
+    return row_cells(table, row, _clock_of(context))
+
+
 @pass_context
 def _when(context: Context, at: datetime | None) -> str:
-    page = context["page"]
-    return words.when(at, page.zone, page.now)
+    return words.when(at, *_clock_of(context))
 
 
 @pass_context
@@ -63,15 +58,8 @@ def _clock(context: Context, at: datetime | None) -> str:
 
 
 @pass_context
-def _run(context: Context, span: tuple[datetime | None, datetime | None]) -> str:
-    return words.run(*span, context["page"].zone)
-
-
-@pass_context
 def _day(context: Context, at: datetime) -> str:
-    page = context["page"]
-    here = at.astimezone(page.zone)
-    return words.day(here, year=here.year != page.now.astimezone(page.zone).year)
+    return words.date(at, *_clock_of(context))
 
 
 @pass_context
@@ -96,10 +84,6 @@ def _span(context: Context, start: datetime, end: datetime | None) -> str:
     return f"{words.day(start.astimezone(zone), year=True)}, {words.clock(start, zone)} – {until}"
 
 
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat()
-
-
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -110,14 +94,16 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update(
-        when=_when, whole=_whole, clock=_clock, run=_run, day=_day, minute=_minute, date=_date, milli=_milli,
-        span=_span, iso=_iso,
+        when=_when, whole=_whole, clock=_clock, day=_day, minute=_minute, date=_date, milli=_milli,
+        span=_span, iso=parts.iso,
         number=words.number, rough=words.rough,
         duration=words.duration, short_id=words.short_id,
     )  # fmt: skip
     made.globals.update(
-        asset=asset, status_icon=status_icon, status_words=status_words, error_code_words=error_code_words,
-        strip_paths=marks.strip_paths, strip_words=marks.strip_words, user_bar=marks.user_bar, pieces=marks.pieces,
+        asset=asset, icon=parts.icon, status=parts.status, moment=_moment, number=parts.number, bar=parts.bar,
+        strip=parts.strip, copy_button=parts.copy_button, tag=parts.tag, object_icon=parts.object_icon,
+        row_cells=_row_cells, status_icon=parts.status_icon, status_words=parts.status_words,
+        error_code_words=parts.error_code_words, strip_words=marks.strip_words,
         vocabulary=vocabulary, say=vocabulary.words, direction_words=vocabulary.direction_words,
     )  # fmt: skip
     return made

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import quote, urlencode
-from zoneinfo import ZoneInfo
 
 from schemas import vocabulary
 from schemas.columns import Column, ListView, Type
+from services.query.panel.parts import Clock
 
 Values = Mapping[str, Any]
 WHOLE_EXCEPTION: Final = 1000  # lists hold the first 1,000 characters
@@ -16,13 +15,6 @@ _COUNTS: Final = (
     ("fetched", "Fetched"), ("created", "Create"), ("updated", "Update"), ("deleted", "Delete"),
     ("skipped", "Skipped"), ("failed", "Failed"), ("conflicts", "Conflicts"),
 )  # fmt: skip
-
-
-class Clock(NamedTuple):
-    """In which zone, and at which moment, a page is read."""
-
-    zone: ZoneInfo
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

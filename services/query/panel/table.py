@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 from schemas.columns import Column, Type
 from services.query.panel import looks, rows, words
+from services.query.panel.parts import Clock
 from services.query.panel.rows import Row
 from services.query.view import View
 
@@ -269,6 +270,6 @@ def matches(total: int | None, exact: bool, rest: int | None, noun: tuple[str, s
     return count, "" if narrow else noun[0 if total == 1 and exact else 1]
 
 
-def draw(view: View, found: Sequence[Mapping[str, Any]], zone_now: rows.Clock) -> tuple[Row, ...]:
+def draw(view: View, found: Sequence[Mapping[str, Any]], clock: Clock) -> tuple[Row, ...]:
     """Return the rows of a page with their links, second lines and texts to copy."""
-    return tuple(rows.row(view.list, each, zone_now) for each in found)
+    return tuple(rows.row(view.list, each, clock) for each in found)

@@ -13,6 +13,12 @@ def day(at: datetime, *, year: bool = False) -> str:
     return f"{at.day} {MONTHS[at.month - 1]}" + (f" {at.year}" if year else "")
 
 
+def date(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Return the day of a moment, with its year where that is not this one."""
+    here = at.astimezone(zone)
+    return day(here, year=here.year != now.astimezone(zone).year)
+
+
 def when(at: datetime | None, zone: ZoneInfo, now: datetime) -> str:
     """Return a moment as short as it stays clear: `14:02:29` today, `23 Nov, 17:44` this year, `23 Nov 2025` before."""
     if at is None:

@@ -1,0 +1,210 @@
+"""The cells of a list as HTML: by far the most of a page, so functions make them and no template. Pure.
+
+Whatever a row holds is escaped here; what `parts` makes is HTML already.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from markupsafe import Markup, escape
+
+from services.query.panel import marks, words
+from services.query.panel.parts import (
+    NONE,
+    Clock,
+    copy_button,
+    error_code_words,
+    icon,
+    iso,
+    moment,
+    number,
+    object_icon,
+    status,
+    strip,
+    tag,
+)
+from services.query.panel.parts import bar as drawn_bar
+from services.query.panel.rows import Row
+from services.query.panel.table import Head, Table
+
+
+class Cell(NamedTuple):
+    """What a cell is drawn from: its column, its row and its value in words; where it stands, and who reads it."""
+
+    column: Head
+    row: Row
+    value: Any
+    first: bool
+    roomy: bool
+    clock: Clock
+
+
+def row_cells(table: Table, row: Row, clock: Clock) -> Markup:
+    """Return the cells of a row; the first is its head."""
+    roomy = table.density == "roomy"
+    made = []
+    for index, column in enumerate(table.shown):
+        cell = Cell(column, row, row.values[column.name], index == 0, roomy, clock)
+        inside = _KINDS.get(column.kind, _text)(cell)
+        if index == 0:
+            made.append(f'<th scope="row">{inside}</th>')
+        elif column.phone or column.number:
+            made.append(f'<td class="{column.phone}{" num" if column.number else ""}">{inside}</td>')
+        else:
+            made.append(f"<td>{inside}</td>")
+    return Markup("".join(made))
+
+
+def _name_link(row: Row, text: str) -> str:
+    if row.href:
+        return f'<a class="name" href="{escape(row.href)}"><bdi>{escape(text)}</bdi></a>'
+    return f"<bdi>{escape(text)}</bdi>"
+
+
+def _cut(text: Any, form: str = "line", whole: str = "") -> str:
+    """Return a text that is shown as far as there is room, and whole where one points at it."""
+    return f'<span class="{form} full" tabindex="0" data-full="{escape(whole)}">{escape(text)}</span>'
+
+
+def _person(cell: Cell) -> str:
+    row = cell.row
+    shown = cell.value or row.email or words.short_id(row.slugs["user_id"])
+    email = escape(row.email) if row.email != shown else ""
+    beside = f' <span class="beside">{email}</span>' if email and not cell.roomy and cell.column.wide else ""
+    below = f'<span class="sub">{email}</span>' if email and cell.roomy else ""
+    return f'<span class="line">{_name_link(row, shown)}{beside}</span>{below}'
+
+
+def _name(cell: Cell) -> str:
+    text = cell.value or words.short_id(cell.row.slugs["organization_id"])
+    return f'<span class="line">{_name_link(cell.row, text)}</span>'
+
+
+def _organization(cell: Cell) -> str:
+    text = cell.value or words.short_id(cell.row.slugs["organization_id"])
+    href = escape(cell.row.links["organization"])
+    return f'<span class="line"><a class="name" href="{href}">{escape(text)}</a></span>'
+
+
+def _flag(cell: Cell) -> str:
+    if cell.value:
+        return f'<span class="st s-disabled">{icon("slash-ring", 14)}True</span>'
+    return NONE if cell.value is None else "False"
+
+
+def _status(cell: Cell) -> str:
+    return f'<span class="line">{status(cell.value)}</span>'
+
+
+def _status_two(cell: Cell) -> str:
+    return f'<span class="status-two">{status(cell.value)}</span>'
+
+
+def _session_status(cell: Cell) -> str:
+    detail = cell.row.second.get("status") if cell.roomy else ""
+    return _status(cell) + (_cut(detail, "sub") if detail else "")
+
+
+def _number(cell: Cell) -> str:
+    column, shown = cell.column, number(cell.value, cell.column.stress)
+    unit = f'<span class="unit"> {escape(column.title.lower())}</span>' if column.phone else ""
+    href = cell.row.links.get(column.name) if cell.value else None
+    return f'<a class="plain" href="{escape(href)}">{shown}</a>{unit}' if href else f"{shown}{unit}"
+
+
+def _share(cell: Cell) -> str:
+    return NONE if cell.value is None else f"{cell.value:.1f} %"
+
+
+def _seconds(cell: Cell) -> str:
+    return NONE if cell.value is None else words.duration(cell.value)
+
+
+def _users_bar(cell: Cell) -> str:
+    shown = number(cell.value)
+    if cell.value:
+        shown = Markup(f'<a class="plain" href="{escape(cell.row.links["users"])}">{shown}</a>')
+    drawn = drawn_bar(marks.user_bar(cell.row.slugs), hatched=cell.row.red)
+    return f'<span class="num-bar"><span>{shown}</span>{drawn}</span>'
+
+
+def _strip(cell: Cell) -> str:
+    return strip([each["status"] for each in cell.value])
+
+
+def _time(cell: Cell) -> str:
+    return f'<span class="line{"" if cell.row.red else " t2"}">{moment(cell.value, cell.clock)}</span>'
+
+
+def _run(cell: Cell) -> str:
+    start, end, zone = cell.value, cell.row.slugs["ended_at"], cell.clock.zone
+    shown = f'<time datetime="{iso(start)}" title="{words.whole(start, zone)}">{words.run(start, end, zone)}</time>'
+    if cell.first:
+        shown = f'<a class="name" href="{escape(cell.row.details_href)}" data-job>{shown}</a>'
+    took = f" · {words.duration((end - start).total_seconds())}" if end else ""
+    return f'<span class="line">{shown}</span><span class="sub always">{words.date(start, *cell.clock)}{took}</span>'
+
+
+def _report(cell: Cell) -> str:
+    lines = cell.row.second["report"]
+    if not lines:
+        return '<span class="line t3">none reached</span>'
+    rest = f'<span class="sub">{escape(", ".join(lines[1:]))}</span>' if cell.roomy and len(lines) > 1 else ""
+    button = copy_button(cell.row.copies["report"], "Objects, detailed report")
+    return f'<span class="with-copy"><span>{_cut(lines[0], "line", chr(10).join(lines))}{rest}</span>{button}</span>'
+
+
+def _exception(cell: Cell) -> str:
+    if not cell.value:
+        return NONE
+    button = copy_button(cell.value, "Exception", cell.row.exception_href)
+    return f'<span class="with-copy">{_cut(cell.value, "two mono")}{button}</span>'
+
+
+def _long(cell: Cell) -> str:
+    return _cut(cell.value, "two") if cell.value else NONE
+
+
+def _why(cell: Cell) -> str:
+    return _cut(cell.value, "two" if cell.row.red else "two t2") if cell.value else ""
+
+
+def _object_type(cell: Cell) -> str:
+    return f'<span class="line">{object_icon(cell.row.slugs["type"])} {escape(cell.value)}</span>'
+
+
+def _object_name(cell: Cell) -> str:
+    state = cell.row.slugs.get("state")
+    mark = tag(state) if state in {"regressed", "resolved"} else ""
+    name = escape(cell.value or words.NONE)
+    return f'<span class="named"><span class="line stress full" tabindex="0" data-full="">{name}</span>{mark}</span>'
+
+
+def _code(cell: Cell) -> str:
+    if cell.value is None:
+        return NONE
+    told = _cut(error_code_words(cell.value), "two")
+    return f'<span class="named"><span class="code">{escape(cell.value)}</span>{told}</span>'
+
+
+def _session_link(cell: Cell) -> str:
+    shown, href = moment(cell.value, cell.clock), cell.row.links.get("session")
+    return f'<span class="line">{f"""<a href="{escape(href)}" data-job>{shown}</a>""" if href else shown}</span>'
+
+
+def _id(cell: Cell) -> str:
+    return f'<span class="line mono">{escape(cell.value or words.NONE)}</span>'
+
+
+def _text(cell: Cell) -> str:
+    return NONE if cell.value is None or cell.value == "" else _cut(cell.value)
+
+
+_KINDS: Final[Mapping[str, Callable[[Cell], str]]] = {
+    "person": _person, "name": _name, "organization": _organization, "flag": _flag, "status": _status,
+    "status-two": _status_two, "session-status": _session_status, "number": _number, "share": _share,
+    "seconds": _seconds, "users-bar": _users_bar, "strip": _strip, "time": _time, "run": _run, "report": _report,
+    "exception": _exception, "long": _long, "why": _why, "object-type": _object_type, "object-name": _object_name,
+    "code": _code, "session-link": _session_link, "id": _id,
+}  # fmt: skip
+"""By the kind of a column's look (`looks`); every other kind is a text."""
