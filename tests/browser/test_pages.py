@@ -392,6 +392,7 @@ async def test_every_number_of_the_overview_opens_the_list_that_proves_it(browse
     assert [datetime.fromisoformat(at) for at in seen["failures"]] == [row["started_at"] for row in newest]
     assert seen["chart"] == 2
     assert seen["table"]
+    assert seen["on_one_line"], "a million users is one number"
 
 
 async def test_a_monitor_that_is_behind_says_so_on_every_page(browse: Browse, site: Site) -> None:

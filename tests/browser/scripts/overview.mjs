@@ -11,6 +11,13 @@ export default async function ({ open }) {
   const failures = await page.$$eval("#newest th time", (all) => all.map((each) => each.getAttribute("datetime")));
   const chart = await page.locator("#hours-chart canvas").count();
   const totals = await page.$$eval(".legend b", (all) => all.map((each) => each.textContent));
+  const on_one_line = await page.$$eval(".tally .big", (all) => all.every((big) => {
+    const [was, height] = [big.textContent, big.offsetHeight];
+    big.textContent = "1,284,907";
+    const same = big.offsetHeight === height;
+    big.textContent = was;
+    return same;
+  }));
   await page.locator("[data-as-table]").click();
   const table = await page.locator("#hours-table").isVisible();
   const proved = [];
@@ -27,5 +34,5 @@ export default async function ({ open }) {
   const partitions = await page.$$eval("#partition-rows tr", (rows) => rows.map((row) => row.children[2].textContent.trim()));
   await page.goto(late[0]);
   proved.push([...late, (await page.textContent(".matches b"))?.trim()]);
-  return { marks, agents, listed, partitions, proved, failures, chart, totals, table };
+  return { marks, agents, listed, partitions, proved, failures, chart, totals, table, on_one_line };
 }
