@@ -15,13 +15,13 @@ from services.query.panel.parts import (
     copy_button,
     error_code_words,
     icon,
-    iso,
     moment,
     number,
     object_icon,
     status,
     strip,
     tag,
+    timed,
 )
 from services.query.panel.parts import bar as drawn_bar
 from services.query.panel.rows import Row
@@ -105,11 +105,15 @@ def _session_status(cell: Cell) -> str:
     return _status(cell) + (_cut(detail, "sub") if detail else "")
 
 
+def _linked(shown: str, href: str | None) -> str:
+    """Return a figure that leads to the list that proves it, where there is one."""
+    return f'<a class="plain" href="{escape(href)}">{shown}</a>' if href else shown
+
+
 def _number(cell: Cell) -> str:
     column, shown = cell.column, number(cell.value, cell.column.stress)
     unit = f'<span class="unit"> {escape(column.title.lower())}</span>' if column.phone else ""
-    href = cell.row.links.get(column.name) if cell.value else None
-    return f'<a class="plain" href="{escape(href)}">{shown}</a>{unit}' if href else f"{shown}{unit}"
+    return f"{_linked(shown, cell.row.links.get(column.name) if cell.value else None)}{unit}"
 
 
 def _share(cell: Cell) -> str:
@@ -121,9 +125,7 @@ def _seconds(cell: Cell) -> str:
 
 
 def _users_bar(cell: Cell) -> str:
-    shown = number(cell.value)
-    if cell.value:
-        shown = Markup(f'<a class="plain" href="{escape(cell.row.links["users"])}">{shown}</a>')
+    shown = _linked(number(cell.value), cell.row.links["users"] if cell.value else None)
     drawn = drawn_bar(marks.user_bar(cell.row.slugs), hatched=cell.row.red)
     return f'<span class="num-bar"><span>{shown}</span>{drawn}</span>'
 
@@ -138,7 +140,7 @@ def _time(cell: Cell) -> str:
 
 def _run(cell: Cell) -> str:
     start, end, zone = cell.value, cell.row.slugs["ended_at"], cell.clock.zone
-    shown = f'<time datetime="{iso(start)}" title="{words.whole(start, zone)}">{words.run(start, end, zone)}</time>'
+    shown: str = timed(start, words.run(start, end, zone), zone)
     if cell.first:
         shown = f'<a class="name" href="{escape(cell.row.details_href)}" data-job>{shown}</a>'
     took = f" · {words.duration((end - start).total_seconds())}" if end else ""

@@ -72,7 +72,12 @@ def moment(at: datetime | None, clock: Clock, form: str = "when") -> Markup:
     if at is None:
         return NONE
     shown = words.clock(at, clock.zone) if form == "clock" else words.when(at, clock.zone, clock.now)
-    return Markup(f'<time datetime="{iso(at)}" title="{words.whole(at, clock.zone)}">{shown}</time>')
+    return timed(at, shown, clock.zone)
+
+
+def timed(at: datetime, shown: str, zone: ZoneInfo) -> Markup:
+    """Return words for a moment, in full where one points at them."""
+    return Markup(f'<time datetime="{iso(at)}" title="{words.whole(at, zone)}">{escape(shown)}</time>')
 
 
 def iso(at: datetime) -> str:
@@ -94,8 +99,9 @@ def bar(
 ) -> Markup:
     """Return a mini bar; `hatched`: of something switched off. Without a label it stands beside its numbers."""
     told = f'role="img" aria-label="{escape(label)}"' if label else 'aria-hidden="true"'
-    inside = f'<rect class="f-hatch" width="{width}" height="{height}"/>'
-    if not hatched:
+    if hatched:
+        inside = f'<rect class="f-hatch" width="{width}" height="{height}"/>'
+    else:
         inside = "".join(
             f'<rect class="f-{piece.fill}" x="{piece.x}" width="{piece.width}" height="{height}"/>' for piece in drawn
         )
