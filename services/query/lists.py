@@ -114,7 +114,7 @@ async def fetch_page(services: Services, principal: Principal, view: View) -> Pa
     """Read one page of a view, its count and its as-of time, from one snapshot."""
     began = time.monotonic()
     looking_up = bool(probes(view))  # by what plan_less forbids
-    planning = usual_planning(view) if is_usual(view) else ""
+    planning = usual_planning(view)
     if is_indexed(view) and not looking_up:
         planning += _SQL["plan_less"]
     async with services.reading(view.scope, planning=planning) as connection:
@@ -139,7 +139,9 @@ async def fetch_page(services: Services, principal: Principal, view: View) -> Pa
 
 
 def usual_planning(view: View) -> str:
-    """Return what makes the statements of a usual view be planned once, and for whomever they are."""
+    """Return what makes the statements of a usual view be planned once, and for whomever they are; else nothing."""
+    if not is_usual(view):
+        return ""
     keeps_order = view.list.kind in ("sessions", "issues")  # users are joined to their statuses again
     return _SQL["plan_once"] + (_SQL["plan_in_order"] if keeps_order else "")
 
@@ -301,7 +303,7 @@ async def status_counts(services: Services, principal: Principal, view: View) ->
     column = view.list.column("status")
     assert column is not None
     counts = {}
-    async with services.reading(view.scope, planning=usual_planning(view) if is_usual(view) else "") as connection:
+    async with services.reading(view.scope, planning=usual_planning(view)) as connection:
         for status in SESSION_STATUS:
             one = replace(view, filters=(*others, Filter(column, status, False, Among((status,)))), cursor=None)
             counts[status] = await counted(services, connection, one, await pick(connection, one))
