@@ -52,18 +52,22 @@ def figures(seconds: list[float]) -> Figures:
     return {"p50_ms": round(cuts[49] * 1000, 1), "p99_ms": round(cuts[98] * 1000, 1)}
 
 
+async def asked(client: httpx.AsyncClient, path: str) -> tuple[float, httpx.Response]:
+    """Ask for a page once; return the seconds it took, and the answer."""
+    began = time.perf_counter()
+    answer = await client.get(path)
+    return time.perf_counter() - began, answer
+
+
 async def timed(client: httpx.AsyncClient, path: str, times: int) -> tuple[Figures, set[int], bool]:
     """Ask the same page again and again; return its times, the codes that came, and whether one held but a part."""
-    seconds, answers = [], []
     await client.get(path)
     gc.disable()  # what the client's own collector takes is not the service's
-    for _ in range(times):
-        began = time.perf_counter()
-        answers.append(await client.get(path))
-        seconds.append(time.perf_counter() - began)
+    each = [await asked(client, path) for _ in range(times)]
     gc.enable()
+    answers = [answer for _, answer in each]
     is_part = any(answer.json().get("searched_to") is not None for answer in answers)
-    return figures(seconds), {answer.status_code for answer in answers}, is_part
+    return figures([seconds for seconds, _ in each]), {answer.status_code for answer in answers}, is_part
 
 
 async def paths(own: Database) -> dict[str, str]:
@@ -107,9 +111,8 @@ async def pages(client: httpx.AsyncClient, found: dict[str, str], times: int) ->
         gc.collect()
         gc.disable()  # what the client's own collector takes is not the service's
         for name, path in found.items():
-            began = time.perf_counter()
-            await client.get(path)
-            seconds[name].append(time.perf_counter() - began)
+            took_s, _ = await asked(client, path)
+            seconds[name].append(took_s)
         gc.enable()
     return {name: figures(its) for name, its in seconds.items()}
 
