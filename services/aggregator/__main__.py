@@ -33,6 +33,7 @@ from services.common.health import Health
 from services.common.health import serve as serve_health
 from services.common.kafka import producer_options
 from services.common.patience import through_outages
+from services.common.priority import step_back
 from services.common.settings import BadSettings, read, setting
 
 T = TypeVar("T")
@@ -71,7 +72,7 @@ def main() -> None:
         print(bad, file=sys.stderr)
         raise SystemExit(2) from None
     logs.set_up("aggregator", settings.log_level)
-    os.nice(settings.niceness)
+    step_back(settings.niceness)
     for chatty in ("faust", "mode", "aiokafka"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
     metrics.BUILD_INFO.labels(version("syncwatch")).set(1)

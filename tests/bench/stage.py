@@ -144,11 +144,11 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def started(module: str, *arguments: str, log: Path, **told: str) -> subprocess.Popen[str]:
-    """Start one of our programs."""
+    """Start one of our programs, in a session of its own, as `./run` does: processors are shared among sessions."""
     with log.open("ab") as target:
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments], env=environment(**told), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=target, text=True,
+            stdout=subprocess.PIPE, stderr=target, text=True, start_new_session=True,
         )  # fmt: skip
 
 

@@ -102,6 +102,7 @@ async def service(own: Database) -> AsyncIterator[Running]:
         [sys.executable, "-m", "services.query"],
         env={"PATH": os.environ["PATH"], **settings},
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         await _ready(f"http://127.0.0.1:{metrics}/ready", child)
