@@ -107,12 +107,17 @@ SELECT coalesce(error_source, 'unknown') AS source, error_category AS category, 
 
 -- name: causes_all
 -- The greatest open causes of all organizations that may be seen: one line per organization, source, category and code.
-SELECT us.organization_id, coalesce(o.name, us.organization_id::text) AS organization, coalesce(us.error_source, 'unknown') AS source,
-       us.error_category AS category, us.error_code AS code, count(*) AS users, min(us.failing_since) AS since,
-       count(*) FILTER (WHERE us.failing_since > $1::timestamptz - interval '10 minutes') AS grown
-  FROM user_status us LEFT JOIN organization o ON o.organization_id = us.organization_id
- WHERE us.status_rank = 0
- GROUP BY us.organization_id, o.name, 3, 4, 5 HAVING count(*) > 1 ORDER BY users DESC, since, 1, 3, 4, 5 LIMIT 50;
+-- Named after they are counted.
+SELECT us.organization_id, coalesce(o.name, us.organization_id::text) AS organization, us.source, us.category, us.code, us.users,
+       us.since, us.grown
+  FROM (SELECT organization_id, coalesce(error_source, 'unknown') AS source, error_category AS category, error_code AS code,
+               count(*) AS users, min(failing_since) AS since,
+               count(*) FILTER (WHERE failing_since > $1::timestamptz - interval '10 minutes') AS grown
+          FROM user_status WHERE status_rank = 0
+         GROUP BY 1, 2, 3, 4 HAVING count(*) > 1
+         ORDER BY users DESC, since, 1, 2, 3, 4 LIMIT 50) us
+  LEFT JOIN organization o ON o.organization_id = us.organization_id
+ ORDER BY us.users DESC, us.since, 1, 3, 4, 5;
 
 -- name: version_changed
 -- Whether the agent that ran last for an organization ($1) as its users began to fail ($2) had changed its version since $3:
@@ -168,10 +173,14 @@ SELECT error_source, error_category, hour, sum(sessions)::bigint AS errors FROM 
  WHERE organization_id = $2 AND hour >= $1 AND status IN ('errors', 'timed_out') GROUP BY error_source, error_category, hour;
 
 -- name: failing_by_kind
--- Users failing now by kind of error, of one organization or (NULL) of all, with the organizations they belong to.
-SELECT coalesce(error_source, '') AS error_source, coalesce(error_category, '') AS error_category, count(*) AS users,
-       count(DISTINCT organization_id) AS organizations, bool_and(coalesce(error_retryable, false)) AS retryable
-  FROM user_status WHERE status_rank = 0 AND ($1::uuid IS NULL OR organization_id = $1) GROUP BY 1, 2;
+-- Users failing now by kind of error, of one organization or (NULL) of all, with the organizations they belong to. Counted by
+-- organization first.
+SELECT error_source, error_category, sum(users)::bigint AS users, count(*) AS organizations, bool_and(retryable) AS retryable
+  FROM (SELECT coalesce(error_source, '') AS error_source, coalesce(error_category, '') AS error_category, count(*) AS users,
+               bool_and(coalesce(error_retryable, false)) AS retryable
+          FROM user_status WHERE status_rank = 0 AND ($1::uuid IS NULL OR organization_id = $1)
+         GROUP BY organization_id, 1, 2) AS of_organization
+ GROUP BY 1, 2;
 
 -- name: find_organizations
 SELECT organization_id, coalesce(name, organization_id::text) AS name, sync_enabled, health FROM organization

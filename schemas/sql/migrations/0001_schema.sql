@@ -125,6 +125,10 @@ CREATE TABLE user_status (
 CREATE INDEX user_status_due ON user_status (partition, check_at) WHERE check_at IS NOT NULL;
 CREATE INDEX user_status_by_rank ON user_status (organization_id, status_rank, user_id);
 CREATE INDEX user_status_by_rank_all ON user_status (status_rank, organization_id, user_id);
+-- What the Overview counts, without reading the rows: those that need somebody, and what the failing ones fail for.
+CREATE INDEX user_status_attention ON user_status (status, reason, since) WHERE status_rank < 4;
+CREATE INDEX user_status_failing ON user_status (organization_id, error_source, error_category, error_code)
+  INCLUDE (failing_since, error_retryable) WHERE status_rank = 0;
 
 -- Users of an organization by bucket and writer (shard = partition): two workers never wait on one row; sums are over shards.
 -- Buckets: disabled_organization, disabled_manual (also "other"), disabled_error (authorization, throttling), stuck, late,

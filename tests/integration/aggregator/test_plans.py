@@ -47,7 +47,7 @@ async def test_users_are_read_by_key(stored: Stored) -> None:
         (MONITOR["users_of_organization"], (UUID(int=1), 1, None, 1000), "user_status_pkey"),
         (MONITOR["forgotten"], (1, NOW, 1000), "status_started_at_session_id_idx|sync_session_unclean_all"),
         (RELAY["unpublished"], (1000,), "status_change_unpublished"),
-        (LEADER["failing_by_cause"], (["crm"], ["quota"]), "user_status_by_rank_all"),
+        (LEADER["failing_by_cause"], (["crm"], ["quota"]), "user_status_failing"),
         (LEADER["drop_rejects"], (NOW, 5000), "rejected_event_by_time"),
         (LEADER["drop_closed_issues"], (NOW, 5000), "sync_issue_closed"),
         (LEADER["drop_status_changes"], (NOW, 5000), "status_change_by_time"),
