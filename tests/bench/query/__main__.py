@@ -61,7 +61,6 @@ async def run(url: str, arguments: argparse.Namespace) -> dict[str, Any]:
         return {}
     paths = await measures.paths(own)
     async with own.connect() as connection:
-        biggest: UUID = await connection.fetchval(SQL["biggest"])
         large: UUID = await connection.fetchval(SQL["large"])
     async with service(own) as running, running.client() as client:
         places = await measures.deep_ones(client, paths, arguments.deep)
@@ -72,8 +71,12 @@ async def run(url: str, arguments: argparse.Namespace) -> dict[str, Any]:
         files = await measures.export(running, own, large)
         found |= {name: files[name] for name in ("export_ratio_psql", "export_memory_mb", "first_byte_s")}
         print("\nCSV of a large organization:", json.dumps(files), flush=True)
-        page = f"/organizations/{biggest}/statistics"
-        found["page_kb"] = await measures.page_weight(running, page, await signed_in(own))
+        cookies = {"syncwatch": await signed_in(own)}
+        async with httpx.AsyncClient(base_url=running.url, cookies=cookies, timeout=60) as person:
+            panel = await measures.panel_paths(own)
+            found["panel"] = await measures.pages(person, panel, arguments.times)
+            show("Pages of the panel, as HTML", found["panel"])
+            found["page_kb"] = await measures.page_weight(person, panel["Statistics"])
         found |= await busy(own, arguments, client, places)
     print(f"load after {os.getloadavg()[0]:.1f}")
     tell(found)

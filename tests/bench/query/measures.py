@@ -90,6 +90,20 @@ async def paths(own: Database) -> dict[str, str]:
     return found
 
 
+async def panel_paths(own: Database) -> dict[str, str]:
+    """Return name → path of the panel's pages, of the biggest organization where they are of one."""
+    async with own.connect() as connection:
+        organization: UUID = await connection.fetchval(SQL["biggest"])
+        user: UUID = await connection.fetchval(SQL["somebody"], organization)
+    of_one = f"/organizations/{organization}"
+    return {
+        "Overview": "/", "Organizations": "/organizations", "Users of an organization": of_one,
+        "Statistics": f"{of_one}/statistics", "Issues of an organization": f"{of_one}/issues", "Users": "/users",
+        "Sessions": "/sessions", "Issues": "/issues", "User": f"/users/{organization}/{user}",
+        "Issues of a user": f"/users/{organization}/{user}/issues",
+    }  # fmt: skip
+
+
 async def deep_ones(client: httpx.AsyncClient, found: dict[str, str], deep: int) -> dict[str, str]:
     """Return the pages and those `deep` pages of 100 behind each, where there are so many."""
     places = {}
@@ -111,7 +125,8 @@ async def pages(client: httpx.AsyncClient, found: dict[str, str], times: int) ->
         gc.collect()
         gc.disable()  # what the client's own collector takes is not the service's
         for name, path in found.items():
-            took_s, _ = await asked(client, path)
+            took_s, answer = await asked(client, path)
+            answer.raise_for_status()
             seconds[name].append(took_s)
         gc.enable()
     return {name: figures(its) for name, its in seconds.items()}
@@ -209,14 +224,13 @@ def _psql(own: Database, scope: Scope) -> float:
     return time.perf_counter() - began
 
 
-async def page_weight(running: Running, path: str, cookie: str) -> float:
+async def page_weight(person: httpx.AsyncClient, path: str) -> float:
     """Return the kilobytes, compressed, of a page of the panel with all that it names, which is on no other host."""
-    async with httpx.AsyncClient(base_url=running.url, cookies={"syncwatch": cookie}) as client:
-        page = await client.get(path)
-        page.raise_for_status()
-        total = len(gzip.compress(page.content, 6))
-        for address in sorted(set(re.findall(r'(?:src|href)="([^"]+)"', page.text))):
-            assert not address.startswith(("http:", "https:", "//")), address
-            if address.startswith("/static/"):
-                total += len(gzip.compress((await client.get(address)).content, 6))
+    page = await person.get(path)
+    page.raise_for_status()
+    total = len(gzip.compress(page.content, 6))
+    for address in sorted(set(re.findall(r'(?:src|href)="([^"]+)"', page.text))):
+        assert not address.startswith(("http:", "https:", "//")), address
+        if address.startswith("/static/"):
+            total += len(gzip.compress((await person.get(address)).content, 6))
     return round(total / 1000, 1)
