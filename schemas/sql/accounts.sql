@@ -13,7 +13,7 @@ WITH found AS (
 SELECT * FROM found;
 
 -- name: find_key
-SELECT name, role, organization_id FROM api_key
+SELECT key_id, name, role, organization_id FROM api_key
  WHERE key_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2);
 
 -- name: use_link

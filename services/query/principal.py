@@ -29,7 +29,7 @@ _SQL: Final = named_queries("accounts")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """A person or a key, with one role and at most one organization. `actor` is what the audit says."""
+    """A person or a key, with one role and at most one organization. `actor` is what the audit says: one alone."""
 
     actor: str
     role: str
@@ -79,7 +79,8 @@ async def _by_key(services: Services, authorization: str) -> Principal:
         row = await services.find(_SQL["find_key"], key_hash, services.now())
     if row is None:
         raise Unauthorized("This key is unknown, expired or revoked.")
-    return Principal(actor=f"key {row['name']}", role=row["role"], organization_id=row["organization_id"])
+    actor = f"key {row['name']} ({row['key_id']})"  # several keys may have one name
+    return Principal(actor=actor, role=row["role"], organization_id=row["organization_id"])
 
 
 async def _by_cookie(services: Services, cookie_hash: bytes) -> Principal:

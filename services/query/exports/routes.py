@@ -120,7 +120,11 @@ def _records(services: Services) -> list[Route]:
 
 
 def _sees(principal: Principal, row: Any) -> bool:
-    """Whether an export's record is this principal's to see: its own, its organization's, or anybody's for staff."""
-    if principal.role in ("platform_admin", "support") or row["actor"] == principal.actor:
+    """Whether an export's record is this principal's to see: anybody's for staff, else of its organization only.
+
+    There an organization_admin sees every record, anybody else their own.
+    """
+    if principal.role in ("platform_admin", "support"):
         return True
-    return principal.role == "organization_admin" and row["organization_id"] == principal.organization_id
+    own = principal.role == "organization_admin" or principal.actor == row["actor"]
+    return bool(own and principal.organization_id == row["organization_id"])

@@ -38,17 +38,20 @@ class Service:
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers)
 
-    async def key(self, role: str, organization_id: UUID | None = None) -> str:
+    async def key(self, role: str, organization_id: UUID | None = None, name: str | None = None) -> str:
         """Make a key of the API."""
         text, digest = new_key()
+        name = name or f"{role} {secrets.token_hex(2)}"
         async with self.database.connect() as connection:
-            bound = (digest, uuid4(), f"{role} {secrets.token_hex(2)}", role, organization_id, self.clock, None)
+            bound = (digest, uuid4(), name, role, organization_id, self.clock, None)
             await connection.execute(ACCOUNTS["add_key"], *bound)
         return text
 
-    async def as_key(self, role: str, organization_id: UUID | None = None) -> httpx.AsyncClient:
+    async def as_key(
+        self, role: str, organization_id: UUID | None = None, name: str | None = None
+    ) -> httpx.AsyncClient:
         """Return a client with a new key."""
-        return self.client(authorization=f"Bearer {await self.key(role, organization_id)}")
+        return self.client(authorization=f"Bearer {await self.key(role, organization_id, name)}")
 
     async def cookie(self, role: str, organization_id: UUID | None = None, user_id: UUID | None = None) -> str:
         """Make an account that is signed in and return its cookie."""

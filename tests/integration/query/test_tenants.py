@@ -136,6 +136,27 @@ async def test_c32_foreign_and_not_existing_get_the_same_answer(service: Service
         assert answers[0].headers == answers[1].headers
 
 
+async def test_c32_an_export_is_nothing_to_a_key_of_the_same_name_elsewhere(
+    service: Service, keys: dict[str, str]
+) -> None:
+    mine = await service.as_key("organization_admin", organization_id(A), "reports")
+    theirs = await service.as_key("organization_admin", organization_id(B), "reports")
+    exported = await theirs.get("/api/v1/sessions.csv")
+    record = f"/api/v1/exports/{exported.headers['syncwatch-export-id']}"
+    assert (await theirs.get(record)).status_code == 200
+    assert [(await mine.request(method, record)).status_code for method in ("GET", "DELETE")] == [404, 404]
+
+
+async def test_s22_the_audit_tells_two_keys_of_one_name_apart(service: Service, keys: dict[str, str]) -> None:
+    for _ in range(2):
+        key = await service.as_key("organization_admin", organization_id(A), "reports")
+        assert (await key.get("/api/v1/sessions.csv")).status_code == 200
+    async with service.database.connect() as connection:
+        listed = {str(row["key_id"]) for row in await connection.fetch("SELECT key_id FROM api_key")}
+        actors = [row["actor"] for row in await connection.fetch("SELECT actor FROM audit_event")]
+    assert sorted(actors) == sorted(f"key reports ({key_id})" for key_id in listed)
+
+
 async def test_c32_neighbours_counts_and_search_stay_in_the_organization(
     service: Service, keys: dict[str, str]
 ) -> None:
