@@ -14,11 +14,15 @@ SELECT organization_id, coalesce(name, organization_id::text), CASE WHEN sync_en
 SELECT topic, epoch, partition, "offset", appended_at, organization_id, reason, detail, replayed_at FROM rejected_event
  WHERE $1::text IS NULL OR reason = $1 ORDER BY appended_at DESC, topic, partition, "offset" DESC LIMIT $2;
 
+-- name: newest_reject
+SELECT max(appended_at) FROM rejected_event;
+
 -- name: take_rejects
--- Marked and published in one transaction; two replays at once take different rows.
+-- Marked and published in one transaction; two replays at once take different rows. $5 ends a replay: see newest_reject.
 UPDATE rejected_event r SET replayed_at = $4
   FROM (SELECT topic, epoch, partition, "offset" FROM rejected_event
-         WHERE replayed_at IS NULL AND payload IS NOT NULL AND ($1::text IS NULL OR reason = $1) AND ($2::text IS NULL OR topic = $2)
+         WHERE replayed_at IS NULL AND payload IS NOT NULL AND appended_at <= $5
+           AND ($1::text IS NULL OR reason = $1) AND ($2::text IS NULL OR topic = $2)
          ORDER BY appended_at, topic, partition, "offset" LIMIT $3 FOR UPDATE SKIP LOCKED) AS picked
  WHERE (r.topic, r.epoch, r.partition, r."offset") = (picked.topic, picked.epoch, picked.partition, picked."offset")
 RETURNING r.topic, r.key, r.headers, r.payload;

@@ -184,7 +184,7 @@ def _rejects(actions: Any) -> None:
     )
     listing.add_argument("--reason", help="only this reason")
     listing.add_argument("--limit", type=int, default=50, help="at most so many (50)")
-    replay = _verb(actions, "replay", "publish what was kept to its topic again, once each", operations.replay_command)
+    replay = _verb(actions, "replay", "publish what is kept to its topic again, once each", operations.replay_command)
     replay.add_argument("--reason", help="only this reason")
     replay.add_argument("--topic", help="only this topic")
 

@@ -227,23 +227,37 @@ async def list_rejects_command(context: Context, arguments: argparse.Namespace) 
 
 
 async def replay_command(context: Context, arguments: argparse.Namespace) -> str:
-    """Publish kept events again. Each is marked in the transaction that publishes it; a second copy does no harm."""
+    """Publish kept events again. Each is marked in the transaction that publishes it; a second copy does no harm.
+
+    What was appended after the newest event kept at the start waits for the next replay: an event that is rejected
+    again comes back as a new one, and would be published without end.
+    """
     bootstrap = context.setting("kafka_bootstrap", "where Kafka is, as host:port")
     producer = AIOKafkaProducer(**producer_options(bootstrap))
     await producer.start()
     replayed = 0
     try:
-        while batch := await _replay_batch(context, producer, arguments):
+        newest = await _newest_reject(context)
+        while batch := await _replay_batch(context, producer, arguments, newest):
             replayed += batch
     finally:
         await producer.stop()
     return f"{replayed} replayed."
 
 
-async def _replay_batch(context: Context, producer: AIOKafkaProducer, arguments: argparse.Namespace) -> int:
+async def _newest_reject(context: Context) -> datetime | None:
+    """Return when the newest kept event was appended, by the broker's clock: it dates what is published again too."""
+    async with operating(context.database_url) as operator:
+        newest: datetime | None = await operator.connection.fetchval(_SQL["newest_reject"])
+    return newest
+
+
+async def _replay_batch(
+    context: Context, producer: AIOKafkaProducer, arguments: argparse.Namespace, newest: datetime | None
+) -> int:
     async with operating(context.database_url) as operator:
         rows = await operator.connection.fetch(
-            _SQL["take_rejects"], arguments.reason, arguments.topic, _BATCH, operator.now
+            _SQL["take_rejects"], arguments.reason, arguments.topic, _BATCH, operator.now, newest
         )
         sent = [
             await producer.send(

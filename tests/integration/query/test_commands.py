@@ -171,3 +171,27 @@ async def test_p8_kept_rejects_are_published_again_once_byte_for_byte(database: 
         records = [await asyncio.wait_for(consumer.getone(), 20) for _ in range(2)]
     assert sorted(record.value for record in records) == [b"\x00\xff4", b"\x00\xff9"]
     assert {record.headers for record in records} == {(("content-type", b"application/cloudevents+json"),)}
+
+
+async def test_p8_a_replay_ends_where_every_event_is_rejected_again(database: Database, topics: Topics) -> None:
+    topic = topics.name("syncwatch.events")
+    columns = 'topic, epoch, partition, "offset", reason, appended_at, payload'
+    async with database.connect() as connection:
+        await connection.execute(
+            f"INSERT INTO rejected_event ({columns}) VALUES ($1, 0, 2, 4, 'schema', now() - interval '1 hour', 'x')",
+            topic,
+        )
+        # What a worker does that still rejects it: the event comes back further on in the log.
+        await connection.execute(
+            "CREATE FUNCTION rejected_again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f'INSERT INTO rejected_event ({columns}) VALUES (new.topic, new.epoch, new.partition, new."offset" + 1, '
+            "new.reason, clock_timestamp(), new.payload); RETURN NULL; END $$"
+        )
+        await connection.execute(
+            "CREATE TRIGGER again AFTER UPDATE ON rejected_event FOR EACH ROW EXECUTE FUNCTION rejected_again()"
+        )
+    replay = run(database, "rejects", "replay", KAFKA_BOOTSTRAP=topics.bootstrap)
+    assert (await asyncio.wait_for(replay, 20))[:2] == (0, "1 replayed.")
+    async with database.connect() as connection:
+        kept = await connection.fetch('SELECT "offset", replayed_at IS NULL AS waits FROM rejected_event ORDER BY 1')
+    assert [(row["offset"], row["waits"]) for row in kept] == [(4, False), (5, True)]
