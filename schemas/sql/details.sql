@@ -50,11 +50,11 @@ SELECT attempt, chunk_no, first_line, line_count, dropped_lines, redactions, fin
   FROM log_chunk WHERE started_at = $1 AND session_id = $2 ORDER BY attempt, chunk_no;
 
 -- name: same_cause
--- Users of the organization that fail for the same reason now, and since when the first of them does.
+-- Users of the organization that fail for the same reason now, and since when the first of them does. $2 to $4: as in causes.
 SELECT count(*) AS users, min(failing_since) AS since
   FROM user_status
- WHERE organization_id = $1 AND status_rank = 0
-   AND error_source IS NOT DISTINCT FROM $2 AND error_category IS NOT DISTINCT FROM $3 AND error_code IS NOT DISTINCT FROM $4;
+ WHERE organization_id = $1 AND status_rank = 0 AND coalesce(error_source, 'unknown') = $2
+   AND coalesce(error_category, 'other') = $3 AND coalesce(error_code, '') = coalesce($4, '');
 
 -- name: session_issues
 SELECT g.issue_id, g.state, g.object_type, g.object_name, g.object_id, g.counterpart_id, g.direction, g.operation, g.error_code,
@@ -99,8 +99,10 @@ SELECT min(failing_since) FROM user_status WHERE organization_id = $1 AND status
 
 -- name: causes
 -- What two or more users of an organization fail for now: one line per source, category and code, never per text, since a
--- text carries ids and times of its own. `grown`: users that began to fail in the ten minutes up to $2.
-SELECT coalesce(error_source, 'unknown') AS source, error_category AS category, error_code AS code, count(*) AS users,
+-- text carries ids and times of its own. `grown`: users that began to fail in the ten minutes up to $2. An error of which
+-- nothing was said is `unknown`, `other`, here as everywhere (expressions.py).
+SELECT coalesce(error_source, 'unknown') AS source, coalesce(error_category, 'other') AS category,
+       nullif(error_code, '') AS code, count(*) AS users,
        min(failing_since) AS since, count(*) FILTER (WHERE failing_since > $2::timestamptz - interval '10 minutes') AS grown
   FROM user_status WHERE organization_id = $1 AND status_rank = 0
  GROUP BY 1, 2, 3 HAVING count(*) > 1 ORDER BY users DESC, since, 1, 2, 3 LIMIT 50;
@@ -110,8 +112,8 @@ SELECT coalesce(error_source, 'unknown') AS source, error_category AS category, 
 -- Named after they are counted.
 SELECT us.organization_id, coalesce(o.name, us.organization_id::text) AS organization, us.source, us.category, us.code, us.users,
        us.since, us.grown
-  FROM (SELECT organization_id, coalesce(error_source, 'unknown') AS source, error_category AS category, error_code AS code,
-               count(*) AS users, min(failing_since) AS since,
+  FROM (SELECT organization_id, coalesce(error_source, 'unknown') AS source, coalesce(error_category, 'other') AS category,
+               nullif(error_code, '') AS code, count(*) AS users, min(failing_since) AS since,
                count(*) FILTER (WHERE failing_since > $1::timestamptz - interval '10 minutes') AS grown
           FROM user_status WHERE status_rank = 0
          GROUP BY 1, 2, 3, 4 HAVING count(*) > 1
@@ -165,18 +167,20 @@ SELECT hour, status, sum(sessions)::bigint AS sessions FROM session_hour
 
 -- name: kinds_all
 -- Errors by source, category and hour.
-SELECT error_source, error_category, hour, sum(sessions)::bigint AS errors FROM session_hour_all
- WHERE hour >= $1 AND status IN ('errors', 'timed_out') GROUP BY error_source, error_category, hour;
+SELECT coalesce(nullif(error_source, ''), 'unknown') AS source, coalesce(nullif(error_category, ''), 'other') AS category, hour,
+       sum(sessions)::bigint AS errors
+  FROM session_hour_all WHERE hour >= $1 AND status IN ('errors', 'timed_out') GROUP BY 1, 2, 3;
 
 -- name: kinds_of_organization
-SELECT error_source, error_category, hour, sum(sessions)::bigint AS errors FROM session_hour
- WHERE organization_id = $2 AND hour >= $1 AND status IN ('errors', 'timed_out') GROUP BY error_source, error_category, hour;
+SELECT coalesce(nullif(error_source, ''), 'unknown') AS source, coalesce(nullif(error_category, ''), 'other') AS category, hour,
+       sum(sessions)::bigint AS errors
+  FROM session_hour WHERE organization_id = $2 AND hour >= $1 AND status IN ('errors', 'timed_out') GROUP BY 1, 2, 3;
 
 -- name: failing_by_kind
 -- Users failing now by kind of error, of one organization or (NULL) of all, with the organizations they belong to. Counted by
 -- organization first.
-SELECT error_source, error_category, sum(users)::bigint AS users, count(*) AS organizations, bool_and(retryable) AS retryable
-  FROM (SELECT coalesce(error_source, '') AS error_source, coalesce(error_category, '') AS error_category, count(*) AS users,
+SELECT source, category, sum(users)::bigint AS users, count(*) AS organizations, bool_and(retryable) AS retryable
+  FROM (SELECT coalesce(error_source, 'unknown') AS source, coalesce(error_category, 'other') AS category, count(*) AS users,
                bool_and(coalesce(error_retryable, false)) AS retryable
           FROM user_status WHERE status_rank = 0 AND ($1::uuid IS NULL OR organization_id = $1)
          GROUP BY organization_id, 1, 2) AS of_organization

@@ -17,6 +17,7 @@ from schemas.remediation import advice
 from schemas.sql import named_queries
 from schemas.status import DEFAULT_INTERVAL_S
 from services.query import causes, chain
+from services.query.expressions import NOTHING_SAID
 from services.query.figures import error_kinds, overview, session_hours
 from services.query.lists import Freshness, freshness_of, report_words, scope_of, strip
 from services.query.principal import Principal
@@ -67,7 +68,7 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
         error = error_of(row)
         cause = None
         if error is not None:
-            codes = (row["error_source"], row["error_category"], row["error_code"])
+            codes = (error["source"], error["category"], error["code"])
             cause = dict(await connection.fetchrow(_SQL["same_cause"], row["organization_id"], *codes))
         fresh = await freshness_of(connection, services.now())
     return {
@@ -75,7 +76,7 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
         "usual_duration_s": usual_s,
         "error": error,
         "exception": row["exception"] or row["message"] or row["error_message"],
-        "advice": asdict(advice(row["error_source"], row["error_category"], row["error_code"])) if error else None,
+        "advice": asdict(advice(error["source"], error["category"], error["code"])) if error else None,
         "same_cause": cause,
         "log": log_state(row, parts),
         "attempts": [dict(part) for part in parts],
@@ -139,13 +140,13 @@ def _session_facts(row: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def error_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return a session's error; an error without a source is of the source unknown; None where it has none."""
+    """Return a session's error, of the source `unknown` and category `other` where none was said; None without one."""
     failed = row["status"] in ("errors", "timed_out")
     if not failed and row["error_source"] is None and row["error_category"] is None and row["error_code"] is None:
         return None
     return {
-        "source": row["error_source"] or "unknown",
-        "category": row["error_category"],
+        "source": row["error_source"] or NOTHING_SAID.source,
+        "category": row["error_category"] or NOTHING_SAID.category,
         "code": row["error_code"],
         "scope": row["error_scope"],
         "retryable": row["error_retryable"],

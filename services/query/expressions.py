@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from schemas.kinds import Failure
 from schemas.reasons import REASONS
 from schemas.recent import STATUS_BYTES
 from schemas.vocabulary import CRM_SYSTEM, ERROR_CATEGORY, MAIL_SYSTEM, Words
@@ -76,12 +77,17 @@ def _why() -> str:
     return f"coalesce({category}, {reason}) || {_ROW_ARM}"
 
 
-def _unknown(alias: str, status: str) -> str:
-    # An error without a source reads Unknown; no error reads as nothing.
-    return (
-        f"CASE WHEN {alias}.error_source IS NULL AND {alias}.{status} IN ('errors', 'timed_out') "
-        f"THEN 'unknown' ELSE {alias}.error_source END"
-    )
+NOTHING_SAID: Final = Failure()
+"""What an error is of which nothing was said: in lists, figures and metrics alike. `details.sql` says the same."""
+
+
+def _of_error(alias: str, status: str) -> dict[str, str]:
+    # A session that failed has a source and a category; one that did not reads as nothing.
+    failed = f"{alias}.{status} IN ('errors', 'timed_out')"
+    return {
+        name: f"CASE WHEN {alias}.{name} IS NULL AND {failed} THEN {literal(absent)} ELSE {alias}.{name} END"
+        for name, absent in (("error_source", NOTHING_SAID.source), ("error_category", NOTHING_SAID.category))
+    }
 
 
 # With OFFSET a look is a look, row by row in the order of the page, and never a join of everything with everything.
@@ -159,14 +165,14 @@ USERS: Final[Mapping[str, Sql]] = MappingProxyType(
         "last_20": Sql(_LAST_20, element=_LAST_20_STATUS, via=_LAST_20_ROWS),
         "last_session": Sql("us.last_started_at", until="us.last_ended_at"),
         "session_status": Sql("us.last_status"),
-        "error_source": Sql(_unknown("us", "last_status")),
+        **{name: Sql(value) for name, value in _of_error("us", "last_status").items()},
         "exception": Sql("coalesce(t.exception, t.message)", via=_LAST_TEXT),
         "next_due": Sql("us.due_at"),
         "agent": Sql("us.agent_id"),
         "status_since": Sql("us.since"),
         "disabled_since": Sql("CASE WHEN NOT u.sync_enabled THEN u.flag_since END", via=_of_user("us")),
         "disabled_reason": Sql("CASE WHEN NOT u.sync_enabled THEN u.disabled_reason END", via=_of_user("us")),
-        **_plain("us", "objects", "changes", "failures", "total_changes", "conflicts", "issues", "error_category"),
+        **_plain("us", "objects", "changes", "failures", "total_changes", "conflicts", "issues"),
         **_plain("us", "error_code", "failing_since", "in_a_row"),
         **{name: Sql(f"u.{name}", via=_of_user("us")) for name in ("mail_system", "crm_system", "external_id")},
         **_sure("us", "user_id", "organization_id"),
@@ -187,8 +193,7 @@ SESSIONS: Final[Mapping[str, Sql]] = MappingProxyType(
         "organization": _organization("s", _of_organization("s")),
         "run": Sql("s.started_at", until=ENDED, nullable=False),
         "report": Sql("s.report", element="report_row ->> 'type'", via=_REPORT_ROWS),
-        "error_source": Sql(_unknown("s", "status"), implies=WITH_ERROR),
-        "error_category": Sql("s.error_category", implies=WITH_ERROR),
+        **{name: Sql(value, implies=WITH_ERROR) for name, value in _of_error("s", "status").items()},
         "error_code": Sql("s.error_code", implies=WITH_ERROR),
         "exception": Sql("coalesce(t.exception, t.message, s.error_message)", via=_SESSION_TEXT, implies=WITH_ERROR),
         "duration": Sql(f"extract(epoch FROM {ENDED} - s.started_at)::float8"),

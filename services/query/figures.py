@@ -112,12 +112,12 @@ async def error_kinds(
         )
     kinds: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
-        kind = kinds.setdefault((row["error_source"], row["error_category"]), {"bars": [0] * hours, "before": 0})
+        kind = kinds.setdefault((row["source"], row["category"]), {"bars": [0] * hours, "before": 0})
         if row["hour"] >= first:
             kind["bars"][min(hours - 1, int((row["hour"] - first) / timedelta(hours=1)))] += row["errors"]
         else:
             kind["before"] += row["errors"]
-    failing = {(row["error_source"], row["error_category"]): row for row in touched}
+    failing = {(row["source"], row["category"]): row for row in touched}
     listed = [
         _kind(key, kinds.get(key, {"bars": [0] * hours, "before": 0}), failing.get(key), hours)
         for key in kinds.keys() | failing.keys()
@@ -132,8 +132,8 @@ def _kind(key: tuple[str, str], counted: dict[str, Any], touched: Any, hours: in
     errors = sum(counted["bars"])
     usual = counted["before"] * hours / (_USUAL / timedelta(hours=1))
     return {
-        "source": source or "unknown",
-        "category": category or None,
+        "source": source,
+        "category": category,
         "errors": errors,
         "users": 0 if touched is None else touched["users"],
         "organizations": 0 if touched is None else touched["organizations"],

@@ -147,16 +147,22 @@ def _off(found: Mapping[str, Any], path: str) -> Bar:
 
 def _cause(cause: Mapping[str, Any], path: str) -> Bar:
     source, category, code = cause["source"], cause["category"], cause["code"]
-    title = vocabulary.words(vocabulary.ERROR_SOURCE, source)
-    if category:
-        title += f", {vocabulary.words(vocabulary.ERROR_CATEGORY, category)}"
+    title = ", ".join(
+        (vocabulary.words(vocabulary.ERROR_SOURCE, source), vocabulary.words(vocabulary.ERROR_CATEGORY, category))
+    )
     said = [Pair("code", code)] if code else []
     said.append(Pair("first hit", at=cause["since"]))
     if cause["grown"]:
         said.append(Pair("growth", f"+{words.number(cause['grown'])} in 10 min"))
     if changed := cause["changed"]:
         said.append(Pair("changed then", f"agent {changed['was']} → {changed['became']},", at=changed["at"]))
-    exact = {"error_source": source, "error_category": category, "error_code": code}
-    filters = {name: f"eq:{value}" if value else "has:empty" for name, value in exact.items()}
-    href = asked(path, status="failing", **filters)
+    href = failing_href(path, cause)
     return Bar("octagon-x", title, tuple(said), cause["users"], href, asdict(advice(source, category, code)))
+
+
+def failing_href(path: str, error: Mapping[str, Any]) -> str:
+    """Return the users of an organization that fail for this source, category and code now."""
+    return asked(
+        path, status="failing", error_source=f"eq:{error['source']}", error_category=f"eq:{error['category']}",
+        error_code=f"eq:{error['code']}" if error["code"] else "has:empty",
+    )  # fmt: skip

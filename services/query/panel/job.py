@@ -10,9 +10,10 @@ from schemas import vocabulary
 from services.query import details
 from services.query.logs import Wanted, session_log
 from services.query.panel import logs, marks, pages, rows, words
+from services.query.panel.facts import failing_href
 from services.query.panel.frame import Frame, own_page
 from services.query.panel.render import html
-from services.query.panel.rows import asked, organization_path, session_path, user_path
+from services.query.panel.rows import organization_path, session_path, user_path
 from services.query.principal import Principal
 from services.query.services import Services
 
@@ -44,10 +45,11 @@ def _values(
     page: Frame, public_url: str, own: bool,
 ) -> dict[str, Any]:  # fmt: skip
     path = session_path(found["key"])
+    organization = organization_path(found["organization"]["organization_id"])
     return {
         "path": path,
         "user_href": user_path(found["organization"]["organization_id"], found["user"]["user_id"]),
-        "organization_href": organization_path(found["organization"]["organization_id"]),
+        "organization_href": organization,
         "previous_href": session_path(found["previous_key"]) if found["previous_key"] else "",
         "next_href": session_path(found["next_key"]) if found["next_key"] else "",
         "logs_href": f"/api/v1{path}/logs.zip",
@@ -66,7 +68,7 @@ def _values(
         "log_lines": tail["total"],
         "recent": [each["status"] for each in who["recent"]],
         "ticket": ticket(found, page, f"{public_url}{path}"),
-        "cause_href": cause_href(found),
+        "cause_href": failing_href(organization, found["error"]) if found["error"] else "",
         "own": own,
     }  # fmt: skip
 
@@ -141,17 +143,6 @@ def sides(found: Mapping[str, Any]) -> dict[str, Any] | None:
         "bar": marks.pieces([(fill, seconds) for _, seconds, _, fill in shown], 840),
         "parts": [(names[name], words.duration(seconds), dot) for name, seconds, dot, _ in shown],
     }
-
-
-def cause_href(found: Mapping[str, Any]) -> str:
-    """Return the list of the sessions of this organization that failed for the same reason."""
-    error = found["error"]
-    if error is None or not error["category"]:
-        return ""
-    filters = {"status": "errors,timed_out", "error_category": f"eq:{error['category']}"}
-    if error["source"] != "unknown":
-        filters["error_source"] = f"eq:{error['source']}"
-    return asked(f"{organization_path(found['organization']['organization_id'])}/statistics", **filters)
 
 
 def ticket(found: Mapping[str, Any], page: Frame, link: str) -> str:

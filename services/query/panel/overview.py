@@ -65,7 +65,8 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
             more_causes_href=asked("/users", status="failing", tz=page.zone.key),
             marks=chart_marks(found, page),
             silences=silences.told(found["silence"], page),
-            cards=cards(found["kinds"], page)[: None if every else CARDS], kinds=len(found["kinds"]), every=every,
+            cards=cards(found["kinds"], found["hours"]["hours"][0]["hour"], page)[: None if every else CARDS],
+            kinds=len(found["kinds"]), every=every,
             errors=sum(kind["errors"] for kind in found["kinds"]),
             touched=sum(kind["users"] for kind in found["kinds"]),
             failures=[rows.row(LISTS["sessions"], each, clock) for each in found["failures"]],
@@ -183,12 +184,12 @@ def iso(at: datetime, page: Frame) -> str:
     return at.astimezone(page.zone).isoformat(timespec="seconds")
 
 
-def cards(kinds: Sequence[Mapping[str, Any]], page: Frame) -> list[dict[str, Any]]:
-    """Return the error cards, the greatest growth first; red only above twice the usual."""
+def cards(kinds: Sequence[Mapping[str, Any]], since: datetime, page: Frame) -> list[dict[str, Any]]:
+    """Return the error cards of sessions since then, the greatest growth first; red only above twice the usual."""
     return [
         {
             "source": vocabulary.words(vocabulary.ERROR_SOURCE, kind["source"]),
-            "category": vocabulary.words(vocabulary.ERROR_CATEGORY, kind["category"]) or "without a category",
+            "category": vocabulary.words(vocabulary.ERROR_CATEGORY, kind["category"]),
             "errors": kind["errors"],
             "users": kind["users"],
             "organizations": where_now(kind),
@@ -197,9 +198,8 @@ def cards(kinds: Sequence[Mapping[str, Any]], page: Frame) -> list[dict[str, Any
             "retryable": kind["retryable"],
             "bars": bars(kind["bars"]),
             "href": asked(
-                "/sessions", status="errors,timed_out", run="24h", tz=page.zone.key,
-                error_source="has:empty" if kind["source"] == "unknown" else f"eq:{kind['source']}",
-                error_category=f"eq:{kind['category']}" if kind["category"] else "has:empty",
+                "/sessions", status="errors,timed_out", run=f"{iso(since, page)}..", tz=page.zone.key,
+                error_source=f"eq:{kind['source']}", error_category=f"eq:{kind['category']}",
             ),
         }
         for kind in kinds

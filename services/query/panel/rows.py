@@ -50,8 +50,6 @@ def shown(column: Column, found: Values) -> Any:
     """Return a value as its cell takes it: slugs of open lists in words, everything that is drawn as it is."""
     value = found[column.name]
     if column.type is Type.OPEN_LIST:
-        if column.name == "error_source" and value is None and found.get("status") in {"errors", "timed_out"}:
-            return vocabulary.ERROR_SOURCE["unknown"]
         return vocabulary.words(column.words or {}, value) or None
     if column.type is Type.DIRECTION and value is not None:
         return vocabulary.direction_words(value, found.get("mail_system"), found.get("crm_system"))
