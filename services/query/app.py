@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from services.query.api.routes import routes as api_routes
-from services.query.api.sign_in import form_routes
+from services.query.api.sign_in import form_routes, is_json
 from services.query.exports.routes import routes as export_routes
 from services.query.filters import Problem
 from services.query.guard import Guard, admit, failed
@@ -85,7 +85,7 @@ def _guarded(services: Services, route: BaseRoute, prefix: str) -> BaseRoute:
 
 def is_api(request: Request) -> bool:
     """Whether a program asks: it gets a problem document, not a page."""
-    return request.url.path.startswith(API)
+    return request.url.path.startswith(API) or is_json(request)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

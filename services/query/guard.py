@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.query.metrics import REQUEST_SECONDS
 from services.query.principal import Principal, principal_of
-from services.query.problems import Failed, Forbidden, Unauthorized
+from services.query.problems import Failed, Forbidden, TooLarge, Unauthorized
 from services.query.services import Services, is_loopback
 
 LOG: Final = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ _CREDENTIALS: Final = frozenset({"token", "access_token", "api_key", "apikey", "
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN: Final = ("/static/", "/sign-in", "/api/v1/openapi.json")
 """Paths that nobody need be signed in for."""
+_LARGEST_BODY: Final = 16_384
+"""In bytes. Every body that is read here is a form, or a form's values as JSON."""
 
 
 class Guard:
@@ -66,7 +68,7 @@ class Guard:
             await send(message)
 
         try:
-            await self.app(scope, receive, sending)
+            await self.app(scope, _at_most(_LARGEST_BODY, receive), sending)
         except Exception as error:
             if started_answer:  # the connection must break, so that nobody takes what was sent for all of it
                 raise
@@ -85,6 +87,21 @@ class Guard:
             headers.setdefault(name, value)
         if not path.startswith("/static/"):
             headers.setdefault("cache-control", "no-store")
+
+
+def _at_most(largest: int, receive: Receive) -> Receive:
+    """Return a `receive` that raises TooLarge as soon as a body is longer, whoever reads it and whatever it is."""
+    taken = 0
+
+    async def receiving() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > largest:
+            raise TooLarge(f"At most {largest // 1024} KiB are taken.")
+        return message
+
+    return receiving
 
 
 def failed(error: Exception, request_id: str) -> Failed:

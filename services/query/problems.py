@@ -37,6 +37,12 @@ class Forbidden(Refusal):
     status, slug, title = 403, "forbidden", "Not allowed"
 
 
+class TooLarge(Refusal):
+    """A body that is longer than any form of ours."""
+
+    status, slug, title = 413, "too_large", "The body is too large"
+
+
 class TooWide(Refusal):
     """The view is too wide to sort so, or the filter too wide to be answered in time."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from services.query.preferences import problems_of
 from services.query.principal import (
     LONGEST,
     Principal,
@@ -20,9 +21,7 @@ from services.query.principal import (
 )
 from services.query.problems import Refusal
 from services.query.services import Services
-
-_PREFERENCES: Final = frozenset({"theme", "zone", "density", "columns", "keys"})
-_LARGEST: Final = 16_384
+from services.query.view import BadQuery
 
 
 class BadBody(Refusal):
@@ -63,7 +62,7 @@ def form_routes(services: Services) -> list[Route]:
     async def preferences(request: Request) -> Response:
         principal: Principal = request.state.principal
         await save_preferences(services, principal, await _changes(request))
-        if _is_json(request):
+        if is_json(request):
             return Response(status_code=204)
         return RedirectResponse(_own_path((await request.form()).get("next")), 303)
 
@@ -83,20 +82,22 @@ def _own_path(value: Any) -> str:
     return value if own else "/"
 
 
-def _is_json(request: Request) -> bool:
+def is_json(request: Request) -> bool:
+    """Whether a program's body comes, not a form."""
     return request.headers.get("content-type", "").partition(";")[0].strip().casefold() == "application/json"
 
 
 async def _changes(request: Request) -> dict[str, Any]:
-    """Return the preferences that a body sets: known names, small values."""
-    if _is_json(request):
-        body = await request.body()
+    """Return the preferences that a body sets."""
+    if is_json(request):
         try:
-            given: Any = orjson.loads(body) if len(body) <= _LARGEST else None
+            given: Any = orjson.loads(await request.body())
         except orjson.JSONDecodeError:
             given = None
     else:
         given = {name: value for name, value in (await request.form()).items() if name not in ("csrf", "next")}
-    if not isinstance(given, dict) or given.keys() - _PREFERENCES:
-        raise BadBody(f"Expected an object of at most 16 KiB with members out of {', '.join(sorted(_PREFERENCES))}.")
+    if not isinstance(given, dict):
+        raise BadBody("Expected an object of preferences.")
+    if problems := problems_of(given):
+        raise BadQuery(problems)
     return given

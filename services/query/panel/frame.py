@@ -11,13 +11,13 @@ from starlette.requests import Request
 
 from services.query.lists import Freshness
 from services.query.panel import words
+from services.query.preferences import THEMES
 from services.query.principal import Principal
 
 ROLE_WORDS: Final[Mapping[str, str]] = {
     "platform_admin": "platform admin", "support": "support", "organization_admin": "organization admin",
     "end_user": "user",
 }  # fmt: skip
-THEMES: Final = ("system", "light", "dark")
 ZONES: Final = ("UTC", "America/Los_Angeles", "America/New_York", "Europe/London", "Europe/Berlin", "Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney")  # fmt: skip  # noqa: E501
 QUIET_S: Final = 10.0
 BANNER_S: Final = 60.0

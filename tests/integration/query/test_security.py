@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -141,6 +141,64 @@ async def test_s11_a_change_needs_the_forms_token_and_our_own_site(service: Serv
     wrong = await client.post("/preferences", json={"role": "platform_admin"}, headers={"x-csrf-token": own})
     assert wrong.status_code == 400
     assert await actions(service.database) == []
+
+
+async def test_s22_a_body_is_read_no_further_than_its_limit(service: Service) -> None:
+    client = await service.as_person("support")
+    own = await token_of(service, client)
+    for content_type, start in (
+        ("application/x-www-form-urlencoded", f"csrf={own}&theme=dark&more=".encode()),
+        ("application/json", b'{"theme": "'),
+        ("multipart/form-data; boundary=b", b'--b\r\ncontent-disposition: form-data; name="csrf"\r\n\r\n'),
+    ):
+        read = 0
+
+        async def body(first: bytes) -> AsyncIterator[bytes]:
+            nonlocal read
+            yield first
+            for _ in range(1_000):
+                read += 4_096
+                yield b"x" * 4_096
+
+        for headers in ({}, {"x-csrf-token": own}):
+            read = 0
+            said = {"content-type": content_type, **headers}
+            answer = await client.post("/preferences", content=body(start), headers=said)
+            if content_type == "application/json" and not headers:
+                assert (answer.status_code, read) == (403, 0), "nobody whom we know sent it"
+            else:
+                assert (answer.status_code, read <= 20_480) == (413, True), (content_type, headers)
+
+
+async def test_preferences_hold_what_a_page_can_use(service: Service) -> None:
+    client = await service.as_person("support")
+    own = await token_of(service, client)
+    for wrong in (
+        {"theme": "neon"},
+        {"theme": ["dark"]},
+        {"zone": "Mars/Olympus"},
+        {"zone": 7},
+        {"zone": "x" * 5_000},
+        {"density": "roomy"},
+        {"density": {"sessions": "x" * 5_000}},
+        {"density": {"nonsense": "roomy"}},
+        {"columns": {"sessions": ["run", "run"]}},
+        {"columns": {"sessions": ["nonsense"]}},
+        {"columns": {"sessions": "run"}},
+        {"role": "platform_admin"},
+        [],
+        "dark",
+    ):
+        answer = await client.post("/preferences", json=wrong, headers={"x-csrf-token": own})
+        assert answer.status_code == 400, wrong
+        assert answer.headers["content-type"] == "application/problem+json"
+        if isinstance(wrong, dict):
+            assert [each["parameter"] for each in answer.json()["errors"]] == list(wrong)
+    assert (await client.post("/preferences", data={"csrf": own, "theme": "neon"})).status_code == 400
+    good = {"theme": "dark", "zone": "Europe/Berlin", "density": {"sessions": "roomy"}, "columns": {"users": ["user"]}}
+    assert (await client.post("/preferences", json=good, headers={"x-csrf-token": own})).status_code == 204
+    assert (await client.post("/preferences", data={"csrf": own, "theme": "light"})).status_code == 303
+    assert (await client.get("/api/v1/me")).json()["preferences"] == good | {"theme": "light"}
 
 
 async def test_a_way_back_never_leads_to_another_site(service: Service) -> None:
