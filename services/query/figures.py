@@ -37,7 +37,7 @@ async def overview(services: Services, principal: Principal) -> dict[str, Any]:
         fresh = await freshness_of(connection, services.now())
         open_causes = await causes.of_all(connection, fresh.as_of)
         flags = await connection.fetchrow(_SQL["organizations_by_flag"])
-        silence = await silence_of(connection, fresh.as_of, services.now())
+        silence = await silence_of(connection, fresh.as_of, services.now(), services.settings.topic_prefix)
     newest = await fetch_page(services, principal, _failures(services, scope))
     return {
         "organizations": {health: healths.get(health, 0) for health in ORGANIZATION_HEALTH},

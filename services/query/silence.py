@@ -19,7 +19,7 @@ BEHIND: Final = timedelta(seconds=10)
 MOST_AGENTS: Final = 500
 
 
-async def silence_of(connection: Any, as_of: datetime | None, now: datetime) -> dict[str, Any]:
+async def silence_of(connection: Any, as_of: datetime | None, now: datetime, topic_prefix: str) -> dict[str, Any]:
     """Return whose silence it is, and how many of a status are new:
 
     late {users, agent_silent, due_at and organization of the longest}, incomplete (users whose last report is),
@@ -34,6 +34,7 @@ async def silence_of(connection: Any, as_of: datetime | None, now: datetime) -> 
     agents = await connection.fetchrow(_SQL["count_agents"], at, SILENT_AFTER)
     partitions = await connection.fetch(_SQL["partitions"])
     first = await connection.fetch(_SQL["agents"], at, SILENT_AFTER, 1) if agents["silent"] else []
+    events = topic_prefix + EVENTS.name
     return {
         "late": {
             "users": _users(touched, "late"),
@@ -43,8 +44,8 @@ async def silence_of(connection: Any, as_of: datetime | None, now: datetime) -> 
         },
         "incomplete": _users(touched, "partial", "issues_missing"),
         "agents": {**agents, "longest": {name: first[0][name] for name in ("agent_id", "heard_at")} if first else None},
-        "partitions": state_of([row for row in partitions if row["topic"] == EVENTS.name], now),
-        "other_partitions": state_of([row for row in partitions if row["topic"] != EVENTS.name], now),
+        "partitions": state_of([row for row in partitions if row["topic"] == events], now),
+        "other_partitions": state_of([row for row in partitions if row["topic"] != events], now),
         "fresh": {
             status: sum(row["fresh"] for row in touched if row["status"] == status)
             for status in ("failing", "stuck", "late", "partial")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -41,6 +42,23 @@ async def test_silence_is_judged_as_of_and_each_number_is_that_of_its_list(servi
     assert told["fresh"]["partial"] == 6
     assert told["fresh"]["late"] == 0
     assert (told["partitions"]["behind"], told["partitions"]["halted"]) == (0, 0)
+
+
+async def test_users_not_judged_are_told_of_where_topics_have_a_prefix(service: Service, now: datetime) -> None:
+    service.services.settings = replace(service.services.settings, topic_prefix="blue.")
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=1, users=1, sessions=1))
+        await connection.execute(
+            "UPDATE kafka_position SET topic = 'blue.' || topic, applied_to = $1, halted = NULL", now
+        )
+        await connection.execute(
+            "UPDATE kafka_position SET applied_to = $1 WHERE topic = 'blue.syncwatch.events' AND partition < 3",
+            now - timedelta(minutes=4),
+        )
+    async with await service.as_key("support") as client:
+        told = (await client.get("/api/v1/overview")).json()["silence"]
+    assert (told["partitions"]["all"], told["partitions"]["behind"]) == (12, 3)
+    assert told["other_partitions"]["behind"] == 0
 
 
 async def test_while_we_hear_nothing_no_agent_is_called_silent(service: Service, now: datetime) -> None:
