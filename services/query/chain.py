@@ -62,14 +62,14 @@ def _fact(
 
 
 def of_organization(
-    row: Mapping[str, Any], agent: Mapping[str, Any] | None, failing_since: datetime | None, now: datetime
+    row: Mapping[str, Any], agent: Mapping[str, Any] | None, failing_since: datetime | None, as_of: datetime
 ) -> list[Link]:
     """Return the chain of an organization: flag, agent, sessions, then the counts of its users' statuses."""
     on = row["sync_enabled"]
     links = [
         _fact("organization", not on, "Organization off", "Organization on", "disabled", row["flag_since"],
               flag_words(on, row["disabled_reason"], row["flag_actor"])),
-        _agent(agent, now),
+        _agent(agent, as_of),
         _sessions(row),
         _users(row, failing_since),
     ]  # fmt: skip
@@ -79,10 +79,15 @@ def of_organization(
     return [*links, Link("users", "open", rest or "no users yet")]
 
 
-def _agent(agent: Mapping[str, Any] | None, now: datetime) -> Link:
+def is_silent(agent: Mapping[str, Any], as_of: datetime) -> bool:
+    """Whether an agent was not heard for too long by then."""
+    return bool(as_of - agent["heard_at"] > SILENT_AFTER)
+
+
+def _agent(agent: Mapping[str, Any] | None, as_of: datetime) -> Link:
     if agent is None:
         return Link("agent", "open", "No agent of its own", None, "an agent shared by organizations may report")
-    silent = now - agent["heard_at"] > SILENT_AFTER
+    silent = is_silent(agent, as_of)
     detail = f"{agent['agent_id']}, {agent['sessions_running'] or 0} sessions running"
     said = "Agent silent" if silent else "Agent reporting"
     return Link("agent", "deciding" if silent else "passed", said, agent["heard_at"], detail, "late" if silent else "")

@@ -231,7 +231,10 @@ def _last_key(row: Mapping[str, Any]) -> str | None:
 
 
 async def organization(services: Services, principal: Principal, organization_id: UUID) -> dict[str, Any]:
-    """Return one organization: facts, health, counts of its users, its agents, the chain, what its users fail for."""
+    """Return one organization: facts, health, counts of its users, its agents, the chain, what its users fail for.
+
+    Agents are judged as of, never by the wall clock: while we hear nothing, their silence is ours.
+    """
     async with services.reading(scope_of(principal, organization_id)) as connection:
         row = await connection.fetchrow(_SQL["organization"], organization_id)
         if row is None:
@@ -240,14 +243,14 @@ async def organization(services: Services, principal: Principal, organization_id
         since = await connection.fetchval(_SQL["failing_since"], organization_id)
         fresh = await freshness_of(connection, services.now())
         open_causes = await causes.of_organization(connection, organization_id, fresh.as_of)
-    now = services.now()
+    at = fresh.as_of or services.now()
     hidden = ("name_key", "health_rank", "digest", "revision")
     return {
         **{name: value for name, value in row.items() if name not in hidden},
         "name": row["name"] or str(organization_id),
         "synchronization_status": "enabled" if row["sync_enabled"] else "disabled",
-        "agents": [each | {"silent": now - each["heard_at"] > chain.SILENT_AFTER} for each in agents],
-        "chain": [asdict(link) for link in chain.of_organization(row, agents[0] if agents else None, since, now)],
+        "agents": [each | {"silent": chain.is_silent(each, at)} for each in agents],
+        "chain": [asdict(link) for link in chain.of_organization(row, agents[0] if agents else None, since, at)],
         "causes": open_causes,
         "as_of": fresh.as_of,
         "lag_s": fresh.lag_s,

@@ -44,6 +44,23 @@ async def test_silence_is_judged_as_of_and_each_number_is_that_of_its_list(servi
     assert (told["partitions"]["behind"], told["partitions"]["halted"]) == (0, 0)
 
 
+async def test_an_agent_of_an_organization_is_not_silent_because_we_are_behind(service: Service, now: datetime) -> None:
+    heard = now - timedelta(minutes=10)
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=1, users=1, sessions=1))
+        await connection.execute("UPDATE agent SET heard_at = $1", heard)
+    told = []
+    for as_of in (heard + timedelta(seconds=90), heard + timedelta(seconds=91)):
+        async with service.database.connect() as connection:
+            await connection.execute("UPDATE kafka_position SET applied_to = $1, halted = NULL", as_of)
+        async with await service.as_person("support") as person:
+            found = (await person.get(f"/api/v1/organizations/{organization_id(0)}")).json()
+            page = (await person.get(f"/organizations/{organization_id(0)}")).text
+        link = next(link for link in found["chain"] if link["name"] == "agent")
+        told.append((found["agents"][0]["silent"], link["state"], "Agent silent" in page, "Agent reporting" in page))
+    assert told == [(False, "passed", False, True), (True, "deciding", True, False)]
+
+
 async def test_users_not_judged_are_told_of_where_topics_have_a_prefix(service: Service, now: datetime) -> None:
     service.services.settings = replace(service.services.settings, topic_prefix="blue.")
     async with service.database.connect() as connection:
