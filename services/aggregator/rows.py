@@ -153,11 +153,17 @@ def _disabled_reason(announced: Announced) -> str | None:
     return None if data.sync_enabled else data.disabled_reason or "manual"
 
 
+def _named(text: str | None) -> str | None:
+    """Return a name or an address; None where it is blank, so that whatever shows it says something else."""
+    return text if text and not text.isspace() else None
+
+
 def organization_row(announced: Announced) -> tuple[Any, ...]:
     """Return the arguments of `merge_organization`."""
     data = announced.event.data
+    name = _named(data.name)
     return (
-        data.organization_id, data.name, fold_text(data.name or ""), data.external_id, data.mail_system,
+        data.organization_id, name, fold_text(name or ""), data.external_id, data.mail_system,
         data.crm_system, data.sync_enabled, _disabled_reason(announced), _actor(announced), data.interval_s,
         data.revision, announced.newest.digest, moment(announced.appended_ms), data.state.value,
     )  # fmt: skip
@@ -166,9 +172,10 @@ def organization_row(announced: Announced) -> tuple[Any, ...]:
 def user_row(announced: Announced) -> tuple[Any, ...]:
     """Return the arguments of `merge_user`."""
     data = announced.event.data
+    name, email = _named(data.display_name), _named(data.email)
     return (
-        data.organization_id, data.user_id, data.email, data.display_name, fold_text(data.email or ""),
-        fold_text(data.display_name or data.email or ""), data.external_id, data.mail_system, data.crm_system,
+        data.organization_id, data.user_id, email, name, fold_text(email or ""),
+        fold_text(name or email or ""), data.external_id, data.mail_system, data.crm_system,
         data.sync_enabled, _disabled_reason(announced), _actor(announced), data.interval_s, data.revision,
         announced.newest.digest, moment(announced.appended_ms), data.state.value,
     )  # fmt: skip

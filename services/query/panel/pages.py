@@ -193,7 +193,7 @@ async def _segments(services: Services, request: Request, asked: Asked, found: M
         href = f"{asked.path}?{changed if any(wanted.values()) else kept}"
         count = words.capped(page.total, page.total_is_exact)
         segments.append(Tab(word, word, count, word == current, href))
-    name = found["name"].split()[0]
+    name = found["name"].strip().partition(" ")[0]
     note = "" if own_page(asked.principal) else f"{name} sees the same issues in the User Dashboard"
     chips = tuple(chip for chip in table.chips(view, asked.path) if chip.title != "State" or not current)
     clear = {} if chips else {"clear_href": ""}
