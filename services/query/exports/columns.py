@@ -13,10 +13,9 @@ from typing import Final
 from schemas.columns import Column, Type
 from schemas.vocabulary import OBJECT_TYPE
 from services.query.expressions import OF_KIND, Sql, direction, literal, masked, said
+from services.query.formulas import guarded_sql
 from services.query.view import View
 
-# Also behind quotes of the text's own: what the guard adds can then be told from what was there.
-_RUNS: Final = "'^''*[-=+@\\t\\r\\n＝＋－＠]'"
 _ISO: Final = """'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'"""
 _COUNTS: Final = ("fetched", "created", "updated", "deleted", "skipped", "failed", "conflicts")
 _ALIAS: Final[Mapping[str, str]] = MappingProxyType({"sessions": "s", "issues": "i"})
@@ -47,11 +46,6 @@ def _title(view: View, column: Column, part: str) -> str:
     return f"{title} ({view.zone.key})" if column.type in (Type.TIME, Type.PERIOD) else title
 
 
-def guarded(value: str) -> str:
-    """Return the SQL of a text that no spreadsheet runs as a formula."""
-    return f"CASE WHEN {value} ~ {_RUNS} THEN '''' || {value} ELSE {value} END"
-
-
 def _time(view: View, value: str) -> str:
     if view.csv.raw:
         return f"to_char({value} AT TIME ZONE 'UTC', {_ISO})"
@@ -75,15 +69,15 @@ def _cell(view: View, column: Column, sql: Sql) -> str:
         case _ if view.csv.raw:
             return f"({value})::text"
         case Type.LIST | Type.OPEN_LIST:
-            return said(value, column.words or {}, guarded(value) if column.type is Type.OPEN_LIST else value)
+            return said(value, column.words or {}, guarded_sql(value) if column.type is Type.OPEN_LIST else value)
         case Type.DIRECTION:
-            return guarded(f"({sql.words})")
+            return guarded_sql(f"({sql.words})")
         case Type.CODE:
             return _code(column, value)
         case Type.REPORT:
             return _report(_ALIAS[view.list.kind], value)
         case _:
-            return guarded(f"({value})")
+            return guarded_sql(f"({value})")
 
 
 def _code(column: Column, value: str) -> str:
@@ -102,4 +96,4 @@ def _report(alias: str, value: str) -> str:
         f"(SELECT string_agg({line}, '; ' ORDER BY place) "
         f"FROM jsonb_array_elements({value}) WITH ORDINALITY AS report (line, place))"
     )
-    return guarded(whole)
+    return guarded_sql(whole)

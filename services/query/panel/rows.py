@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from schemas import vocabulary
 from schemas.columns import Column, ListView, Type
+from services.query.formulas import tabbed
 from services.query.panel.parts import Clock
 
 Values = Mapping[str, Any]
@@ -152,12 +153,12 @@ def report_lines(report: Sequence[Values]) -> list[str]:
 
 
 def report_text(report: Sequence[Values], mail_system: str | None, crm_system: str | None) -> str:
-    """Return the detailed report as tab-separated lines with a header, for spreadsheets and tickets."""
+    """Return the detailed report as tab-separated lines with a header, for spreadsheets and tickets; see `formulas`."""
     if not report:
         return ""
     lines = ["\t".join(("Type", "Direction", *(title for _, title in _COUNTS)))]
     for each in report:
         direction = vocabulary.direction_words(each["direction"], mail_system, crm_system)
         kind = vocabulary.words(vocabulary.OBJECT_TYPE, each["type"])
-        lines.append("\t".join((kind, direction, *(str(each.get(name) or 0) for name, _ in _COUNTS))))
+        lines.append("\t".join((tabbed(kind), tabbed(direction), *(str(each.get(name) or 0) for name, _ in _COUNTS))))
     return "\n".join(lines)

@@ -15,10 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.columns import LISTS, Type
-from services.query.exports.columns import columns_of, guarded
+from services.query.exports.columns import columns_of
+from services.query.formulas import guarded_sql
 from services.query.lists import fetch_page, words
 from services.query.principal import Principal
 from services.query.view import All, parse
+from tests.corpus.formulas import CASES
 from tests.integration.query.conftest import Service
 from tests.rig.databases import Database
 from tests.rig.seed import Plan, add_issue, organization_id, seed
@@ -67,6 +69,13 @@ async def test_c19_every_text_that_would_run_is_guarded_and_no_number_is(service
     assert {row["object_id"]: row["error_text"] for row in listed["rows"]} == texts
 
 
+async def test_c19_a_file_guards_what_a_page_guards(database: Database) -> None:
+    async with database.connect("reader") as connection:
+        sql = f"SELECT x, {guarded_sql('x')} AS cell FROM unnest($1::text[]) AS t (x)"
+        rows = await connection.fetch(sql, list(CASES))
+    assert {row["x"]: row["cell"] for row in rows} == CASES
+
+
 ANY = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12)
 RISKY = st.builds(str.__add__, st.text(st.sampled_from("=+-@\t\r\n＝＋－＠' "), max_size=3), ANY)
 
@@ -76,7 +85,7 @@ RISKY = st.builds(str.__add__, st.text(st.sampled_from("=+-@\t\r\n＝＋－＠' 
 def test_s13_no_cell_begins_with_what_a_spreadsheet_runs(database: Database, texts: list[str]) -> None:
     async def ask() -> list[Any]:
         async with database.connect("reader") as connection:
-            sql = f"SELECT {guarded('x')} AS cell FROM unnest($1::text[]) WITH ORDINALITY AS t (x, n) ORDER BY n"
+            sql = f"SELECT {guarded_sql('x')} AS cell FROM unnest($1::text[]) WITH ORDINALITY AS t (x, n) ORDER BY n"
             return [row["cell"] for row in await connection.fetch(sql, texts)]
 
     for text, cell in zip(texts, asyncio.run(ask()), strict=True):

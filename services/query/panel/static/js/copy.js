@@ -1,5 +1,6 @@
 /** Copy buttons: `data-copy` holds the text (empty: the address); `data-copy-whole` says where it is, byte for byte. */
 import { hit, icon, one } from "./dom.js";
+import { guarded } from "./formulas.js";
 import { toast } from "./say.js";
 
 /** @param {string} text */
@@ -66,7 +67,7 @@ document.addEventListener("click", (event) => {
   const button = hit(event, "[data-save]");
   const table = button && one(`#${CSS.escape(button.dataset.from ?? "")}`);
   if (!button || !table) return;
-  const cell = (/** @type {Element} */ each) => `"${(each.textContent ?? "").trim().replace(/^([=+\-@])/, "'$1").replaceAll('"', '""')}"`;
+  const cell = (/** @type {Element} */ each) => `"${guarded((each.textContent ?? "").trim()).replaceAll('"', '""')}"`;
   const lines = [...table.querySelectorAll("tr")].map((row) => [...row.children].map(cell).join(","));
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob(["\ufeff", lines.join("\r\n"), "\r\n"], { type: "text/csv" }));
