@@ -9,6 +9,8 @@ import os
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
 
 import uvicorn
 import uvloop
@@ -19,9 +21,13 @@ from services.common.settings import BadSettings, read
 from services.query.app import build
 from services.query.metrics import REGISTRY, PoolUse
 from services.query.services import Services, Settings, derived_key, open_pools
-from services.query.view import All
+from services.query.view import All, One
 
-_CHECK_S = 5.0
+_CHECK_S: Final = 5.0
+_READER: Final = "postgres_reader"
+_READER_ALL: Final = "postgres_reader_all"
+_PANEL: Final = "postgres_panel"
+_NOBODY: Final = UUID(int=0)
 
 
 def main() -> None:
@@ -51,14 +57,14 @@ async def run(settings: Settings) -> None:
     pools = await open_pools(settings)
     services = Services(settings, pools, lambda: datetime.now(UTC), derived_key(settings.secret_key))
     REGISTRY.register(PoolUse(pools.in_use))
-    health = Health("postgres")
+    health = Health(_READER, _READER_ALL, _PANEL)
     config = uvicorn.Config(
         build(services), host=settings.host, port=settings.port, http="httptools", loop="none", log_config=None,
         access_log=False, server_header=False, date_header=True, timeout_graceful_shutdown=3, timeout_keep_alive=15,
         h11_max_incomplete_event_size=16_384, proxy_headers=False,
     )  # fmt: skip
     with serve(settings.metrics_port, REGISTRY, health, settings.host):
-        checking = asyncio.create_task(_check(services, health))
+        checking = asyncio.create_task(_keep_checking(services, health))
         try:
             await uvicorn.Server(config).serve()
         finally:
@@ -67,18 +73,25 @@ async def run(settings: Settings) -> None:
                 await checking
 
 
-async def _check(services: Services, health: Health) -> None:
-    """Ask each role's database now and then; ready names what does not answer."""
+async def _keep_checking(services: Services, health: Health) -> None:
     while True:
-        try:
-            async with services.reading(All()) as connection:
-                await connection.fetchval("SELECT 1")
-            async with services.administering() as connection:
-                await connection.fetchval("SELECT 1")
-            health.set("postgres", None)
-        except Exception as error:
-            health.set("postgres", f"Postgres does not answer: {type(error).__name__}")
+        await check(services, health)
         await asyncio.sleep(_CHECK_S)
+
+
+async def check(services: Services, health: Health) -> None:
+    """Ask Postgres as each of our roles: their passwords differ, and one that is refused leaves the others working."""
+    for name, lent in (
+        (_READER, services.reading(One(_NOBODY))),
+        (_READER_ALL, services.reading(All())),
+        (_PANEL, services.administering()),
+    ):
+        try:
+            async with lent as connection:
+                await connection.fetchval("SELECT 1")
+            health.set(name, None)
+        except Exception as error:
+            health.set(name, f"Postgres does not answer: {type(error).__name__}")
 
 
 if __name__ == "__main__":
