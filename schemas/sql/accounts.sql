@@ -60,7 +60,12 @@ SELECT key_id, name, role, organization_id, created_at, expires_at, revoked_at F
 UPDATE api_key SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL RETURNING name, organization_id;
 
 -- name: add_token
-INSERT INTO agent_token (token_hash, token_id, agent_id, organization_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6);
+-- Zero rows: the agent is another organization's, or the operator's own. Its row in `agent` is of one of them for ever, so the
+-- heartbeats of a second one would be dropped.
+INSERT INTO agent_token (token_hash, token_id, agent_id, organization_id, created_at, expires_at) SELECT $1, $2, $3, $4, $5, $6
+ WHERE NOT EXISTS (SELECT FROM agent_token WHERE agent_id = $3 AND organization_id <> $4)
+   AND NOT EXISTS (SELECT FROM agent WHERE agent_id = $3 AND organization_id IS DISTINCT FROM $4)
+RETURNING token_id;
 
 -- name: list_tokens
 SELECT token_id, agent_id, organization_id, created_at, expires_at, revoked_at FROM agent_token ORDER BY created_at, token_id;

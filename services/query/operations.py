@@ -168,7 +168,8 @@ async def add_agent_command(context: Context, arguments: argparse.Namespace) -> 
         expires = _until(operator.now, arguments.days)
         token_id = uuid4()
         bound = (digest, token_id, arguments.agent, arguments.organization, operator.now, expires)
-        await operator.connection.execute(_ACCOUNTS["add_token"], *bound)
+        if await operator.connection.fetchval(_ACCOUNTS["add_token"], *bound) is None:
+            raise CannotDo(f"The agent {arguments.agent} is not this organization's: give it a name of its own.")
         await operator.note("agent_token_added", arguments.agent, arguments.organization, token_id=str(token_id))
     return text
 

@@ -353,6 +353,15 @@ async def test_heartbeats_keep_the_newest_and_have_no_position(stored: Stored) -
     assert row["clock_error_s"] == pytest.approx(0.002, abs=0.01)
 
 
+async def test_a_shared_agent_is_never_taken_over_by_an_organizations(stored: Stored) -> None:
+    for organization_id, running in ((None, 1), (ORGANIZATION, 9), (None, 2)):
+        data = HeartbeatData(agent_id="agent", sent_at=NOW, organization_id=organization_id, sessions_running=running)
+        stored.log.append(through_the_wire(data), topic=HEARTBEATS)
+        await stored.apply()
+    row = await stored.row("SELECT * FROM agent")
+    assert (row["organization_id"], row["sessions_running"]) == (None, 2)
+
+
 async def test_ticks_move_time_and_count_in_no_total(stored: Stored) -> None:
     at = NOW + timedelta(seconds=30)
     for topic in (EVENTS, LOGS):

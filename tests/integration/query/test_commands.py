@@ -91,6 +91,21 @@ async def test_tokens_of_agents_are_made_listed_and_revoked(database: Database) 
     assert await actions(database) == ["agent_token_added", "agent_token_revoked"]
 
 
+async def test_an_agents_name_belongs_to_one_organization_for_ever(database: Database) -> None:
+    own, other = str(uuid4()), str(uuid4())
+    assert (await run(database, "agents", "add", "caldav-1", "--organization", own))[0] == 0
+    _, listed, _ = await run(database, "agents", "list")
+    assert (await run(database, "agents", "revoke", listed.splitlines()[-1].split()[0]))[0] == 0
+    async with database.connect() as connection:
+        await connection.execute("INSERT INTO agent (agent_id, heard_at) VALUES ('shared', now())")
+        await connection.execute("INSERT INTO agent VALUES ('heard', $1, '1', now())", own)
+    for agent in ("caldav-1", "heard", "shared"):
+        code, _, complaint = await run(database, "agents", "add", agent, "--organization", other)
+        assert (code, complaint) == (1, f"The agent {agent} is not this organization's: give it a name of its own.")
+    for agent in ("caldav-1", "heard"):
+        assert (await run(database, "agents", "add", agent, "--organization", own))[0] == 0
+
+
 async def test_organizations_are_added_and_listed(database: Database) -> None:
     code, identity, _ = await run(database, "organizations", "add", "Harbour Legal")
     assert code == 0
