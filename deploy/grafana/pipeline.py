@@ -103,7 +103,7 @@ PIPELINE: Final = Board(
                 ),
                 Chart(
                     title="Batch size",
-                    what="Records in one transaction.",
+                    what="Rows in one transaction.",
                     unit="short",
                     queries=quantiles("syncwatch_batch_rows"),
                 ),
@@ -167,8 +167,8 @@ PIPELINE: Final = Board(
                     queries=one("sum by (pool) (syncwatch_pool_in_use)", "{{pool}}"),
                 ),
                 Chart(
-                    title="Rows exported",
-                    what="As CSV.",
+                    title="Rows and sessions exported",
+                    what="Rows as CSV, and sessions whose logs were taken as zip.",
                     unit="rowsps",
                     queries=one("sum(rate(syncwatch_export_rows_total[$__rate_interval]))", "rows"),
                 ),
@@ -180,7 +180,7 @@ PIPELINE: Final = Board(
                 ),
                 Chart(
                     title="Export time",
-                    what="From the first query to the last byte.",
+                    what="From the first bytes to the last byte.",
                     unit="s",
                     queries=quantiles("syncwatch_export_seconds"),
                 ),

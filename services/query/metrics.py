@@ -21,11 +21,15 @@ REQUEST_SECONDS: Final = Histogram(
     registry=REGISTRY,
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30),
 )
-EXPORT_ROWS: Final = Counter("syncwatch_export_rows_total", "Rows exported as CSV.", registry=REGISTRY)
+EXPORT_ROWS: Final = Counter(
+    "syncwatch_export_rows_total",
+    "Rows exported as CSV, and sessions whose logs were exported as zip.",
+    registry=REGISTRY,
+)
 EXPORT_BYTES: Final = Counter("syncwatch_export_bytes_total", "Bytes exported as CSV or zip.", registry=REGISTRY)
 EXPORT_SECONDS: Final = Histogram(
     "syncwatch_export_seconds",
-    "Time of an export from its first query to its last byte.",
+    "Time of an export from its record, made as its first bytes are there, to its last byte.",
     ["outcome"],
     registry=REGISTRY,
     buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 600),
