@@ -166,3 +166,11 @@ async def _form_token(request: Request) -> str:
         return ""
     token: Any = (await request.form()).get("csrf", "")
     return token if isinstance(token, str) else ""
+
+
+def own_path(value: Any) -> str:
+    """Return the path of ours that a form names to go back to; `/` for another site's address and whatever else."""
+    own = (
+        isinstance(value, str) and value.startswith("/") and not value.startswith(("//", "/\\")) and value.isprintable()
+    )
+    return value if own else "/"

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from services.query.guard import own_path
 from services.query.preferences import problems_of
 from services.query.principal import (
     LONGEST,
@@ -57,14 +58,14 @@ def form_routes(services: Services) -> list[Route]:
         principal: Principal = request.state.principal
         principal.may("support")
         await reveal(services, principal, principal.organization_id)
-        return RedirectResponse(_own_path((await request.form()).get("next")), 303)
+        return RedirectResponse(own_path((await request.form()).get("next")), 303)
 
     async def preferences(request: Request) -> Response:
         principal: Principal = request.state.principal
         await save_preferences(services, principal, await _changes(request))
         if is_json(request):
             return Response(status_code=204)
-        return RedirectResponse(_own_path((await request.form()).get("next")), 303)
+        return RedirectResponse(own_path((await request.form()).get("next")), 303)
 
     return [
         Route("/sign-in/{token}", use_link, methods=["POST"]),
@@ -72,14 +73,6 @@ def form_routes(services: Services) -> list[Route]:
         Route("/reveal", show_names, methods=["POST"]),
         Route("/preferences", preferences, methods=["POST"]),
     ]
-
-
-def _own_path(value: Any) -> str:
-    """Return a path of ours to go back to; never another site's address."""
-    own = (
-        isinstance(value, str) and value.startswith("/") and not value.startswith(("//", "/\\")) and value.isprintable()
-    )
-    return value if own else "/"
 
 
 def is_json(request: Request) -> bool:

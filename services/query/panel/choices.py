@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from schemas.columns import LISTS
+from services.query.guard import own_path
 from services.query.principal import Principal, save_preferences
 from services.query.problems import NotFound
 from services.query.services import Services
@@ -24,7 +25,7 @@ async def columns(services: Services, request: Request, principal: Principal) ->
     first = view.columns[0].name
     chosen = [] if form.get("reset") else [first, *(name for name in known if name != first)]
     await save_preferences(services, principal, _changed(principal, "columns", view.name, chosen))
-    return RedirectResponse(_back(str(form.get("back", "/")), ",".join(chosen)), 303)
+    return RedirectResponse(_back(own_path(form.get("back")), ",".join(chosen)), 303)
 
 
 async def density(services: Services, request: Request, principal: Principal) -> Response:
@@ -35,7 +36,7 @@ async def density(services: Services, request: Request, principal: Principal) ->
     if name not in LISTS:
         raise NotFound
     await save_preferences(services, principal, _changed(principal, "density", name, chosen))
-    return RedirectResponse(_own(str(form.get("back", "/"))), 303)
+    return RedirectResponse(own_path(form.get("back")), 303)
 
 
 def _changed(principal: Principal, what: str, list_name: str, chosen: Any) -> dict[str, Any]:
@@ -43,14 +44,9 @@ def _changed(principal: Principal, what: str, list_name: str, chosen: Any) -> di
     return {what: {**(kept if isinstance(kept, Mapping) else {}), list_name: chosen}}
 
 
-def _own(path: str) -> str:
-    """Return a path of ours; never another site's address."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else "/"
-
-
 def _back(path: str, chosen: str) -> str:
     """Return the list's address with the chosen columns in it."""
-    parts = urlsplit(_own(path))
+    parts = urlsplit(path)
     kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "columns"]
     if chosen:
         kept.append(("columns", chosen))
