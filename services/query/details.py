@@ -18,8 +18,7 @@ from schemas.sql import named_queries
 from schemas.status import DEFAULT_INTERVAL_S
 from services.query import causes, chain
 from services.query.expressions import NOTHING_SAID
-from services.query.figures import error_kinds, overview, session_hours
-from services.query.lists import Freshness, freshness_of, report_words, scope_of, strip
+from services.query.lists import freshness_of, report_words, scope_of, strip
 from services.query.principal import Principal
 from services.query.problems import NotFound
 from services.query.services import Services
@@ -27,11 +26,6 @@ from services.query.view import All, One, OneUser, Scope
 
 _SQL: Final = named_queries("details")
 _FACTS: Final = named_queries("status")["facts_of_user"]
-
-
-def home_scope(principal: Principal) -> Scope:
-    """Return everything that this principal may see."""
-    return scope_of(principal)
 
 
 def me(services: Services, principal: Principal) -> dict[str, Any]:
@@ -57,7 +51,7 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
     same_cause, as_of.
     """
     started_at, session_id = _address(key)
-    async with services.reading(home_scope(principal)) as connection:
+    async with services.reading(scope_of(principal)) as connection:
         row = await connection.fetchrow(_SQL["session"], started_at, session_id)
         _check(principal, row)
         place = (row["organization_id"], row["user_id"], started_at, session_id)
@@ -175,7 +169,7 @@ def log_state(row: Mapping[str, Any], parts: list[Any]) -> dict[str, Any]:
 async def session_issues(services: Services, principal: Principal, key: str) -> dict[str, Any]:
     """Return the issues seen in one session: {"rows": […], "total"}; rows are at most 1,000, code 0 last."""
     started_at, session_id = _address(key)
-    async with services.reading(home_scope(principal)) as connection:
+    async with services.reading(scope_of(principal)) as connection:
         _check(principal, await connection.fetchrow(_SQL["session_of_log"], started_at, session_id))
         found = await connection.fetch(_SQL["session_issues"], started_at, session_id)
     total = found[0]["total"] if found else 0
@@ -265,7 +259,7 @@ async def search(services: Services, principal: Principal, text: str) -> dict[st
         return found
     escaped = folded.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     bound = (f"%{escaped}%", text.strip(), _uuid(text.strip()))
-    async with services.reading(home_scope(principal)) as connection:
+    async with services.reading(scope_of(principal)) as connection:
         organizations = await connection.fetch(_SQL["find_organizations"], *bound)
         users = await connection.fetch(_SQL["find_users"], bound[0])
         if not users:
@@ -296,15 +290,3 @@ async def ensure(connection: Any, scope: Scope) -> None:
             exists = await connection.fetchval(_SQL["user_exists"], organization_id, user_id)
     if not exists:
         raise NotFound
-
-
-async def freshness(services: Services) -> Freshness:
-    """Return how old the data is."""
-    async with services.reading(All()) as connection:
-        return await freshness_of(connection, services.now())
-
-
-__all__ = [
-    "Freshness", "ensure", "error_kinds", "freshness", "me", "organization", "overview", "search", "session",
-    "session_hours", "session_issues", "user",
-]  # fmt: skip

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.query import details, logs
+from services.query import details, figures, logs
 from services.query.api.document import document
 from services.query.api.parameters import Parameters
 from services.query.api.table import EVERYBODY, LIST_ROUTES, STAFF, ListRoute
@@ -110,19 +110,19 @@ def _details(services: Services) -> list[Route]:
 
     async def overview(request: Request, principal: Principal) -> Any:
         Parameters(request).done()
-        return await details.overview(services, principal)
+        return await figures.overview(services, principal)
 
     async def session_hours(request: Request, principal: Principal) -> Any:
         parameters = Parameters(request)
         organization, hours = parameters.uuid("organization"), parameters.number("hours", 24, 1, 720)
         parameters.done()
-        return await details.session_hours(services, principal, organization, hours=hours)
+        return await figures.session_hours(services, principal, organization, hours=hours)
 
     async def error_kinds(request: Request, principal: Principal) -> Any:
         parameters = Parameters(request)
         organization, hours = parameters.uuid("organization"), parameters.number("hours", 24, 1, 720)
         parameters.done()
-        return await details.error_kinds(services, principal, organization, hours=hours)
+        return await figures.error_kinds(services, principal, organization, hours=hours)
 
     async def search(request: Request, principal: Principal) -> Any:
         parameters = Parameters(request)

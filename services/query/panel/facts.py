@@ -10,7 +10,7 @@ from schemas.remediation import advice
 from services.query.panel import words
 from services.query.panel.rows import asked, organization_path, session_path
 
-STATES: Final = {"passed": "passed", "deciding": "decides", "open": "after", "later": "after"}
+STATES: Final = {"passed": "passed", "deciding": "decides", "open": "after"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from schemas import vocabulary
 from schemas.columns import LISTS
-from services.query import details
+from services.query import figures
 from services.query.panel import facts, marks, pages, rows, silences, words
 from services.query.panel.frame import Frame
 from services.query.panel.parts import Clock
@@ -49,7 +49,7 @@ class Tally:
 
 async def show(services: Services, request: Request, principal: Principal) -> Response:
     """Answer with the Overview."""
-    found = await details.overview(services, principal)
+    found = await figures.overview(services, principal)
     page = await pages.framed(services, request, principal, "Overview", "Overview")
     clock = Clock(page.zone, page.now)
     every = request.query_params.get("kinds") == "all"

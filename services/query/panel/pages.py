@@ -11,7 +11,7 @@ from schemas import vocabulary
 from services.query import details
 from services.query.lists import fetch_page, freshness_of, scope_of
 from services.query.panel import facts, lists_page, table, words
-from services.query.panel.facts import Fact, Step
+from services.query.panel.facts import Step
 from services.query.panel.frame import Frame, frame, own_page
 from services.query.panel.lists_page import Asked
 from services.query.panel.render import html
@@ -206,6 +206,3 @@ async def find(services: Services, request: Request, principal: Principal) -> Re
     page = await framed(services, request, principal, "Search", "")
     found = await details.search(services, principal, text)
     return HTMLResponse(html("find.html", page=page, text=text, found=found, vocabulary=vocabulary))
-
-
-__all__ = ["Fact", "find", "framed", "listed", "organization_logs", "organization_tab", "user_logs", "user_tab"]

@@ -112,7 +112,7 @@ def _session(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:
     report: Sequence[Values] = found.get("report") or ()
     exception = found.get("exception")
     return {
-        "key": found["key"].replace("~", "."),
+        "key": found["key"],
         "href": path if view.name == "user_sessions" else user_path(found["organization_id"], found["user_id"]),
         "details_href": path,
         "logs_href": f"/api/v1{path}/logs.zip",

@@ -235,7 +235,7 @@ async def test_a_fault_of_ours_is_a_problem_document_with_headers_and_no_detail(
     async def broken(*arguments: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("services.query.api.routes.details.overview", broken)
+    monkeypatch.setattr("services.query.api.routes.figures.overview", broken)
     client = await service.as_key("platform_admin")
     answer = await client.get("/api/v1/overview")
     assert answer.status_code == 500
