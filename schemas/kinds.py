@@ -131,6 +131,10 @@ class ObjectCounts(_Data, frozen=True, kw_only=True):
     conflicts: Count = 0
 
 
+COUNTS: Final = tuple(name for name in ObjectCounts.__struct_fields__ if name not in ("type", "direction"))
+"""What is counted in a line of the report, in the order in which it is told."""
+
+
 class Durations(_Data, frozen=True, kw_only=True):
     """Seconds of work by side."""
 

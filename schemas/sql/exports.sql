@@ -30,7 +30,3 @@ SELECT started_at, session_id, user_id, status, attempt, log_chunks_sent, log_ch
 -- name: one_session
 SELECT started_at, session_id, user_id, organization_id, status, attempt, log_chunks_sent, log_chunks_dropped FROM sync_session
  WHERE started_at = $1 AND session_id = $2;
-
--- name: chunks
-SELECT attempt, chunk_no, first_line, line_count, dropped_lines, redactions, final, body FROM log_chunk
- WHERE started_at = $1 AND session_id = $2 ORDER BY attempt, chunk_no;

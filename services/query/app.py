@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from starlette.applications import Starlette
@@ -21,7 +21,7 @@ from services.query.filters import Problem
 from services.query.guard import Guard, admit, failed
 from services.query.metrics import present_at_zero
 from services.query.panel import routes as panel
-from services.query.problems import NotFound, Refusal, Unauthorized
+from services.query.problems import NotFound, Refusal, Unauthorized, document
 from services.query.services import Services
 from services.query.view import BadQuery
 
@@ -120,7 +120,7 @@ def _problem(
 ) -> Response:
     if not is_api(request):
         return panel.error_page(request, status, title, detail, tuple(problems))
-    body: dict[str, Any] = {"type": f"urn:syncwatch:problem:{slug}", "title": title, "status": status, "detail": detail}
+    body = document(status, slug, title, detail)
     if problems:
         body["errors"] = [
             {"parameter": each.parameter, "value": each.value, "detail": each.detail, "allowed": list(each.allowed)}

@@ -22,7 +22,6 @@ from services.query.lists import freshness_of, report_words, scope_of, strip
 from services.query.principal import Principal
 from services.query.problems import NotFound
 from services.query.services import Services
-from services.query.view import All, One, OneUser, Scope
 
 _SQL: Final = named_queries("details")
 _FACTS: Final = named_queries("status")["facts_of_user"]
@@ -277,16 +276,3 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-async def ensure(connection: Any, scope: Scope) -> None:
-    """Raise NotFound unless the organization or user of a scope exists."""
-    match scope:
-        case All():
-            return
-        case One(organization_id):
-            exists = await connection.fetchval(_SQL["organization_exists"], organization_id)
-        case OneUser(organization_id, user_id):
-            exists = await connection.fetchval(_SQL["user_exists"], organization_id, user_id)
-    if not exists:
-        raise NotFound

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.query.metrics import REQUEST_SECONDS
 from services.query.principal import Principal, principal_of
-from services.query.problems import Failed, Forbidden, TooLarge, Unauthorized
+from services.query.problems import Failed, Forbidden, TooLarge, Unauthorized, document
 from services.query.services import Services, is_loopback
 
 LOG: Final = logging.getLogger(__name__)
@@ -111,12 +111,7 @@ def failed(error: Exception, request_id: str) -> Failed:
 
 
 def _answer_of(problem: Failed) -> Response:
-    body = {
-        "type": f"urn:syncwatch:problem:{problem.slug}",
-        "title": problem.title,
-        "status": problem.status,
-        "detail": problem.detail,
-    }
+    body = document(problem.status, problem.slug, problem.title, problem.detail)
     return Response(orjson.dumps(body), problem.status, media_type="application/problem+json")
 
 

@@ -16,6 +16,7 @@ import asyncpg
 
 from schemas.columns import Column, Type
 from schemas.keys import session_key, session_keys
+from schemas.kinds import COUNTS
 from schemas.recent import outlines
 from schemas.sql import named_queries
 from schemas.vocabulary import OBJECT_TYPE, SESSION_STATUS, direction_words
@@ -231,14 +232,20 @@ async def _shortened(connection: Any, seconds: float) -> AsyncIterator[None]:
 
 async def needs_existing(connection: Any, view: View) -> None:
     """Raise NotFound where the list is of one organization or user that does not exist."""
-    match view.scope:
-        case One(organization_id) if view.list.name in ("organization_users", "statistics", "organization_issues"):
-            known = await connection.fetchval(_DETAILS["organization_exists"], organization_id)
+    if isinstance(view.scope, OneUser) or view.list.name in ("organization_users", "statistics", "organization_issues"):
+        await ensure(connection, view.scope)
+
+
+async def ensure(connection: Any, scope: Scope) -> None:
+    """Raise NotFound unless the organization or user of a scope exists."""
+    match scope:
+        case One(organization_id):
+            exists = await connection.fetchval(_DETAILS["organization_exists"], organization_id)
         case OneUser(organization_id, user_id):
-            known = await connection.fetchval(_DETAILS["user_exists"], organization_id, user_id)
-        case _:
+            exists = await connection.fetchval(_DETAILS["user_exists"], organization_id, user_id)
+        case All():
             return
-    if not known:
+    if not exists:
         raise NotFound
 
 
@@ -418,14 +425,11 @@ def words(column: Column, row: Mapping[str, Any], zone: ZoneInfo) -> str:
             return str(value)
 
 
-_COUNTS: Final = ("fetched", "created", "updated", "deleted", "skipped", "failed", "conflicts")
-
-
 def report_words(report: Sequence[Mapping[str, Any]], mail_system: str | None, crm_system: str | None) -> str:
     """Return the detailed report as one text: "E-Mail, Exchange to Salesforce: fetched 226, created 3; …"."""
     lines = []
     for each in report:
-        counts = ", ".join(f"{name} {each[name]}" for name in _COUNTS if each.get(name))
+        counts = ", ".join(f"{name} {each[name]}" for name in COUNTS if each.get(name))
         what = word_of(OBJECT_TYPE, each["type"])
         way = direction_words(each["direction"], mail_system, crm_system)
         lines.append(f"{what}, {way}: {counts or 'none'}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Refusal(Exception):
     """A request that is answered with a problem: its status, a stable slug, a title and what to do."""
@@ -75,3 +77,8 @@ class Busy(Refusal):
 
     status, slug, title = 503, "busy", "Try again shortly"
     retry_after_s = 2
+
+
+def document(status: int, slug: str, title: str, detail: str) -> dict[str, Any]:
+    """Return what every problem document (RFC 9457) of ours has."""
+    return {"type": f"urn:syncwatch:problem:{slug}", "title": title, "status": status, "detail": detail}

@@ -11,13 +11,13 @@ from types import MappingProxyType
 from typing import Final
 
 from schemas.columns import Column, Type
+from schemas.kinds import COUNTS
 from schemas.vocabulary import OBJECT_TYPE
 from services.query.expressions import OF_KIND, Sql, direction, literal, masked, said
 from services.query.formulas import guarded_sql
 from services.query.view import View
 
 _ISO: Final = """'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'"""
-_COUNTS: Final = ("fetched", "created", "updated", "deleted", "skipped", "failed", "conflicts")
 _ALIAS: Final[Mapping[str, str]] = MappingProxyType({"sessions": "s", "issues": "i"})
 
 
@@ -87,7 +87,7 @@ def _code(column: Column, value: str) -> str:
 
 def _report(alias: str, value: str) -> str:
     counts = ", ".join(
-        f"CASE WHEN (line ->> '{name}')::bigint <> 0 THEN '{name} ' || (line ->> '{name}') END" for name in _COUNTS
+        f"CASE WHEN (line ->> '{name}')::bigint <> 0 THEN '{name} ' || (line ->> '{name}') END" for name in COUNTS
     )
     what = said("line ->> 'type'", OBJECT_TYPE, "line ->> 'type'")
     way = direction(alias, "line ->> 'direction'")

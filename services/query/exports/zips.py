@@ -14,15 +14,15 @@ import orjson
 
 from schemas.keys import session_key
 from schemas.sql import named_queries
-from services.query.details import ensure
 from services.query.exports.sink import Download, Meta, Sink
-from services.query.lists import freshness_of, json_ready, scope_of
+from services.query.lists import ensure, freshness_of, json_ready, scope_of
 from services.query.logs import Gap, all_gaps, lines_of
 from services.query.principal import Principal
 from services.query.problems import NotFound
 from services.query.services import Services
 
 _SQL: Final = named_queries("exports")
+_CHUNKS: Final = named_queries("details")["log_chunks"]
 _LEVEL: Final = 4  # of deflate: logs shrink nearly as much as at 6, in half the time
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -133,7 +133,7 @@ class _Writer:
         name = entry_name(session["started_at"], session["session_id"])
         seen: list[dict[str, Any]] = []
         entry: Any = None
-        chunks = self._connection.cursor(_SQL["chunks"], session["started_at"], session["session_id"], prefetch=16)
+        chunks = self._connection.cursor(_CHUNKS, session["started_at"], session["session_id"], prefetch=16)
         async for chunk in chunks:
             if entry is None:
                 entry = self._zip.open(_info(name, session["started_at"]), "w", force_zip64=True)

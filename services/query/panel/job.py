@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from schemas import vocabulary
+from schemas.kinds import COUNTS
 from services.query import details
 from services.query.logs import Wanted, session_log
 from services.query.panel import logs, marks, pages, rows, words
@@ -19,7 +20,6 @@ from services.query.services import Services
 
 TAIL: Final = 8
 PART: Final = "syncwatch-part"
-COUNTS: Final = ("fetched", "created", "updated", "deleted", "skipped", "failed", "conflicts")
 SIDES: Final = (("mail_s", "acc", "accent"), ("crm_s", "acc-soft", "accent-soft"), ("engine_s", "", "mute"))
 LITTLE: Final = 0.02
 """A share of a session that may be missing from its times by side."""
