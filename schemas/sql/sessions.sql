@@ -18,6 +18,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS batch_session (
 -- A row is replaced only by a greater (attempt, seq, digest), so replays and late events change nothing; no row of another
 -- user is. What the service closed is reopened or ended by any greater version, and keeps timed_out_at: the page tells it.
 -- A batch holds a session once and is written in key order, so two writers cannot deadlock.
+-- overtaken: sightings of this attempt came before it was told of, and are to be counted. OFFSET keeps it to index look-ups.
 WITH merged AS (
   INSERT INTO sync_session AS kept (
     started_at, session_id, organization_id, user_id, partition, attempt, seq, digest, began, first_appended_at, appended_at,
@@ -79,10 +80,13 @@ WITH merged AS (
   RETURNING new.digest, new.started_at, new.session_id, new.organization_id, new.partition,
     old.status AS was, old.error_source AS was_source, old.error_category AS was_category, old.mail_system AS was_mail,
     new.status AS became, new.error_source, new.error_category, new.mail_system,
-    old.attempt = new.attempt AND old.seq = new.seq AS clashed, new.first_appended_at, new.issues_arrived
+    old.attempt = new.attempt AND old.seq = new.seq AS clashed, new.first_appended_at, new.issues_arrived,
+    new.attempt, old.attempt IS DISTINCT FROM new.attempt AND new.issues_arrived = 0 OR new.issues_sent > new.issues_arrived AS incomplete
 ) /* count_hours */
 SELECT digest, started_at, session_id, was, became, coalesce(clashed, false) AS clashed, was_source IS NOT NULL AS had_error,
-       first_appended_at, issues_arrived
+       first_appended_at, issues_arrived,
+       incomplete AND EXISTS (SELECT FROM issue_sighting f WHERE f.started_at = merged.started_at
+         AND f.session_id = merged.session_id AND f.attempt = merged.attempt OFFSET 0) AS overtaken
   FROM merged;
 
 -- name: count_hours

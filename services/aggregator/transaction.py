@@ -155,8 +155,9 @@ class Transaction:
     async def _note_changed(self, merged: Sequence[tuple[Session, asyncpg.Record]]) -> None:
         texts: list[tuple[Any, ...]] = []
         textless: list[Key] = []
-        incomplete: list[Key] = []
-        for session, (_, _, _, was, became, clashed, had_error, first_appended_at, issues_arrived) in merged:
+        overtaken: list[Key] = []
+        for session, row in merged:
+            _, _, _, was, became, clashed, had_error, first_appended_at, issues_arrived, is_overtaken = row
             event = session.newest.event
             data = event.data
             error = data.error
@@ -174,14 +175,14 @@ class Transaction:
                 texts.append(text)
             elif had_error:
                 textless.append((data.started_at, data.session_id))
-            if data.issues_sent > issues_arrived:
-                incomplete.append((data.started_at, data.session_id))
+            if is_overtaken:
+                overtaken.append((data.started_at, data.session_id))
         if texts:
             await self.connection.execute(_SESSIONS["merge_texts"], *_columns(texts, 5))
         if textless:
             await self.connection.execute(_SESSIONS["drop_texts"], *_columns(textless, 2))
-        if incomplete:  # sightings may have overtaken their session
-            await self._adjust_issues(await self._count_sightings(incomplete))
+        if overtaken:
+            await self._adjust_issues(await self._count_sightings(overtaken))
 
     async def _explain_unmerged(self) -> None:
         unmerged = await self.connection.fetch(_SESSIONS["explain_unmerged"])

@@ -209,14 +209,32 @@ async def test_issues_that_come_after_the_end_change_status_and_counters(stored:
     assert saved.opened == {"contact": 1}
 
 
-async def test_issues_that_come_before_their_session_are_counted_by_its_end(stored: Stored) -> None:
+@pytest.mark.parametrize("issues_sent", [0, 1])
+async def test_issues_that_come_before_their_session_are_counted(stored: Stored, issues_sent: int) -> None:
     session_id = uuid4()
     stored.log.append(issue_of_ann(session_id))
     await stored.apply()
-    stored.log.append(of_ann(session_id, status="finished", issues_sent=1))
+    stored.log.append(of_ann(session_id, status="finished", issues_sent=issues_sent))
     await stored.apply()
     row = await stored.row("SELECT * FROM sync_session")
     assert (row["status"], row["issues"], row["issues_arrived"]) == ("finished_with_issues", 1, 1)
+    assert await hours(stored) == {"finished_with_issues": 1}
+    assert (await stored.row("SELECT status FROM user_status"))["status"] == "partial"
+
+
+async def test_issues_that_come_before_their_attempt_are_counted_once_it_is_told_of(stored: Stored) -> None:
+    session_id = uuid4()
+    stored.log.append(of_ann(session_id, status="errors", error=Failure()))
+    stored.log.append(issue_of_ann(session_id, object_id="1"))
+    await stored.apply()
+    stored.log.append(issue_of_ann(session_id, attempt=2, object_id="2"))
+    stored.log.append(issue_of_ann(session_id, attempt=2, object_id="3", error_code=0))
+    await stored.apply()
+    assert (await stored.row("SELECT issues FROM sync_session"))["issues"] == 1
+    stored.log.append(of_ann(session_id, attempt=2, status="finished"))
+    await stored.apply()
+    row = await stored.row("SELECT * FROM sync_session")
+    assert (row["status"], row["issues"], row["issues_arrived"]) == ("finished_with_issues", 1, 2)
     assert await hours(stored) == {"finished_with_issues": 1}
 
 
