@@ -19,7 +19,7 @@ from schemas.topics import key_of, topic_of
 from services.common.health import Health
 from services.common.patience import is_outage
 from services.ingest import metrics
-from services.ingest.gateway.body import Arriving, ClientDisconnect, read_body
+from services.ingest.gateway.body import ClientDisconnect, Waiting, read_body
 from services.ingest.gateway.inflate import BadBody, TooLarge, UnknownEncoding, inflate
 from services.ingest.gateway.problems import CONTENT_TYPE, Fault, problem
 from services.ingest.gateway.publish import Publisher, Record
@@ -78,19 +78,15 @@ class Gateway:
         self._prefix = prefix
         self._now = now
         self._publish_seconds = publish_seconds
-        self._arriving = Arriving()
+        self._waiting = Waiting()
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def post_events(self, request: Request) -> Response:
         """POST /v1/events: one event or an array of events; 202 only after every replica has all of them."""
         principal = await self._authenticated(request)
         batch = is_batch(request.headers.get("content-type"))
-        body = await read_body(request, self._arriving)
-        try:
-            async with asyncio.timeout(self._publish_seconds):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise BodyRefused(503, "busy", "too many requests at once") from None
+        async with read_body(request, self._waiting) as body:
+            await self._take_slot()
         try:
             body = _inflated(body, request.headers.get("content-encoding", ""))
             values, size = split(body) if batch else [body], len(body)
@@ -103,6 +99,13 @@ class Gateway:
             self._slots.release()
         _note(verdicts, principal)
         return _answer_batch(verdicts, stored) if batch else _answer_single(verdicts[0], stored)
+
+    async def _take_slot(self) -> None:
+        try:
+            async with asyncio.timeout(self._publish_seconds):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise BodyRefused(503, "busy", "too many requests at once") from None
 
     async def _authenticated(self, request: Request) -> Principal:
         if any(name.lower() in _TOKEN_PARAMETERS for name in request.query_params) or "swa_" in request.url.query:

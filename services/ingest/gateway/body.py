@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,18 +17,31 @@ DISCARD_SECONDS: Final = 3.0
 MAX_DISCARDED_BYTES: Final = 16 * 1024 * 1024
 """How much of a body that is too large is still read, so that the client hears the answer."""
 MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
-"""Bodies of all requests that are still arriving."""
+"""Bodies of all requests that arrive or wait to be judged."""
 
 
 @dataclass(slots=True)
-class Arriving:
-    """The bytes of all bodies that are being read at this moment."""
+class Waiting:
+    """The bytes of all bodies that arrive or wait at this moment."""
 
     size: int = 0
 
 
-async def read_body(request: Request, arriving: Arriving) -> bytes:
-    """Return the body as sent. Raises `BodyRefused` (413, 408, 503), or ClientDisconnect where the client left."""
+@contextlib.asynccontextmanager
+async def read_body(request: Request, waiting: Waiting) -> AsyncIterator[bytes]:
+    """Give the body as sent, which counts as waiting until the block is left.
+
+    Raises `BodyRefused` (413, 408, 503), or ClientDisconnect where the client left.
+    """
+    body = await _read(request, waiting)
+    waiting.size += len(body)
+    try:
+        yield body
+    finally:
+        waiting.size -= len(body)
+
+
+async def _read(request: Request, waiting: Waiting) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > MAX_SENT_BYTES:
         await _discard(request)
@@ -38,8 +52,8 @@ async def read_body(request: Request, arriving: Arriving) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             async for part in request.stream():
                 size += len(part)
-                arriving.size += len(part)
-                if size > MAX_SENT_BYTES or arriving.size > MAX_WAITING_BYTES:
+                waiting.size += len(part)
+                if size > MAX_SENT_BYTES or waiting.size > MAX_WAITING_BYTES:
                     break
                 parts.append(part)
             else:
@@ -47,10 +61,10 @@ async def read_body(request: Request, arriving: Arriving) -> bytes:
     except TimeoutError:
         raise BodyRefused(408, "slow_body", f"the body did not arrive within {BODY_SECONDS:.0f} s") from None
     finally:
-        arriving.size -= size
+        waiting.size -= size
     del parts
     await _discard(request)
-    raise _too_large() if size > MAX_SENT_BYTES else BodyRefused(503, "busy", "too many bodies are arriving at once")
+    raise _too_large() if size > MAX_SENT_BYTES else BodyRefused(503, "busy", "too many bodies wait at once")
 
 
 async def _discard(request: Request) -> None:
@@ -68,4 +82,4 @@ def _too_large() -> BodyRefused:
     return BodyRefused(413, "too_large", f"a body has at most {MAX_SENT_BYTES} bytes as sent")
 
 
-__all__ = ["Arriving", "ClientDisconnect", "read_body"]
+__all__ = ["ClientDisconnect", "Waiting", "read_body"]

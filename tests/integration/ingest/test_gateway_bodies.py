@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
@@ -14,6 +15,7 @@ import zstandard
 
 from schemas.events import decode
 from schemas.topics import topic_of
+from services.ingest.gateway.app import _AT_ONCE
 from tests.corpus.poison import Poison, corpus, directory, issue, log, session, text
 from tests.integration.ingest.conftest import BATCH, SINGLE, Rig, counter
 
@@ -273,6 +275,25 @@ async def test_s15_limits_of_a_body(rig: Rig, records: Records) -> None:
     assert (await rig.post(b"[" * 100_000, BATCH)).status_code == 413
     assert (await rig.post(b"{}", BATCH)).status_code == 422
     assert len(await kept(records)) == 1000
+
+
+async def test_s15_bodies_that_wait_to_be_judged_count_as_much_as_those_that_arrive(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.ingest.gateway.body.MAX_WAITING_BYTES", 300_000)
+    large = b" " * 200_000
+    for _ in range(_AT_ONCE):
+        await rig.gateway._slots.acquire()
+    waits = asyncio.create_task(rig.post(large))
+    while not rig.gateway._waiting.size:
+        await asyncio.sleep(0.01)
+    beyond = await rig.post(large)
+    assert (beyond.status_code, beyond.json()["detail"]) == (503, "too many bodies wait at once")
+    for _ in range(_AT_ONCE):
+        rig.gateway._slots.release()
+    assert (await waits).status_code == 400  # judged
+    assert (await rig.post(large)).status_code == 400
+    assert rig.gateway._waiting.size == 0
 
 
 async def test_c07_bytes_are_counted_not_characters(rig: Rig) -> None:
