@@ -27,7 +27,7 @@ from services.aggregator.monitor import run_monitor
 from services.aggregator.positions import Positions
 from services.aggregator.reading import Kept, Limits
 from services.aggregator.store import PostgresStore, open_pool
-from services.aggregator.tasks import PatientStore, keep_books, owned, watch_monitor, watch_pool
+from services.aggregator.tasks import PatientStore, keep_books, owned, watch_kafka, watch_monitor, watch_pool
 from services.common import logs
 from services.common.health import Health
 from services.common.health import serve as serve_health
@@ -88,7 +88,7 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    health = Health("kafka", "postgres")
+    health = Health("kafka", "postgres", "positions")
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(serve_health(settings.metrics_port, metrics.REGISTRY, health, settings.host))
         patient = _patience(health)
@@ -108,8 +108,10 @@ async def _work(
 ) -> None:
     name = f"syncwatch {settings.worker or 'aggregator'}"
     pool = await patient(lambda: open_pool(settings.database_url, role_name=name))
+    health.set("postgres", None)
     stack.callback(pool.terminate)
     producer = await patient(lambda: _open_producer(settings))
+    health.set("kafka", None)
     stack.push_async_callback(producer.stop)
     prefix = settings.topic_prefix
     intake = Intake(
@@ -126,13 +128,14 @@ async def _work(
     )  # fmt: skip
     jobs = [
         intake.run(), intake.look(), intake.watch_halted(), keep_books(intake, prefix + GROUP, health),
-        watch_pool(pool), serve(membership, intake, stop, patient=patient),
+        watch_pool(pool), watch_kafka(producer, patient), serve(membership, intake, stop, patient=patient),
         run_monitor(
             pool, topic=prefix + EVENTS.name, owned=lambda: owned(intake, prefix + EVENTS.name), lock=intake.lock,
-            observe=watch_monitor,
+            patient=patient, observe=watch_monitor,
         ),
         run_leader(
-            producer, url=settings.database_url, registry=metrics.REGISTRY, wall=_now, topic_prefix=prefix,
+            producer, url=settings.database_url, registry=metrics.REGISTRY, wall=_now, patient=patient,
+            topic_prefix=prefix,
         ),
     ]  # fmt: skip
     await _first_to_end([asyncio.create_task(job) for job in jobs])

@@ -148,30 +148,32 @@ async def run_leader(
     url: str,
     registry: CollectorRegistry,
     wall: Callable[[], datetime],
+    patient: Callable[..., Awaitable[asyncpg.Connection]],
     topic_prefix: str = "",
     kept: Kept | None = None,
 ) -> None:
-    """Lead whenever nobody else does, until cancelled. Outages end a reign and are waited out."""
+    """Lead whenever nobody else does, until cancelled. An outage ends a reign; `patient` waits for the next."""
     gauges = LeaderGauges(registry)
     gauges.step_down()
     while True:
+        connection = await patient(
+            lambda: asyncpg.connect(url, timeout=10, server_settings=_SETTINGS, command_timeout=UNANSWERED_S)
+        )
         try:
-            connection = await asyncpg.connect(url, timeout=10, server_settings=_SETTINGS, command_timeout=UNANSWERED_S)
-            try:
-                if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
-                    await _lead(
-                        Reign(
-                            connection=connection, producer=producer, gauges=gauges, wall=wall,
-                            topic_prefix=topic_prefix, kept=kept or Kept(),
-                        )
-                    )  # fmt: skip
-            finally:
-                gauges.step_down()
-                connection.terminate()
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+                await _lead(
+                    Reign(
+                        connection=connection, producer=producer, gauges=gauges, wall=wall,
+                        topic_prefix=topic_prefix, kept=kept or Kept(),
+                    )
+                )  # fmt: skip
         except Exception as error:
             if not is_outage(error):
                 raise
             LOG.warning("leads no more: %s", type(error).__name__, extra={"action": "leader_gone"})
+        finally:
+            gauges.step_down()
+            connection.terminate()
         await asyncio.sleep(STAND_BY_S)
 
 

@@ -18,7 +18,6 @@ from schemas.sql import named_queries
 from services.aggregator.judge import Lateness, Touched, go_by_loops, judge
 from services.aggregator.silence import Heard, held_until, silent_agents
 from services.aggregator.transaction import with_counters
-from services.common.patience import through_outages
 
 LOG: Final = logging.getLogger(__name__)
 _SQL: Final = named_queries("monitor")
@@ -119,13 +118,14 @@ async def run_monitor(
     topic: str,
     owned: Callable[[], Mapping[int, Held]],
     lock: asyncio.Lock,
+    patient: Callable[..., Awaitable[MonitorRun]],
     observe: Callable[[MonitorRun], None] | None = None,
     period_s: float = 5.0,
 ) -> None:
-    """Look every `period_s` seconds for what time has changed, until cancelled; an outage is waited out."""
+    """Look every `period_s` seconds for what time has changed, until cancelled; `patient` waits out an outage."""
     monitor = Monitor(pool, topic, owned, lock)
     for number in itertools.count():
-        run = await through_outages(monitor.run_once if number % _FORGOTTEN_EVERY else monitor.close_forgotten)
+        run = await patient(monitor.run_once if number % _FORGOTTEN_EVERY else monitor.close_forgotten)
         if observe is not None:
             observe(run)
         if run.closed:

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaUnavailableError
 
 from services.aggregator import metrics
 from services.aggregator.apply import Store
@@ -19,6 +21,8 @@ from services.common.health import Health
 
 BOOKS_S: Final = 1.0
 COURTESY_EVERY: Final = 5
+KAFKA_ANSWERS_S: Final = 5.0
+"""A broker that says nothing for so long is away."""
 
 
 class PatientStore:
@@ -36,7 +40,6 @@ class PatientStore:
 
 async def keep_books(intake: Intake, group: str, health: Health) -> None:
     """Show lag and readiness every second, and tell Kafka how far we are every five, for ever."""
-    health.set("postgres", None)
     told: dict[Any, int] = {}
     owned: frozenset[Partition] = frozenset()
     rounds = 0
@@ -45,7 +48,7 @@ async def keep_books(intake: Intake, group: str, health: Health) -> None:
         consumer = intake.consumer
         if not isinstance(consumer, Consumer):
             continue
-        health.set("kafka", None if intake.is_settled else "the positions of the assigned partitions are not read yet")
+        health.set("positions", None if intake.is_settled else "those assigned are not read yet")
         before, owned = owned, frozenset(consumer.assigned())
         for partition in before - owned:
             metrics.gave_away(group, partition)
@@ -59,6 +62,24 @@ async def keep_books(intake: Intake, group: str, health: Health) -> None:
         if rounds % COURTESY_EVERY == 0 and moved:
             await consumer.commit_for_courtesy(moved)
             told.update(moved)
+
+
+async def watch_kafka(producer: AIOKafkaProducer, patient: Callable[..., Awaitable[Any]]) -> None:
+    """Ask Kafka every second whether it answers, for ever; `patient` shows where it does not."""
+    while True:
+        await patient(lambda: _ask(producer))
+        await asyncio.sleep(BOOKS_S)
+
+
+async def _ask(producer: AIOKafkaProducer) -> None:
+    """Have the producer's metadata read again. Raises KafkaUnavailableError where no broker answers."""
+    try:
+        async with asyncio.timeout(KAFKA_ANSWERS_S):
+            if await producer.client.force_metadata_update():
+                return
+    except (KafkaError, TimeoutError) as error:
+        raise KafkaUnavailableError from error
+    raise KafkaUnavailableError
 
 
 async def watch_pool(pool: asyncpg.Pool) -> None:

@@ -179,6 +179,28 @@ async def test_p3_p12_a_killed_broker_loses_nothing_that_was_answered_202(
         assert worker.is_alive
 
 
+async def test_p3_a_worker_that_loses_kafka_says_so_until_it_is_back(
+    broker: Broker, database: Database, tmp_path: Path
+) -> None:
+    await create_topics(broker.server.bootstrap, database.owner_url)
+    async with running_pipeline(database, broker.server.bootstrap, "", tmp_path) as pipeline:
+        worker = pipeline.worker("one")
+        worker.start()
+        await until(worker.is_ready, "the worker is ready")
+        await broker.kill()
+
+        async def says_so() -> bool:
+            return "kafka" in await worker.problems()
+
+        await until(says_so, "the worker says that Kafka does not answer")
+        assert await worker.metric('syncwatch_outage{dependency="kafka"}') == 1
+        assert await worker.metric('syncwatch_outage{dependency="postgres"}') == 0
+        await broker.start()
+        await until(worker.is_ready, "the worker is ready again")
+        assert await worker.metric('syncwatch_outage{dependency="kafka"}') == 0
+        assert worker.is_alive
+
+
 async def heard(team: Sequence[Agent], more: int) -> None:
     """Wait until each agent has had so many more events acknowledged."""
     wanted = [len(agent.journal.sessions) + more for agent in team]

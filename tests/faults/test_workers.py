@@ -13,7 +13,12 @@ from schemas.topics import EVENTS, HEADERS
 from tests.bench.load import Load, Sent, events
 from tests.faults.oracle import differences, expected, fingerprint
 from tests.faults.workers import Pipeline, until
-from tests.rig.relay import relay
+from tests.rig.relay import relay, relayed
+
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 
 
 @asynccontextmanager
@@ -128,12 +133,29 @@ async def test_p3_postgres_cuts_every_connection(pipeline: Pipeline, rounds: int
     async with under_load(pipeline):
         for _ in range(4 * rounds):
             await moved(pipeline, 1_000)
-            await pipeline.owner.fetch(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+            await pipeline.owner.fetch(CUT)
     await assert_exact(pipeline)
     assert worker.is_alive
+
+
+async def test_p3_an_idle_worker_that_loses_postgres_says_so_until_it_is_back(pipeline: Pipeline) -> None:
+    shut: set[int] = set()
+    async with relayed(pipeline.database.writer_url, shut=shut) as url:
+        worker = pipeline.worker("idle", DATABASE_URL=url)
+        worker.start()
+        await until(worker.is_ready, "the worker is ready")
+        shut.update(range(10_000))
+        await pipeline.owner.fetch(CUT)
+
+        async def says_so() -> bool:
+            return "postgres" in await worker.problems()
+
+        await until(says_so, "the worker says that Postgres does not answer")
+        assert await worker.metric('syncwatch_outage{dependency="postgres"}') == 1
+        shut.clear()
+        await until(worker.is_ready, "the worker is ready again")
+        assert await worker.metric('syncwatch_outage{dependency="postgres"}') == 0
+        assert worker.is_alive
 
 
 async def test_p3_kafka_goes_away_while_a_worker_starts(pipeline: Pipeline) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -86,20 +88,28 @@ class Worker:
 
     async def metric(self, line: str) -> float | None:
         """Return the value of one series, given as it stands in the exposition; None where it is not answered."""
-        text = await asyncio.to_thread(_get, f"http://127.0.0.1:{self.port}/metrics")
+        _, text = await asyncio.to_thread(_get, f"http://127.0.0.1:{self.port}/metrics")
         found = [row for row in text.splitlines() if row.startswith(line + " ")]
         return float(found[0].rpartition(" ")[2]) if found else None
 
     async def is_ready(self) -> bool:
-        return bool(await asyncio.to_thread(_get, f"http://127.0.0.1:{self.port}/ready"))
+        status, _ = await asyncio.to_thread(_get, f"http://127.0.0.1:{self.port}/ready")
+        return status == 200
+
+    async def problems(self) -> dict[str, str]:
+        """Return what it says is wrong, by check; nothing where it does not answer."""
+        _, text = await asyncio.to_thread(_get, f"http://127.0.0.1:{self.port}/ready")
+        return dict(json.loads(text)["problems"]) if text else {}
 
 
-def _get(url: str) -> str:
+def _get(url: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
-            return str(answer.read().decode())
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
     except OSError:
-        return ""
+        return 0, ""
 
 
 @dataclass

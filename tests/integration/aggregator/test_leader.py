@@ -17,6 +17,7 @@ from services.aggregator.figures import store_figures, store_last_day
 from services.aggregator.gauges import LeaderGauges
 from services.aggregator.leader import Reign, run_leader
 from services.aggregator.retention import Kept, drop_past, fold_hours, is_past, make_days
+from services.common.patience import through_outages
 from services.common.topics import positions
 from tests.integration.aggregator.conftest import Stored
 from tests.rig.databases import Database
@@ -232,7 +233,13 @@ async def test_one_leads_and_another_takes_over(database: Database) -> None:
     registries = [CollectorRegistry(), CollectorRegistry()]
     tasks = [
         asyncio.create_task(
-            run_leader(NoKafka(), url=database.writer_url, registry=registry, wall=lambda: NOW)  # type: ignore[arg-type]
+            run_leader(
+                NoKafka(),
+                url=database.writer_url,
+                registry=registry,
+                wall=lambda: NOW,  # type: ignore[arg-type]
+                patient=through_outages,
+            )
         )
         for registry in registries
     ]

@@ -12,6 +12,7 @@ import pytest
 from schemas.events import HeartbeatData
 from services.aggregator.batch import Held
 from services.aggregator.monitor import Monitor, run_monitor
+from services.common.patience import through_outages
 from tests.integration.aggregator.conftest import Stored
 from tests.rig.scene import Scene
 from tests.rig.stream import EVENTS, HEARTBEATS, NOW, through_the_wire
@@ -210,7 +211,13 @@ async def test_the_monitor_runs_until_it_is_cancelled(scene: Scene) -> None:
 
     task = asyncio.create_task(
         run_monitor(
-            scene.stored.pool, topic=EVENTS, owned=scene.owned, lock=asyncio.Lock(), observe=observe, period_s=0.01
+            scene.stored.pool,
+            topic=EVENTS,
+            owned=scene.owned,
+            lock=asyncio.Lock(),
+            patient=through_outages,
+            observe=observe,
+            period_s=0.01,
         )
     )
     await asyncio.wait_for(enough.wait(), 20)
