@@ -19,8 +19,17 @@ from schemas.topics import OnGap
 from services.aggregator.apply import Store, apply
 from services.aggregator.batch import Batch, Held, Part, Partition, Work, hash_of
 from services.aggregator.brake import Brake
-from services.aggregator.positions import GAP, LOG_MADE_ANEW, Position, Positions, Start, Trouble, where_to_read
-from services.aggregator.reading import Consumer, Kept, Limits, Reading, Watcher
+from services.aggregator.positions import (
+    GAP,
+    LOG_MADE_ANEW,
+    NO_POSITION,
+    Position,
+    Positions,
+    Start,
+    Trouble,
+    where_to_read,
+)
+from services.aggregator.reading import Consumer, Halt, Kept, Limits, Reading, Watcher
 from services.aggregator.rows import session_row
 from services.aggregator.sift import Bounds, Decode, Record, sift
 from services.aggregator.transaction import Fenced, Saved
@@ -56,7 +65,7 @@ class Intake:
         self._readings: dict[Partition, Reading] = {}
         self._stored: dict[Partition, Held] = {}
         self._brakes: dict[Partition, Brake] = {}
-        self._halted: set[Partition] = set()
+        self._halted: dict[Partition, Halt] = {}
         self._tries: dict[tuple[Partition, int], tuple[int, int]] = {}
         """Of a place in the log: how often something else came, and what."""
         self._wanted: set[Partition] = set()
@@ -78,6 +87,10 @@ class Intake:
     def stored(self) -> Mapping[Partition, Held]:
         """Return the partitions this worker owns and reads, each as far as it is stored."""
         return self._stored
+
+    def halted(self) -> Mapping[Partition, Halt]:
+        """Return the partitions this worker owns and does not read until somebody lifts that."""
+        return self._halted
 
     @property
     def is_settled(self) -> bool:
@@ -150,10 +163,9 @@ class Intake:
             offset = max(beginning, end - LATEST)
             await self._read_from(partition, Position(0, offset, None, None, None), Start(offset, verify=False))
         elif position is None:
-            LOG.error("no position row: %s-%d is not read", *partition, extra={"action": "position_missing"})
-            self._consumer.pause(partition)
+            self._set_halted(partition, Halt(NO_POSITION, beginning))
         elif position.halted is not None:
-            self._set_halted(partition, position.halted)
+            self._set_halted(partition, Halt(position.halted, position.next_offset))
         else:
             tries, found = self._tries.get((partition, position.next_offset), (0, 0))
             start = where_to_read(position, beginning, end) if tries < ODD_AT_MOST else Trouble(GAP, found)
@@ -169,19 +181,19 @@ class Intake:
         self._readings[partition] = Reading(held, self._on_gap[partition[0]], start.verify)
         self._stored[partition] = held
         self._brakes[partition] = held.brake
-        self._halted.discard(partition)
+        self._halted.pop(partition, None)
         self._watcher.halted(partition, is_halted=False)
         self._consumer.resume(partition)
 
     # --- trouble --------------------------------------------------------------------------------------------------
 
-    def _set_halted(self, partition: Partition, reason: str) -> None:
+    def _set_halted(self, partition: Partition, halt: Halt) -> None:
         if partition not in self._halted:
             LOG.error(
-                "partition %s-%d is halted: %s", *partition, reason,
-                extra={"action": "partition_halted", "reason": reason},
+                "partition %s-%d is halted: %s", *partition, halt.reason,
+                extra={"action": "partition_halted", "reason": halt.reason},
             )  # fmt: skip
-        self._halted.add(partition)
+        self._halted[partition] = halt
         self._readings.pop(partition, None)
         self._stored.pop(partition, None)
         self._drop(partition)
@@ -207,7 +219,7 @@ class Intake:
         if again is not None and again.halted is None:
             await self._read_from(partition, again, Start(again.next_offset, verify=False))
         elif again is not None:
-            self._set_halted(partition, again.halted or "")
+            self._set_halted(partition, Halt(again.halted or "", again.next_offset))
 
     async def watch_halted(self, every_s: float = 2.0) -> None:
         """Go on with what an operator has accepted, for ever."""
@@ -408,7 +420,7 @@ class Intake:
             partition = span.topic, span.partition
             held = self._stored.get(partition)
             if span.halted is not None:
-                self._set_halted(partition, span.halted)
+                self._set_halted(partition, Halt(span.halted, span.high))
             elif held is not None and held.epoch == span.epoch:
                 self._stored[partition] = held._replace(next_offset=span.high, last_hash=span.last_hash)
             self._tries.pop((partition, span.low), None)

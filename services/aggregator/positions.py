@@ -16,6 +16,8 @@ _SQL: Final = named_queries("positions")
 GAP: Final = "gap"
 LOG_CUT: Final = "log_cut"
 LOG_MADE_ANEW: Final = "log_made_anew"
+NO_POSITION: Final = "no_position"
+"""There is no row that says where to read on; making the row lifts it."""
 
 
 class Position(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from schemas.topics import OnGap
 from services.aggregator.batch import Held, Partition, Work
@@ -45,6 +45,13 @@ class Kept:
 
     sessions: timedelta = timedelta(days=30)
     logs: timedelta = timedelta(days=14)
+
+
+class Halt(NamedTuple):
+    """Why a partition is not read, and where reading would go on."""
+
+    reason: str
+    next_offset: int
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import asyncpg
@@ -15,6 +15,7 @@ from services.aggregator.apply import Store
 from services.aggregator.batch import Held, Partition, Work
 from services.aggregator.intake import Intake
 from services.aggregator.monitor import MonitorRun
+from services.aggregator.positions import NO_POSITION
 from services.aggregator.transaction import Saved
 from services.aggregator.transport import Consumer
 from services.common.health import Health
@@ -39,8 +40,11 @@ class PatientStore:
 
 
 async def keep_books(intake: Intake, group: str, health: Health) -> None:
-    """Show lag and readiness every second, and tell Kafka how far we are every five, for ever."""
-    told: dict[Any, int] = {}
+    """Show lag and what is not read every second, and tell Kafka how far we are every five, for ever."""
+    told: dict[Partition, int] = {}
+    places: dict[Partition, int] = {}
+    """Where reading goes on, as last known: a partition that is looked at again is in no other list."""
+    ends: Mapping[Partition, tuple[int, int]] = {}
     owned: frozenset[Partition] = frozenset()
     rounds = 0
     while True:
@@ -48,20 +52,32 @@ async def keep_books(intake: Intake, group: str, health: Health) -> None:
         consumer = intake.consumer
         if not isinstance(consumer, Consumer):
             continue
-        health.set("positions", None if intake.is_settled else "those assigned are not read yet")
+        health.set("positions", _unread(intake))
         before, owned = owned, frozenset(consumer.assigned())
         for partition in before - owned:
             metrics.gave_away(group, partition)
         stored = {partition: held.next_offset for partition, held in intake.stored().items()}
-        for partition, next_offset in stored.items():
-            end = consumer.end_of(partition)
-            if end is not None:
+        places |= stored | {partition: halt.next_offset for partition, halt in intake.halted().items()}
+        places = {partition: offset for partition, offset in places.items() if partition in owned}
+        if rounds % COURTESY_EVERY == 0 and "kafka" not in health.problems():
+            ends = await consumer.ends_for_courtesy(owned)
+        for partition, next_offset in places.items():  # of what is not fetched the last fetch knows nothing
+            end = max(ends.get(partition, (0, 0))[1], consumer.end_of(partition) or 0)
+            if end:
                 metrics.LAG.labels(group, partition[0], str(partition[1])).set(max(0, end - next_offset))
         rounds += 1
         moved = {partition: offset for partition, offset in stored.items() if told.get(partition) != offset}
         if rounds % COURTESY_EVERY == 0 and moved:
             await consumer.commit_for_courtesy(moved)
             told.update(moved)
+
+
+def _unread(intake: Intake) -> str | None:
+    """Return what is not read though it should be; what was halted on purpose is an alert of its own."""
+    if not intake.is_settled:
+        return "the positions of the assigned partitions are not read yet"
+    missing = sorted(partition for partition, halt in intake.halted().items() if halt.reason == NO_POSITION)
+    return ", ".join(f"{topic}-{number} has no position row" for topic, number in missing) or None
 
 
 async def watch_kafka(producer: AIOKafkaProducer, patient: Callable[..., Awaitable[Any]]) -> None:

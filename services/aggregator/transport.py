@@ -24,7 +24,7 @@ FETCH_WAIT_MS: Final = 100
 """How long a fetch waits where nothing comes. aiokafka has one fetch at a time at a broker: where it asks for the quiet
 partitions alone, as the records of the busy ones are still in hand, those are not asked for again before it ends."""
 COURTESY_S: Final = 2.0
-"""A commit to Kafka is a hint for lag tools; it may not hold anything up."""
+"""What only shows lag may not hold anything up."""
 
 
 class BareRecords(fetching.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types here
@@ -106,6 +106,14 @@ class Consumer(driver.Consumer):
         tps = [TP(*partition) for partition in partitions]
         beginnings, ends = await self.earliest_offsets(*tps), await self.highwaters(*tps)
         return {(tp.topic, tp.partition): (beginnings[tp], ends[tp]) for tp in tps}
+
+    async def ends_for_courtesy(self, partitions: Collection[Partition]) -> Mapping[Partition, tuple[int, int]]:
+        """Return as `ends` does; nothing where Kafka does not answer soon."""
+        try:
+            return await asyncio.wait_for(self.ends(partitions), COURTESY_S)
+        except (KafkaError, TimeoutError) as error:
+            LOG.info("ends not read: %s", type(error).__name__, extra={"action": "courtesy_refused"})
+            return {}
 
     def pause(self, partition: Partition) -> None:
         """Fetch nothing of a partition."""

@@ -186,6 +186,28 @@ async def test_c27_poison_and_tombstones(pipeline: Pipeline, topic: Any) -> None
     assert await worker.metric('syncwatch_events_rejected_total{reason="empty"}') == 2.0
 
 
+async def test_a_partition_without_a_position_row_is_shown_and_is_read_once_it_has_one(pipeline: Pipeline) -> None:
+    topic = pipeline.prefix + EVENTS.name
+    await pipeline.owner.execute("DELETE FROM kafka_position WHERE topic = $1 AND partition = 3", topic)
+    await pipeline.send([ended(user_of(3)) for _ in range(7)])
+    worker = pipeline.worker("one")
+    worker.start()
+
+    async def says_so() -> bool:
+        return (await worker.problems()).get("positions") == f"{topic}-3 has no position row"
+
+    await until(says_so, "the worker says what it does not read")
+    series = f'partition="3",topic="{topic}"'
+    lag = f'kafka_consumergroup_lag{{consumergroup="{pipeline.prefix}syncwatch-aggregator",{series}}}'
+    await until(lambda: _is(worker, f"syncwatch_partition_halted{{{series}}}", 1.0), "the halt is shown")
+    await until(lambda: _is(worker, lag, 7.0), "the lag is shown")
+    await pipeline.owner.execute("INSERT INTO kafka_position (topic, partition) VALUES ($1, 3)", topic)
+    await applied(pipeline, 7)
+    await until(worker.is_ready, "the worker is ready")
+    await until(lambda: _is(worker, lag, 0.0), "nothing is left")
+    assert await worker.metric(f"syncwatch_partition_halted{{{series}}}") == 0
+
+
 async def test_c27_an_odd_key_or_many_headers_harm_no_good_event(pipeline: Pipeline) -> None:
     await started(pipeline)
     good = encode(ended())

@@ -14,7 +14,7 @@ from schemas.events import decode
 from services.aggregator.batch import Partition, Work, hash_of
 from services.aggregator.intake import Intake
 from services.aggregator.positions import Position, Trouble
-from services.aggregator.reading import Kept, Limits
+from services.aggregator.reading import Halt, Kept, Limits
 from services.aggregator.transaction import Fenced, Saved
 from tests.rig.stream import EVENTS, LOGS, NOW, FakeLog, FakeRecord, session
 
@@ -38,7 +38,7 @@ class FakePositions:
         return await self.look(partitions)
 
     async def look(self, partitions: Collection[Partition]) -> Mapping[Partition, Position]:
-        return {partition: self.rows[partition] for partition in partitions}
+        return {partition: self.rows[partition] for partition in partitions if partition in self.rows}
 
     async def halt(self, partition: Partition, position: Position, trouble: Trouble) -> bool:
         self.halts.append(trouble)
@@ -102,13 +102,16 @@ class FakeConsumer:
 
 
 class Silent:
-    """A watcher that counts fences."""
+    """A watcher that counts fences and remembers halts."""
 
     def __init__(self) -> None:
         self.fences = 0
+        self.halts: dict[Partition, bool] = {}
 
     def saved(self, work: Work, saved: Saved, seconds: float) -> None: ...
-    def halted(self, partition: Partition, *, is_halted: bool) -> None: ...
+
+    def halted(self, partition: Partition, *, is_halted: bool) -> None:
+        self.halts[partition] = is_halted
 
     def fenced(self) -> None:
         self.fences += 1
@@ -277,6 +280,22 @@ async def test_p2_after_a_fence_everything_is_read_again(scene: Scene) -> None:
     await scene.settles()
     await scene.intake.take(scene.consumer.fetch())
     await scene.reaches(4)
+
+
+async def test_a_partition_without_a_position_row_is_halted_until_it_has_one(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = scene.positions.rows.pop(PLACE)
+    await scene.intake.reassigned()
+    assert scene.intake.halted() == {PLACE: Halt("no_position", 0)}
+    assert (scene.watcher.halts, scene.consumer.paused) == ({PLACE: True, (LOGS, 0): False}, {PLACE})
+    scene.positions.rows[PLACE] = row
+    watching = asyncio.create_task(scene.intake.watch_halted(0.01))
+    async with asyncio.timeout(5):
+        while scene.consumer.paused:
+            await asyncio.sleep(0.01)
+    watching.cancel()
+    assert (scene.intake.halted(), scene.watcher.halts[PLACE]) == ({}, False)
 
 
 async def test_nothing_is_taken_before_positions_are_known(scene: Scene) -> None:
