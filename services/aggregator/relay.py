@@ -22,9 +22,8 @@ def status_event(row: Row) -> StatusEvent:
         organization_id=organization_id, user_id=user_id, from_=row["was"], to=row["became"], reason=row["reason"],
         since=row["since"], revision=row["revision"],
     )  # fmt: skip
-    event: StatusEvent = make(
-        data, id=f"{user_id or organization_id}/{row['revision']}", agent_id=SENDER, time=row["since"]
-    )
+    whose = str(organization_id) if user_id is None else f"{organization_id}/{user_id}"
+    event: StatusEvent = make(data, id=f"{whose}/{row['revision']}", agent_id=SENDER, time=row["since"])
     return event
 
 

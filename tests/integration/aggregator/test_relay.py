@@ -66,8 +66,11 @@ async def test_every_change_is_told_once_and_in_order(scene: Scene, stored: Stor
     ]  # fmt: skip
     assert of_user[1].reason == "session_errors"
     assert of_user[1].since == START + MINUTE
+    whose = f"{scene.organization_id}/{user_id}"
+    assert [event.id for event in told if event.data.user_id] == [f"{whose}/{number}" for number in (1, 2, 3, 4)]
     (health,) = [event for event in told if event.data.user_id is None]
     assert (health.data.to, health.subject) == ("ok", f"organizations/{scene.organization_id}")
+    assert health.id == f"{scene.organization_id}/1"
 
 
 async def test_what_kafka_did_not_take_stays_unpublished(scene: Scene, stored: Stored, kafka: KafkaRig) -> None:
