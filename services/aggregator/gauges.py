@@ -17,6 +17,7 @@ class LeaderGauges:
     """The leader's gauges in one registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
         self._leader = Gauge("syncwatch_leader", "1 in the one process that leads.", registry=registry)
         self._users = Gauge("syncwatch_users", "Users by status.", ["status"], registry=registry)
         self._organizations = Gauge(
@@ -37,7 +38,9 @@ class LeaderGauges:
             "syncwatch_failing_organizations", "Organizations with users that fail now, by error source and category.",
             ["error_source", "error_category"], registry=registry,
         )  # fmt: skip
-        self._days = Gauge("syncwatch_day_partitions_ahead", "Days to come that have tables.", registry=registry)
+        # Without labels it cannot be cleared: it is in the registry only while this process leads.
+        self._days = Gauge("syncwatch_day_partitions_ahead", "Days to come that have tables.", registry=None)
+        self._shows_days = False
 
     def lead(self) -> None:
         """Say that this process leads."""
@@ -51,6 +54,9 @@ class LeaderGauges:
             self._failing_organizations,
         ):  # fmt: skip
             gauge.clear()
+        if self._shows_days:
+            self._registry.unregister(self._days)
+            self._shows_days = False
 
     def show_users(self, counts: Mapping[str, int | None]) -> None:
         for status in USER_STATUS:
@@ -78,3 +84,6 @@ class LeaderGauges:
 
     def show_days_ahead(self, days: int) -> None:
         self._days.set(days)
+        if not self._shows_days:
+            self._registry.register(self._days)
+            self._shows_days = True

@@ -160,6 +160,7 @@ async def test_gauges_come_from_the_database_and_go_with_the_leader(scene: Scene
     async with stored.pool.acquire() as connection:
         reign = Reign(connection=connection, producer=None, gauges=gauges, wall=lambda: NOW)  # type: ignore[arg-type]
         gauges.lead()
+        assert value(registry, "syncwatch_day_partitions_ahead") is None
         for duty in (reign.figures, reign.last_day, reign.days, reign.hours, reign.past, reign.show):
             await duty()
     assert value(registry, "syncwatch_leader") == 1
@@ -172,6 +173,7 @@ async def test_gauges_come_from_the_database_and_go_with_the_leader(scene: Scene
     gauges.step_down()
     assert value(registry, "syncwatch_leader") == 0
     assert value(registry, "syncwatch_users", status="failing") is None
+    assert value(registry, "syncwatch_day_partitions_ahead") is None
 
 
 async def test_c08_c31_failing_users_and_their_organizations_are_counted_by_cause(stored: Stored) -> None:
