@@ -118,7 +118,8 @@ SELECT drop_day($1, $2::date);
 
 -- name: fold_hours
 -- Hours that nobody is expected to write any more: their shards become one, so that charts read a twelfth of the rows.
--- A late difference simply makes a shard again, and is folded the next time.
+-- A late difference makes a shard again. It is folded the next time where its hour is of the last three days; an older one
+-- stays beside the folded one, and is summed with it.
 WITH open AS (
   SELECT organization_id, hour, status, error_source, error_category FROM session_hour
    WHERE hour < $1::timestamptz AND hour >= $1::timestamptz - interval '3 days' AND shard >= 0
