@@ -19,9 +19,9 @@ from schemas.kinds import (
     KINDS,
     MAX_CHUNK_BYTES,
     MAX_DETAIL_BYTES,
+    MAX_ERROR_TEXT_BYTES,
     MAX_EVENT_BYTES,
     MAX_EXCEPTION_BYTES,
-    MAX_MESSAGE_BYTES,
     MAX_NAME_CHARACTERS,
     Actor,
     Attempt,
@@ -63,7 +63,7 @@ from schemas.kinds import (
 )
 
 __all__ = [
-    "KINDS", "MAX_CHUNK_BYTES", "MAX_DETAIL_BYTES", "MAX_EVENT_BYTES", "MAX_EXCEPTION_BYTES", "MAX_MESSAGE_BYTES",
+    "KINDS", "MAX_CHUNK_BYTES", "MAX_DETAIL_BYTES", "MAX_ERROR_TEXT_BYTES", "MAX_EVENT_BYTES", "MAX_EXCEPTION_BYTES",
     "MAX_NAME_CHARACTERS", "REASONS", "Actor", "Attempt", "CommandData", "CommandEvent", "CommandKind",
     "CommandOutcome", "CommandResultData", "CommandResultEvent", "Data", "Derived", "Direction", "DirectoryData",
     "DirectoryEvent",
@@ -351,7 +351,7 @@ def _check_bytes(text: str | None, limit: int, pointer: str) -> None:
 
 
 def _check_failure(error: Failure, pointer: str) -> None:
-    _check_bytes(error.message, MAX_MESSAGE_BYTES, pointer + "/message")
+    _check_bytes(error.message, MAX_ERROR_TEXT_BYTES, pointer + "/message")
     _check_bytes(error.exception, MAX_EXCEPTION_BYTES, pointer + "/exception")
 
 
@@ -375,7 +375,7 @@ def _check_session(event: SessionEvent) -> None:
 def _check_issue(event: IssueEvent) -> None:
     data = event.data
     _settle(data, "started_at", "/data/started_at")
-    _check_bytes(data.error_text, MAX_MESSAGE_BYTES, "/data/error_text")
+    _check_bytes(data.error_text, MAX_ERROR_TEXT_BYTES, "/data/error_text")
     if data.error is not None:
         _check_failure(data.error, "/data/error")
 

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 MAX_EVENT_BYTES: Final = 256 * 1024
 MAX_CHUNK_BYTES: Final = 192 * 1024
 """A log event as encoded; the agent library stays below it."""
-MAX_MESSAGE_BYTES: Final = 8 * 1024
+MAX_ERROR_TEXT_BYTES: Final = 8 * 1024
 MAX_EXCEPTION_BYTES: Final = 64 * 1024
 MAX_DETAIL_BYTES: Final = 1024
 MAX_NAME_CHARACTERS: Final = 512
@@ -29,7 +29,7 @@ Slug = Annotated[str, Meta(min_length=1, max_length=64)]
 Short = Annotated[str, Meta(max_length=256)]
 Name = Annotated[str, Meta(max_length=MAX_NAME_CHARACTERS)]
 # Lengths here are characters, checked while parsing; `decode` then checks the bytes.
-Message = Annotated[str, Meta(max_length=MAX_MESSAGE_BYTES)]
+ErrorText = Annotated[str, Meta(max_length=MAX_ERROR_TEXT_BYTES)]
 ExceptionText = Annotated[str, Meta(max_length=MAX_EXCEPTION_BYTES)]
 Detail = Annotated[str, Meta(max_length=MAX_DETAIL_BYTES)]
 Time = Annotated[datetime, Meta(tz=True)]
@@ -113,7 +113,7 @@ class Failure(_Data, frozen=True, kw_only=True):
     code: Short = ""
     retryable: bool | None = None
     scope: Scope | None = None
-    message: Message = ""
+    message: ErrorText = ""
     exception: ExceptionText | None = None
 
 
@@ -189,7 +189,7 @@ class IssueData(_OfSession, frozen=True, kw_only=True):
     object_name: Name = ""
     object_id: Name | None = None
     counterpart_id: Name | None = None
-    error_text: Message = ""
+    error_text: ErrorText = ""
     error: Failure | None = None
     attempts: Count = 1
     resolution: Slug | None = None

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-MAX_EVENT_BYTES: Final = 1024 * 1024
-"""The largest record value anyone may publish."""
+MAX_RECORD_BYTES: Final = (1024 + 64) * 1024
+"""The largest record with key, headers and framing: the producer's and the topic's limit. An event is far smaller."""
 
-MAX_MESSAGE_BYTES: Final = MAX_EVENT_BYTES + 64 * 1024
-"""The largest record with key, headers and framing: the producer's and the topic's limit."""
-
-MAX_FETCH_BYTES: Final = 4 * MAX_MESSAGE_BYTES
+MAX_FETCH_BYTES: Final = 4 * MAX_RECORD_BYTES
 """What a consumer asks for per partition: above the largest batch, or it would stand still before it."""
 
 
@@ -30,5 +27,5 @@ def producer_options(bootstrap: str) -> dict[str, Any]:
         "acks": "all",
         "enable_idempotence": True,
         "compression_type": "zstd",
-        "max_request_size": MAX_MESSAGE_BYTES,
+        "max_request_size": MAX_RECORD_BYTES,
     }

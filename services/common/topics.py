@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 
 from schemas.sql import named_queries
 from schemas.topics import TOPICS, Topic
-from services.common.kafka import MAX_MESSAGE_BYTES, client_options
+from services.common.kafka import MAX_RECORD_BYTES, client_options
 
 _ALREADY_EXISTS: Final = 36
 _LED_WITHIN_S: Final = 30.0
@@ -48,7 +48,7 @@ def positions(topics: Iterable[Topic], prefix: str = "") -> list[tuple[str, int]
 
 async def _create(admin: AIOKafkaAdminClient, topics: Iterable[Topic], prefix: str) -> None:
     replicas = min(_REPLICAS, len((await admin.describe_cluster())["brokers"]))
-    safety = {"max.message.bytes": str(MAX_MESSAGE_BYTES), "min.insync.replicas": str(max(1, replicas - 1))}
+    safety = {"max.message.bytes": str(MAX_RECORD_BYTES), "min.insync.replicas": str(max(1, replicas - 1))}
     wanted = [
         NewTopic(prefix + topic.name, topic.partitions, replicas, topic_configs={**safety, **topic.config})
         for topic in topics

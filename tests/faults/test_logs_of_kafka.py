@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from schemas.events import MAX_EVENT_BYTES, Event, encode
 from schemas.sql import named_queries
 from schemas.topics import EVENTS, HEARTBEATS, LOGS, key_of
-from services.common.kafka import MAX_MESSAGE_BYTES, client_options
+from services.common.kafka import MAX_RECORD_BYTES, client_options
 from tests.bench.load import partition_of
 from tests.corpus.poison import corpus
 from tests.faults.workers import Pipeline, Worker, until
@@ -269,7 +269,7 @@ async def test_p6_every_kind_of_bad_input_is_rejected_once_and_its_neighbours_ar
 
 
 async def test_c28_what_the_contract_allows_arrives(pipeline: Pipeline) -> None:
-    assert MAX_MESSAGE_BYTES > MAX_EVENT_BYTES
+    assert MAX_RECORD_BYTES > MAX_EVENT_BYTES
     worker = await started(pipeline)
     user_id = user_of(6)
     full, over = padded(ended(user_id), MAX_EVENT_BYTES), padded(ended(user_id), MAX_EVENT_BYTES + 1)

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.events import MAX_DETAIL_BYTES, MAX_EXCEPTION_BYTES, MAX_MESSAGE_BYTES, MAX_NAME_CHARACTERS, Failure
+from schemas.events import MAX_DETAIL_BYTES, MAX_ERROR_TEXT_BYTES, MAX_EXCEPTION_BYTES, MAX_NAME_CHARACTERS, Failure
 from schemas.redact import redact
 
 _UNFIT: Final = re.compile("[\0\ud800-\udfff]")
@@ -81,7 +81,7 @@ def slug(text: str) -> str:
 
 def message(text: str) -> str:
     """Return an error's message as it may be sent."""
-    return cut_bytes(redact(clean(text))[0], MAX_MESSAGE_BYTES)
+    return cut_bytes(redact(clean(text))[0], MAX_ERROR_TEXT_BYTES)
 
 
 def exception(text: str, limit: int = MAX_EXCEPTION_BYTES) -> str:

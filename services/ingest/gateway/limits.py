@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.topics import INPUT_TOPICS
 from services.common.health import Health
-from services.common.kafka import MAX_MESSAGE_BYTES, client_options
+from services.common.kafka import MAX_RECORD_BYTES, client_options
 
 _LOG: Final = logging.getLogger(__name__)
 _LIMIT: Final = "max.message.bytes"
@@ -37,8 +37,8 @@ async def keep_checking(bootstrap: str, prefix: str, health: Health) -> None:
 
 def too_small(limits: Mapping[str, int]) -> str | None:
     """Return what is wrong with limits in bytes by topic, or None."""
-    small = [f"{name} takes {limit} bytes" for name, limit in limits.items() if limit < MAX_MESSAGE_BYTES]
-    return f"{_LIMIT} must be {MAX_MESSAGE_BYTES}: {', '.join(small)}" if small else None
+    small = [f"{name} takes {limit} bytes" for name, limit in limits.items() if limit < MAX_RECORD_BYTES]
+    return f"{_LIMIT} must be {MAX_RECORD_BYTES}: {', '.join(small)}" if small else None
 
 
 async def limits_of(bootstrap: str, names: Iterable[str]) -> dict[str, int]:

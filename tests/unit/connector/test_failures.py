@@ -10,7 +10,7 @@ from vdirsyncer.exceptions import AlreadyExistingError, NotFoundError, Precondit
 from vdirsyncer.sync.exceptions import StorageEmpty, SyncConflict
 from yarl import URL
 
-from schemas.events import MAX_EXCEPTION_BYTES, MAX_MESSAGE_BYTES, Scope
+from schemas.events import MAX_ERROR_TEXT_BYTES, MAX_EXCEPTION_BYTES, Scope
 from services.ingest.agent import texts
 from services.ingest.connectors.caldav_crm.failures import (
     NoCredentials,
@@ -112,7 +112,7 @@ def test_a_given_up_pass_keeps_its_explanation_and_a_stranger_is_internal() -> N
 
 
 def test_texts_fit_into_an_event_whole_characters_only() -> None:
-    assert len(words(ValueError("日本" * 9000)).encode()) <= MAX_MESSAGE_BYTES
+    assert len(words(ValueError("日本" * 9000)).encode()) <= MAX_ERROR_TEXT_BYTES
     assert cut("a\0b", 10) == "a\N{REPLACEMENT CHARACTER}b"
     assert cut("日本", 4) == "日"
     deep: Exception = ValueError("first")

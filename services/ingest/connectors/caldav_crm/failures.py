@@ -13,7 +13,7 @@ from vdirsyncer import exceptions as vdir
 from vdirsyncer.http import TransientNetworkError, UsageLimitReached
 from vdirsyncer.sync.exceptions import IdentConflict, StorageEmpty, SyncConflict
 
-from schemas.events import MAX_MESSAGE_BYTES, Failure, Scope
+from schemas.events import MAX_ERROR_TEXT_BYTES, Failure, Scope
 from services.ingest.agent import trace_of
 from services.ingest.connectors.caldav_crm.appointments import Unreadable
 
@@ -137,8 +137,8 @@ def words(error: BaseException) -> str:
     """The text the side itself gave, without our trimmings; cut to what an event may carry."""
     for kind, say in _WORDS:
         if isinstance(error, kind):
-            return cut(say(error), MAX_MESSAGE_BYTES)
-    return cut(str(error) or type(error).__name__, MAX_MESSAGE_BYTES)
+            return cut(say(error), MAX_ERROR_TEXT_BYTES)
+    return cut(str(error) or type(error).__name__, MAX_ERROR_TEXT_BYTES)
 
 
 def cut(text: str, most_bytes: int) -> str:
