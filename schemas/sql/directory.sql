@@ -14,11 +14,18 @@ INSERT INTO sync_user (organization_id, user_id, first_seen_at)
 SELECT organization_id, user_id, first_seen_at FROM seen ORDER BY organization_id, user_id
 ON CONFLICT (organization_id, user_id) DO NOTHING;
 
--- name: merge_organization
--- The greater (revision, digest) wins. Tells whether the users must be judged again: a flag, an interval or a removal changed.
+-- name: merge_organizations
+-- The greater (revision, digest) wins. Tells of which the users must be judged again: a flag, an interval or a removal changed.
+-- Arrays, one element an organization.
 INSERT INTO organization AS kept (organization_id, name, name_key, external_id, mail_system, crm_system, sync_enabled,
   disabled_reason, flag_since, flag_actor, interval_s, revision, digest, state, first_seen_at, announced_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $13, $9, $10, $11, $12, $14, $13, $13)
+SELECT organization_id, name, name_key, external_id, mail_system, crm_system, sync_enabled, disabled_reason, announced_at,
+       flag_actor, interval_s, revision, digest, state, announced_at, announced_at
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::text[], $9::text[],
+              $10::integer[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::text[])
+    AS a (organization_id, name, name_key, external_id, mail_system, crm_system, sync_enabled, disabled_reason, flag_actor,
+          interval_s, revision, digest, announced_at, state)
+ ORDER BY organization_id
 ON CONFLICT (organization_id) DO UPDATE SET
   name = excluded.name, name_key = excluded.name_key, external_id = excluded.external_id, mail_system = excluded.mail_system,
   crm_system = excluded.crm_system, sync_enabled = excluded.sync_enabled, disabled_reason = excluded.disabled_reason,
@@ -27,15 +34,22 @@ ON CONFLICT (organization_id) DO UPDATE SET
   interval_s = excluded.interval_s, revision = excluded.revision, digest = excluded.digest, state = excluded.state,
   announced_at = coalesce(kept.announced_at, excluded.announced_at)
 WHERE (kept.revision, kept.digest) < (excluded.revision, excluded.digest)
-RETURNING (old.sync_enabled, old.disabled_reason, old.interval_s, old.state)
+RETURNING organization_id, (old.sync_enabled, old.disabled_reason, old.interval_s, old.state)
   IS DISTINCT FROM (new.sync_enabled, new.disabled_reason, new.interval_s, new.state) AS judge_again;
 
--- name: merge_user
+-- name: merge_users
 -- The greater (revision, digest) wins. Enabled since: the last change from off to on, or the first announcement.
+-- Arrays, one element a user.
 INSERT INTO sync_user AS kept (organization_id, user_id, email, display_name, email_key, name_key, external_id, mail_system,
   crm_system, sync_enabled, disabled_reason, flag_since, flag_actor, enabled_since, interval_s, revision, digest, state,
   first_seen_at, announced_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $16, $12, $16, $13, $14, $15, $17, $16, $16)
+SELECT organization_id, user_id, email, display_name, email_key, name_key, external_id, mail_system, crm_system, sync_enabled,
+       disabled_reason, announced_at, flag_actor, announced_at, interval_s, revision, digest, state, announced_at, announced_at
+  FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+              $10::boolean[], $11::text[], $12::text[], $13::integer[], $14::bigint[], $15::bigint[], $16::timestamptz[], $17::text[])
+    AS a (organization_id, user_id, email, display_name, email_key, name_key, external_id, mail_system, crm_system, sync_enabled,
+          disabled_reason, flag_actor, interval_s, revision, digest, announced_at, state)
+ ORDER BY organization_id, user_id
 ON CONFLICT (organization_id, user_id) DO UPDATE SET
   email = excluded.email, display_name = excluded.display_name, email_key = excluded.email_key, name_key = excluded.name_key,
   external_id = excluded.external_id, mail_system = excluded.mail_system, crm_system = excluded.crm_system,

@@ -102,12 +102,13 @@ WITH stored AS (
 )
 SELECT count(*) FROM stored;
 
--- name: queue_organization
+-- name: queue_organizations
 -- The flag, interval or state of organizations changed: the owners judge their users again, from the first on.
+-- Arrays, one element an organization: organization, when it changed.
 INSERT INTO recompute_queue (organization_id, partition, requested_at)
-SELECT DISTINCT us.organization_id, us.partition, $2::timestamptz
-  FROM user_status us
- WHERE us.organization_id IN (SELECT unnest($1::uuid[]))
+SELECT DISTINCT us.organization_id, us.partition, changed.at
+  FROM unnest($1::uuid[], $2::timestamptz[]) AS changed (organization_id, at)
+  JOIN user_status us USING (organization_id)
  ORDER BY 1, 2
 ON CONFLICT (organization_id, partition) DO UPDATE SET requested_at = excluded.requested_at, after_user_id = NULL;
 

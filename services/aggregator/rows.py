@@ -159,7 +159,7 @@ def _named(text: str | None) -> str | None:
 
 
 def organization_row(announced: Announced) -> tuple[Any, ...]:
-    """Return the arguments of `merge_organization`."""
+    """Return an organization as `merge_organizations` takes it."""
     data = announced.event.data
     name = _named(data.name)
     return (
@@ -170,7 +170,7 @@ def organization_row(announced: Announced) -> tuple[Any, ...]:
 
 
 def user_row(announced: Announced) -> tuple[Any, ...]:
-    """Return the arguments of `merge_user`."""
+    """Return a user as `merge_users` takes it."""
     data = announced.event.data
     name, email = _named(data.display_name), _named(data.email)
     return (

@@ -19,7 +19,7 @@ from schemas.sql import named_queries
 from services.aggregator import rows
 from services.aggregator.apply import CannotGoIn
 from services.aggregator.batch import Partition, Place, Work
-from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED, Session
+from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED, Announced, Session
 from services.aggregator.judge import StartedElsewhen, Touched, judge
 from services.aggregator.rows import Key, moment
 from services.aggregator.sift import packed_headers
@@ -233,16 +233,21 @@ class Transaction:
 
     async def _merge_directory(self) -> None:
         await self._add_placeholders()
-        for organization_id, organization in sorted(self.fold.organizations.items()):
-            judge_again = await self.connection.fetchval(
-                _DIRECTORY["merge_organization"], *rows.organization_row(organization)
-            )
-            if judge_again:
-                at = moment(organization.appended_ms)
-                await self.connection.execute(_STATUS["queue_organization"], [organization_id], at)
-        for (organization_id, user_id), user in sorted(self.fold.users.items()):
-            if await self.connection.fetchrow(_DIRECTORY["merge_user"], *rows.user_row(user)):
+        if self.fold.organizations:
+            await self._merge_organizations(self.fold.organizations)
+        if self.fold.users:
+            columns = _columns(map(rows.user_row, self.fold.users.values()), 17)
+            for organization_id, user_id in await self.connection.fetch(_DIRECTORY["merge_users"], *columns):
+                user = self.fold.users[organization_id, user_id]
                 self._see(organization_id, user_id, user.partition, None, user.appended_ms)
+
+    async def _merge_organizations(self, organizations: Mapping[UUID, Announced]) -> None:
+        columns = _columns(map(rows.organization_row, organizations.values()), 14)
+        merged = await self.connection.fetch(_DIRECTORY["merge_organizations"], *columns)
+        changed = [organization_id for organization_id, judge_again in merged if judge_again]
+        if changed:
+            at = [moment(organizations[organization_id].appended_ms) for organization_id in changed]
+            await self.connection.execute(_STATUS["queue_organizations"], changed, at)
 
     async def _add_placeholders(self) -> None:
         """Add users and organizations of whom only issues tell; `judge` adds those it is to judge."""

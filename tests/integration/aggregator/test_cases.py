@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +14,7 @@ import zstandard
 from schemas.events import Event, Failure, LogData, LogLine, Refused, SessionEvent, decode, digest, encode
 from schemas.kinds import DirectoryData, HeartbeatData, TickData
 from services.aggregator.batch import Work
+from services.aggregator.transaction import Transaction
 from tests.integration.aggregator.conftest import Stored
 from tests.rig.stream import EVENTS, HEARTBEATS, LOGS, NOW, counts, issue, session, through_the_wire
 
@@ -425,6 +427,25 @@ async def test_directory_the_greater_revision_wins(stored: Stored) -> None:
         "sync_enabled": False, "disabled_reason": "manual",
     }  # fmt: skip
     assert len(await stored.rows("SELECT * FROM recompute_queue")) == 1
+
+
+async def test_a_directory_takes_as_many_statements_as_one_of_its_users(stored: Stored) -> None:
+    taken: list[int] = []
+    for size in (1, 1, 20):
+        for organization_id in (uuid4() for _ in range(size)):
+            of = {"organization_id": organization_id, "revision": 1}
+            stored.log.append(through_the_wire(DirectoryData(kind="organization", name="A", **of)))  # type: ignore[arg-type]
+            stored.log.append(through_the_wire(DirectoryData(kind="user", user_id=uuid4(), **of)))  # type: ignore[arg-type]
+        asked: list[str] = []
+        async with stored.pool.acquire() as connection, connection.transaction():
+            with connection.query_logger(lambda record, asked=asked: asked.append(record.query)):
+                await Transaction(connection, stored.log.work(stored.since), EVENTS, zstandard.ZstdCompressor()).run()
+            await asyncio.sleep(0)
+        stored.since = stored.log.ends
+        taken.append(len(asked))
+    assert taken[1] == taken[2]  # the first also asks for types
+    assert len(await stored.rows("SELECT FROM organization WHERE revision = 1")) == 22
+    assert len(await stored.rows("SELECT FROM sync_user JOIN user_status USING (organization_id, user_id)")) == 22
 
 
 async def test_a_lost_answer_to_a_commit_is_recognized(stored: Stored) -> None:
