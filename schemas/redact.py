@@ -4,6 +4,7 @@ Redacting twice changes nothing more. E-mail addresses stay: who may see them is
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 MARK: Final = "[redacted]"
@@ -31,79 +32,54 @@ _KNOWN: Final = re.compile(
     r"\b(?:GOCSPX-[A-Za-z0-9_-]{3,}|1//0[A-Za-z0-9_-]{3,}|ya29\.[A-Za-z0-9_.-]{5,}|sw[ak]_[0-9A-Za-z]{49})"
 )
 _PEM: Final = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-# What a text must hold, in lower case, before a pattern is worth running: searching for these costs a hundredth of it.
-_PEM_HINTS: Final = ("-----begin",)
-_SCHEME_HINTS: Final = ("bearer", "basic", "digest", "negotiate", "ntlm")
-_COOKIE_HINTS: Final = ("cookie",)
-_PAIR_HINTS: Final = (
-    "token", "secret", "passw", "pwd", "passphrase", "key", "assertion", "sig", "sessionid",
-)  # fmt: skip
-_LOGIN_HINTS: Final = ("://",)
-_JWT_HINTS: Final = ("eyj",)
-_KNOWN_HINTS: Final = ("gocspx-", "1//0", "ya29.", "swa_", "swk_")
+_NO_SECRETS: Final = frozenset({"none", "null", "true", "false", "expired", "invalid", "missing", "bearer", "basic"})
 
 
-def redact(text: str) -> tuple[str, int]:
-    """Return the text with each secret replaced by a mark, and how many were replaced."""
+def _pair(match: re.Match[str]) -> str:
+    value = match["quoted"] if match["quote"] else match["bare"]
+    if not value or MARK in value or value.casefold() in _NO_SECRETS:
+        return match[0]
+    quote = match["quote"] or ""
+    return f"{match['name']}{quote}{MARK}{quote}"
+
+
+def _scheme(match: re.Match[str]) -> str:
+    # "basic authentication failed" is prose: what follows must look like a credential.
+    if match["value"].isalpha() and match["value"].islower():
+        return match[0]
+    return f"{match['scheme']} {MARK}"
+
+
+def _cookies(match: re.Match[str]) -> str:
+    return match[0] if match["value"].strip() == MARK else f"{match['name']}{MARK}"
+
+
+def _login(match: re.Match[str]) -> str:
+    return f"{match['start']}:{MARK}@"
+
+
+def _pem(match: re.Match[str]) -> str:
+    return match[0] if MARK in match[0] else f"{match[1]} {MARK}"
+
+
+# Each pattern with what a text must hold, in lower case, before it is worth running: searching for these costs a
+# hundredth of it.
+_PATTERNS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...], str | Callable[[re.Match[str]], str]], ...]] = (
+    (_PEM, ("-----begin",), _pem),
+    (_SCHEME, ("bearer", "basic", "digest", "negotiate", "ntlm"), _scheme),
+    (_COOKIES, ("cookie",), _cookies),
+    (_PAIR, ("token", "secret", "passw", "pwd", "passphrase", "key", "assertion", "sig", "sessionid"), _pair),
+    (_URL_LOGIN, ("://",), _login),
+    (_JWT, ("eyj",), MARK),
+    (_KNOWN, ("gocspx-", "1//0", "ya29.", "swa_", "swk_"), MARK),
+)
+
+
+def redact(text: str) -> str:
+    """Return the text with each secret replaced by a mark."""
     # Matching without regard to case takes these for i, s and k; folding makes s and k of two of them.
     folded = text.lower() if text.isascii() else text.casefold().replace("\u0131", "i").replace("i\u0307", "i")
-    count = 0
-
-    def pair(match: re.Match[str]) -> str:
-        nonlocal count
-        value = match["quoted"] if match["quote"] else match["bare"]
-        if not value or MARK in value or value.casefold() in _NO_SECRETS:
-            return match[0]
-        count += 1
-        quote = match["quote"] or ""
-        return f"{match['name']}{quote}{MARK}{quote}"
-
-    def scheme(match: re.Match[str]) -> str:
-        nonlocal count
-        # "basic authentication failed" is prose: what follows must look like a credential.
-        if match["value"].isalpha() and match["value"].islower():
-            return match[0]
-        count += 1
-        return f"{match['scheme']} {MARK}"
-
-    def cookies(match: re.Match[str]) -> str:
-        nonlocal count
-        if match["value"].strip() == MARK:
-            return match[0]
-        count += 1
-        return f"{match['name']}{MARK}"
-
-    def login(match: re.Match[str]) -> str:
-        nonlocal count
-        if match["password"] == MARK:
-            return match[0]
-        count += 1
-        return f"{match['start']}:{MARK}@"
-
-    def whole(match: re.Match[str]) -> str:
-        nonlocal count
-        count += 1
-        return MARK
-
-    def pem(match: re.Match[str]) -> str:
-        nonlocal count
-        if MARK in match[0]:
-            return match[0]
-        count += 1
-        return f"{match[1]} {MARK}"
-
-    for pattern, hints, replaced in (
-        (_PEM, _PEM_HINTS, pem),
-        (_SCHEME, _SCHEME_HINTS, scheme),
-        (_COOKIES, _COOKIE_HINTS, cookies),
-        (_PAIR, _PAIR_HINTS, pair),
-        (_URL_LOGIN, _LOGIN_HINTS, login),
-        (_JWT, _JWT_HINTS, whole),
-        (_KNOWN, _KNOWN_HINTS, whole),
-    ):
+    for pattern, hints, replaced in _PATTERNS:
         if any(hint in folded for hint in hints):
             text = pattern.sub(replaced, text)
-    return text, count
-
-
-_NO_SECRETS: Final = frozenset({"none", "null", "true", "false", "expired", "invalid", "missing", "bearer", "basic"})
+    return text

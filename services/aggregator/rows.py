@@ -56,7 +56,7 @@ def moment(ms: int) -> datetime:
 
 def clean(text: str) -> str:
     """Return a text without its secrets."""
-    return redact(text)[0]
+    return redact(text)
 
 
 def _counts(objects: tuple[ObjectCounts, ...]) -> tuple[int, int, int, int, int, str | None]:

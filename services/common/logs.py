@@ -35,7 +35,7 @@ class JsonLines(logging.Formatter):
         line |= {name: value for name, value in record.__dict__.items() if name not in _USUAL}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        line = {name: redact(value)[0] if isinstance(value, str) else value for name, value in line.items()}
+        line = {name: redact(value) if isinstance(value, str) else value for name, value in line.items()}
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 

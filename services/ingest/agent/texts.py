@@ -81,17 +81,17 @@ def slug(text: str) -> str:
 
 def message(text: str) -> str:
     """Return an error's message as it may be sent."""
-    return cut_bytes(redact(clean(text))[0], MAX_ERROR_TEXT_BYTES)
+    return cut_bytes(redact(clean(text)), MAX_ERROR_TEXT_BYTES)
 
 
 def exception(text: str, limit: int = MAX_EXCEPTION_BYTES) -> str:
     """Return an exception's text, with its trace, as it may be sent: what it says and where it ended are kept."""
-    return cut_middle(redact(clean(text))[0], limit)
+    return cut_middle(redact(clean(text)), limit)
 
 
 def detail(text: str) -> str:
     """Return a status detail as it may be sent."""
-    return cut_bytes(redact(clean(text))[0], MAX_DETAIL_BYTES)
+    return cut_bytes(redact(clean(text)), MAX_DETAIL_BYTES)
 
 
 def failure(error: Failure) -> Failure:
@@ -112,4 +112,4 @@ def _escaped(text: str) -> int:
 
 def line(text: str, limit: int) -> str:
     """Return a line of a log as it may be sent."""
-    return cut_bytes(redact(clean(text))[0], limit)
+    return cut_bytes(redact(clean(text)), limit)

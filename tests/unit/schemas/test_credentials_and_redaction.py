@@ -54,13 +54,12 @@ def test_s8_a_mistyped_token_is_told_without_asking_anybody(spoilt: object) -> N
         ("the token was swa_SijXL1JURwwbbeIw6r35a4t9FOpowia6GYMNgkuDJD42sSFcY", []),
     ],
 )
-def test_c33_secrets_are_taken_out_and_counted(text: str, secrets: list[str]) -> None:
-    redacted, count = redact(text)
-    assert count >= max(1, len(secrets) - 1)
-    assert MARK in redacted
+def test_c33_secrets_are_taken_out_and_marked(text: str, secrets: list[str]) -> None:
+    redacted = redact(text)
+    assert redacted.count(MARK) >= max(1, len(secrets) - 1)
     assert not any(secret in redacted for secret in secrets)
     assert "swa_" not in redacted
-    assert redact(redacted) == (redacted, 0)
+    assert redact(redacted) == redacted
 
 
 NAMES = (
@@ -76,8 +75,8 @@ def test_c33_no_name_of_a_secret_is_missed_in_any_case(name: str) -> None:
     # The last three are letters that match s, k and i where case does not matter.
     odd = [name.replace(*letters) for letters in ("s\u017f", "k\u212a", "i\u0131")]
     for written in (name, name.upper(), name.title(), *odd):
-        assert redact(f"{written}=AAA and more") == (f"{written}={MARK} and more", 1)
-    assert redact("s\u0130g=AAA") == (f"s\u0130g={MARK}", 1)
+        assert redact(f"{written}=AAA and more") == f"{written}={MARK} and more"
+    assert redact("s\u0130g=AAA") == f"s\u0130g={MARK}"
 
 
 @pytest.mark.parametrize(
@@ -89,10 +88,10 @@ def test_c33_no_name_of_a_secret_is_missed_in_any_case(name: str) -> None:
     ],
 )  # fmt: skip
 def test_c33_what_is_no_secret_stays(text: str) -> None:
-    assert redact(text) == (text, 0)
+    assert redact(text) == text
 
 
 @given(st.text())
 def test_c33_redacting_twice_changes_nothing_more(text: str) -> None:
-    once = redact(text)[0]
-    assert redact(once) == (once, 0)
+    once = redact(text)
+    assert redact(once) == once
