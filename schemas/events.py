@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from schemas import guards
-from schemas.derived import Derived, derived, issue_id_of, issue_identity, stored_status
+from schemas.identity import issue_id_of, issue_identity
 from schemas.kinds import (
     KINDS,
     MAX_CHUNK_BYTES,
@@ -65,13 +65,13 @@ from schemas.kinds import (
 __all__ = [
     "KINDS", "MAX_CHUNK_BYTES", "MAX_DETAIL_BYTES", "MAX_ERROR_TEXT_BYTES", "MAX_EVENT_BYTES", "MAX_EXCEPTION_BYTES",
     "MAX_NAME_CHARACTERS", "REASONS", "Actor", "Attempt", "CommandData", "CommandEvent", "CommandKind",
-    "CommandOutcome", "CommandResultData", "CommandResultEvent", "Data", "Derived", "Direction", "DirectoryData",
+    "CommandOutcome", "CommandResultData", "CommandResultEvent", "Data", "Direction", "DirectoryData",
     "DirectoryEvent",
     "DirectoryKind", "DirectoryState", "Durations", "Event", "Failure", "HeartbeatData", "HeartbeatEvent", "IssueData",
     "IssueEvent", "IssueState", "LogData", "LogEvent", "LogLevel", "LogLine", "ObjectCounts", "Operation", "OutEvent",
     "Refused", "Scope", "SessionData", "SessionEvent", "SessionStatus", "StatusData", "StatusEvent", "TickData",
-    "TickEvent", "check_strictly", "decode", "decode_out", "derived", "digest", "encode", "issue_id_of",
-    "issue_identity", "make", "stored_status", "subject_of",
+    "TickEvent", "check_strictly", "decode", "decode_out", "digest", "encode", "issue_id_of",
+    "issue_identity", "make", "subject_of",
 ]  # fmt: skip
 
 REASONS: Final = (

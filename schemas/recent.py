@@ -76,13 +76,6 @@ def limit_of(
     return first_appended_at + min(max(deadline_at - started_at, timedelta()), LONGEST)
 
 
-SESSION_COLUMNS: Final = (
-    "session_id", "started_at", "began", "attempt", "seq", "status", "appended_at", "first_appended_at", "timed_out_at",
-    "deadline_at", "interval_s", "issues_sent", "issues_arrived", "error_retryable",
-)  # fmt: skip
-"""The columns of `sync_session` that `session_of` reads."""
-
-
 class Row(Protocol):
     """A row of the database, by column."""
 

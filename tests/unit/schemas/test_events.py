@@ -15,20 +15,16 @@ from schemas import events, guards
 from schemas.events import (
     REASONS,
     Direction,
-    Failure,
-    ObjectCounts,
     Operation,
     Refused,
     SessionData,
     SessionStatus,
     check_strictly,
     decode,
-    derived,
     digest,
     encode,
     issue_identity,
     make,
-    stored_status,
 )
 from tests.corpus.poison import Poison, corpus, session, text
 
@@ -169,19 +165,6 @@ def told(**members: Any) -> SessionData:
         "status": SessionStatus.FINISHED,
     }  # fmt: skip
     return SessionData(**(base | members))
-
-
-def test_c15_derived_figures_and_the_stored_status() -> None:
-    row = ObjectCounts(
-        type="email", direction=Direction.MAIL_TO_CRM, fetched=10, created=1, updated=2, deleted=3, skipped=4, failed=5,
-        conflicts=6,
-    )  # fmt: skip
-    assert derived(told(objects=(row, row))) == (20, 12, 10, 12, 42)
-    assert stored_status(told(objects=(row,))) == "finished_with_issues"
-    clean = ObjectCounts(type="email", direction=Direction.MAIL_TO_CRM, fetched=10, skipped=1)
-    assert stored_status(told(objects=(clean,))) == "finished"
-    assert stored_status(told(error=Failure())) == "finished_with_issues"
-    assert stored_status(told(status=SessionStatus.ERRORS, objects=(row,))) == "errors"
 
 
 def test_c11_the_same_trouble_keeps_one_id() -> None:
