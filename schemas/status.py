@@ -18,6 +18,10 @@ LEAST_GRACE_S: Final = 300
 MOST_GRACE_S: Final = 6 * 3600
 ARRIVING: Final = timedelta(seconds=60)
 """How long after a session's end its issues may still arrive before they count as missing."""
+SILENT_AFTER: Final = timedelta(seconds=90)
+"""An agent without a heartbeat for so long, three of them, is silent."""
+GONE_AFTER: Final = timedelta(days=1)
+"""An agent without a heartbeat for so long was taken out of use: that is no silence."""
 _TICK: Final = timedelta(microseconds=1)
 
 

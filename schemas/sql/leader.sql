@@ -191,10 +191,10 @@ SELECT sum(healthy) AS healthy, sum(partial) AS partial, sum(failing) AS failing
 SELECT health, count(*) AS organizations FROM organization WHERE state = 'present' GROUP BY health;
 
 -- name: agents_heard
--- $1: now. An agent not heard for a day is taken out of use.
-SELECT count(*) FILTER (WHERE heard_at >= $1::timestamptz - interval '90 seconds') AS heard,
-       count(*) FILTER (WHERE heard_at < $1::timestamptz - interval '90 seconds') AS silent
-  FROM agent WHERE heard_at > $1::timestamptz - interval '1 day';
+-- $1: now; $2: how long is silent; $3: how long is taken out of use, which is no silence.
+SELECT count(*) FILTER (WHERE heard_at >= $1::timestamptz - $2::interval) AS heard,
+       count(*) FILTER (WHERE heard_at < $1::timestamptz - $2::interval) AS silent
+  FROM agent WHERE heard_at > $1::timestamptz - $3::interval;
 
 -- name: worst_organizations
 SELECT organization_id, errors_24h FROM organization WHERE errors_24h > 0 ORDER BY errors_24h DESC, organization_id LIMIT 50;

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from schemas.sql import named_queries
+from schemas.status import GONE_AFTER, SILENT_AFTER
 from schemas.topics import EVENTS
 from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE
 from services.aggregator.figures import store_figures, store_last_day
@@ -130,7 +131,8 @@ class Reign:
         connection, gauges = self.connection, self.gauges
         gauges.show_users(dict(await connection.fetchrow(_SQL["users_by_status"])))
         gauges.show_organizations(dict(map(tuple, await connection.fetch(_SQL["organizations_by_health"]))))
-        gauges.show_agents(dict(await connection.fetchrow(_SQL["agents_heard"], await self.now() or self.wall())))
+        now = await self.now() or self.wall()
+        gauges.show_agents(dict(await connection.fetchrow(_SQL["agents_heard"], now, SILENT_AFTER, GONE_AFTER)))
         worst = await connection.fetch(_SQL["worst_organizations"])
         gauges.show_errors((str(row["organization_id"]), row["errors_24h"]) for row in worst)
 

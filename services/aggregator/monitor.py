@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from schemas.recent import Recent, RecentSession, session_of
 from schemas.sql import named_queries
+from schemas.status import GONE_AFTER
 from services.aggregator.judge import Lateness, Touched, go_by_loops, judge
 from services.aggregator.silence import Heard, held_until, silent_agents
 from services.aggregator.transaction import with_counters
@@ -108,7 +109,7 @@ class Monitor:
             return None
         now: datetime = row["applied_to"]
         await go_by_loops(connection)
-        agents = [Heard(*agent) for agent in await connection.fetch(_SQL["agents"], now)]
+        agents = [Heard(*agent) for agent in await connection.fetch(_SQL["agents"], now, GONE_AFTER)]
         return _Turn(partition, now, Lateness(silent_agents(agents, now), held_until(agents, now, row["resumed_at"])))
 
 

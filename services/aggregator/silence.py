@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-SILENT_AFTER: Final = timedelta(seconds=90)
-"""Three heartbeats."""
+from schemas.status import SILENT_AFTER
+
 TOGETHER: Final = timedelta(minutes=5)
 LEAST_AGENTS: Final = 3
 LEAST_ORGANIZATIONS: Final = 2
@@ -24,7 +24,7 @@ class Heard(NamedTuple):
 
 
 def silent_agents(agents: Sequence[Heard], now: datetime) -> frozenset[str]:
-    """Return the agents of which no heartbeat was appended for 90 s."""
+    """Return the agents of which no heartbeat was appended for `SILENT_AFTER`."""
     return frozenset(agent.agent_id for agent in agents if agent.heard_at < now - SILENT_AFTER)
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from schemas.keys import session_key
 from schemas.reasons import reason_words
-from schemas.status import facts_of
+from schemas.status import SILENT_AFTER, facts_of
 from schemas.vocabulary import DISABLED_REASON, words
 from schemas.why import flags_of, why
-
-SILENT_AFTER: Final = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)

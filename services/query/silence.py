@@ -8,8 +8,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from schemas.sql import named_queries
+from schemas.status import GONE_AFTER, SILENT_AFTER
 from schemas.topics import EVENTS
-from services.query.chain import SILENT_AFTER
 from services.query.lists import freshness_of, scope_of
 from services.query.principal import Principal
 from services.query.services import Services
@@ -31,9 +31,9 @@ async def silence_of(connection: Any, as_of: datetime | None, now: datetime, top
     at = as_of or now
     touched = await connection.fetch(_SQL["attention"], at)
     longest = await connection.fetchrow(_SQL["longest_late"])
-    agents = await connection.fetchrow(_SQL["count_agents"], at, SILENT_AFTER)
+    agents = await connection.fetchrow(_SQL["count_agents"], at, SILENT_AFTER, GONE_AFTER)
     partitions = await connection.fetch(_SQL["partitions"])
-    first = await connection.fetch(_SQL["agents"], at, SILENT_AFTER, 1) if agents["silent"] else []
+    first = await connection.fetch(_SQL["agents"], at, SILENT_AFTER, GONE_AFTER, 1) if agents["silent"] else []
     events = topic_prefix + EVENTS.name
     return {
         "late": {
@@ -91,6 +91,6 @@ async def monitoring(services: Services, principal: Principal) -> dict[str, Any]
     now = services.now()
     async with services.reading(scope_of(principal)) as connection:
         fresh = await freshness_of(connection, now)
-        agents = await connection.fetch(_SQL["agents"], fresh.as_of or now, SILENT_AFTER, MOST_AGENTS)
+        agents = await connection.fetch(_SQL["agents"], fresh.as_of or now, SILENT_AFTER, GONE_AFTER, MOST_AGENTS)
         partitions = await connection.fetch(_SQL["partitions"])
     return {"agents": [dict(row) for row in agents], "partitions": [dict(row) for row in partitions]}
