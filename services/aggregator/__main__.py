@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from aiokafka import AIOKafkaProducer
 
 from schemas.events import decode
+from schemas.retention import KEPT
 from schemas.topics import EVENTS, INPUT_TOPICS
 from services.aggregator import metrics
 from services.aggregator.app import GROUP, Membership, serve
@@ -25,7 +26,7 @@ from services.aggregator.intake import Intake
 from services.aggregator.leader import run_leader
 from services.aggregator.monitor import run_monitor
 from services.aggregator.positions import Positions
-from services.aggregator.reading import Kept, Limits
+from services.aggregator.reading import Limits
 from services.aggregator.store import PostgresStore, open_pool
 from services.aggregator.tasks import PatientStore, keep_books, owned, watch_kafka, watch_monitor, watch_pool
 from services.common import logs
@@ -117,7 +118,7 @@ async def _work(
     intake = Intake(
         PatientStore(PostgresStore(pool, events_topic=prefix + EVENTS.name), patient), Positions(pool),
         on_gap={prefix + topic.name: topic.on_gap for topic in INPUT_TOPICS if topic.on_gap is not None},
-        decode=decode, watcher=metrics.Watcher(), kept=Kept(), patient=patient, wall=_now,
+        decode=decode, watcher=metrics.Watcher(), kept=KEPT, patient=patient, wall=_now,
         limits=Limits(rows=settings.batch_rows, events=settings.batch_events, seconds=settings.batch_seconds),
     )  # fmt: skip
     folder = Path(settings.data_dir or tempfile.mkdtemp(prefix="syncwatch-aggregator-"))

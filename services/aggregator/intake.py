@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from schemas.retention import Kept
 from schemas.topics import OnGap
 from services.aggregator.apply import Store, apply
 from services.aggregator.batch import Batch, Held, Part, Partition, Work, hash_of
@@ -29,7 +30,7 @@ from services.aggregator.positions import (
     Trouble,
     where_to_read,
 )
-from services.aggregator.reading import Consumer, Halt, Kept, Limits, Reading, Watcher
+from services.aggregator.reading import Consumer, Halt, Limits, Reading, Watcher
 from services.aggregator.rows import session_row
 from services.aggregator.sift import Bounds, Decode, Record, sift
 from services.aggregator.transaction import Fenced, Saved

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
+from schemas.retention import KEPT, Kept
 from schemas.sql import named_queries
 from schemas.status import GONE_AFTER, SILENT_AFTER
 from schemas.topics import EVENTS
@@ -23,7 +24,7 @@ from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE
 from services.aggregator.figures import store_figures, store_last_day
 from services.aggregator.gauges import LeaderGauges
 from services.aggregator.relay import AT_ONCE, relay
-from services.aggregator.retention import Kept, drop_past, fold_hours, make_days
+from services.aggregator.retention import drop_past, fold_hours, make_days
 from services.common.patience import is_outage
 from services.common.pool import UNANSWERED_S
 
@@ -66,7 +67,7 @@ class Reign:
     gauges: LeaderGauges
     wall: Callable[[], datetime]
     topic_prefix: str = ""
-    kept: Kept = field(default_factory=Kept)
+    kept: Kept = KEPT
 
     def duties(self) -> list[Duty]:
         """Return all duties, none done yet."""
@@ -152,7 +153,6 @@ async def run_leader(
     wall: Callable[[], datetime],
     patient: Callable[..., Awaitable[asyncpg.Connection]],
     topic_prefix: str = "",
-    kept: Kept | None = None,
 ) -> None:
     """Lead whenever nobody else does, until cancelled. An outage ends a reign; `patient` waits for the next."""
     gauges = LeaderGauges(registry)
@@ -166,7 +166,7 @@ async def run_leader(
                 await _lead(
                     Reign(
                         connection=connection, producer=producer, gauges=gauges, wall=wall,
-                        topic_prefix=topic_prefix, kept=kept or Kept(),
+                        topic_prefix=topic_prefix,
                     )
                 )  # fmt: skip
         except Exception as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import NamedTuple, Protocol
 
 from schemas.topics import OnGap
@@ -37,14 +36,6 @@ class Limits:
     rows: int = 4_000
     events: int = 20_000
     seconds: float = 0.2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """How long rows are kept; what started before has no day to go to."""
-
-    sessions: timedelta = timedelta(days=30)
-    logs: timedelta = timedelta(days=14)
 
 
 class Halt(NamedTuple):

@@ -1,11 +1,11 @@
 """Days and retention: tables of days are made ahead and dropped whole, everything else goes in small batches."""
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
 
+from schemas.retention import Kept
 from schemas.sql import named_queries
 
 _SQL: Final = named_queries("leader")
@@ -13,23 +13,6 @@ DAYS_AHEAD: Final = 14
 ROWS_AT_ONCE: Final = 5_000
 _STEPS: Final = 20
 """Batches of one kind a run; the rest goes at the next."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """For how many days what is kept. Open issues are kept for ever."""
-
-    sessions: int = 30
-    closed_issues: int = 90
-    logs: int = 14
-    roll_ups: int = 400
-    status_changes: int = 400
-    audit: int = 400
-    rejects: int = 400
-
-    def of_table(self, parent: str) -> int:
-        """Return the days of a table of days."""
-        return self.logs if parent == "log_chunk" else self.sessions
 
 
 async def make_days(connection: Any, today: date) -> int:
@@ -52,7 +35,7 @@ _PARENTS: Final = ("sync_session", "session_text", "issue_sighting", "log_chunk"
 
 def is_past(parent: str, day: date, today: date, kept: Kept) -> bool:
     """Whether a day of a table is older than it is kept: its last moment too."""
-    return day < today - timedelta(days=kept.of_table(parent))
+    return day < today - kept.of_table(parent)
 
 
 async def drop_past(connection: Any, now: datetime, kept: Kept) -> None:
@@ -64,11 +47,11 @@ async def drop_past(connection: Any, now: datetime, kept: Kept) -> None:
                 await connection.execute(_SQL["drop_day"], row["parent"], row["day"])
             except asyncpg.LockNotAvailableError:
                 continue  # somebody reads it: the next run tries again
-    for name, days in _batches(kept):
-        await _drop_rows(connection, name, now - timedelta(days=days))
+    for name, kept_for in _batches(kept):
+        await _drop_rows(connection, name, now - kept_for)
 
 
-def _batches(kept: Kept) -> tuple[tuple[str, int], ...]:
+def _batches(kept: Kept) -> tuple[tuple[str, timedelta], ...]:
     return (
         ("drop_closed_issues", kept.closed_issues),
         ("drop_hours", kept.roll_ups),

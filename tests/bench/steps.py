@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ import zstandard
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.events import Event, decode
+from schemas.retention import KEPT
 from schemas.sql import named_queries
 from schemas.topics import EVENTS
 from services.aggregator import rows, transaction
@@ -82,7 +83,7 @@ async def run(bootstrap: str, topic: str, url: str, plain_url: str) -> dict[str,
     left = sum((await consumer.end_offsets(places)).values())
     offsets = dict.fromkeys((place.partition for place in places), 0)
     written = 0
-    bounds = Bounds.at(datetime.now(UTC), timedelta(days=30), timedelta(days=14))
+    bounds = Bounds.at(datetime.now(UTC), KEPT.sessions, KEPT.logs)
     while left:
         batch = Batch()
         sifted_of: dict[int, list[Event | Reject]] = {}

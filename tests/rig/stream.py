@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from schemas.events import Event, IssueData, ObjectCounts, SessionData, decode, encode, make
+from schemas.retention import KEPT
 from services.aggregator.batch import Batch, Held, Work
 from services.aggregator.sift import Bounds, sift
 
@@ -17,7 +18,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 EVENTS = "syncwatch.events"
 LOGS = "syncwatch.logs"
 HEARTBEATS = "syncwatch.heartbeats"
-BOUNDS = Bounds.at(NOW + timedelta(hours=1), timedelta(days=30), timedelta(days=14))
+BOUNDS = Bounds.at(NOW + timedelta(hours=1), KEPT.sessions, KEPT.logs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from starlette.datastructures import QueryParams
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from schemas import vocabulary
+from schemas.retention import KEPT
 from services.query import details
 from services.query.logs import Wanted, check, log_body, log_rows, matches, numbered
 from services.query.panel import logs, pages
@@ -22,7 +23,6 @@ from services.query.principal import Principal
 from services.query.services import Services
 
 WINDOW: Final = 500
-KEPT: Final = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +130,4 @@ def _trail(found: Mapping[str, Any], principal: Principal) -> tuple[Step, ...]:
 
 
 def _kept_until(started_at: datetime) -> datetime:
-    return started_at + KEPT
+    return started_at + KEPT.logs

@@ -12,11 +12,13 @@ import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from schemas.retention import KEPT
+from schemas.sql import named_queries
 from schemas.topics import TOPICS
 from services.aggregator.figures import store_figures, store_last_day
 from services.aggregator.gauges import LeaderGauges
 from services.aggregator.leader import Reign, run_leader
-from services.aggregator.retention import Kept, drop_past, fold_hours, is_past, make_days
+from services.aggregator.retention import drop_past, fold_hours, is_past, make_days
 from services.common.patience import through_outages
 from services.common.topics import positions
 from tests.integration.aggregator.conftest import Stored
@@ -108,6 +110,8 @@ async def test_closed_hours_are_folded_and_sums_stay(scene: Scene, stored: Store
 
 async def test_days_are_made_ahead(stored: Stored) -> None:
     today = datetime.now(UTC).date()
+    days = [row["day"] for row in await stored.rows(named_queries("leader")["days"])]
+    assert min(days) < today - KEPT.sessions < today < max(days)
     async with stored.pool.acquire() as connection:
         assert await make_days(connection, today) == 14
         assert await make_days(connection, today + timedelta(days=5)) == 14
@@ -119,12 +123,12 @@ async def test_s20_days_and_rows_are_dropped_when_they_are_kept_no_longer(scene:
     await scene.tell(at, scene.session(uuid4(), started_at=at, status="finished"))
     await stored.owner.execute("UPDATE status_change SET published_at = since, since = since - interval '400 days'")
     async with stored.pool.acquire() as connection:
-        await drop_past(connection, NOW, Kept())
+        await drop_past(connection, NOW, KEPT)
         assert await stored.rows("SELECT status FROM sync_session") == [{"status": "finished"}]
         logs = await stored.owner.fetchval("SELECT min(relname) FROM pg_class WHERE relname ~ '^log_chunk_[0-9]{8}$'")
         assert logs == f"log_chunk_{NOW - timedelta(days=14):%Y%m%d}"
         assert await stored.rows("SELECT * FROM status_change") == []
-        await drop_past(connection, NOW + timedelta(days=11), Kept())
+        await drop_past(connection, NOW + timedelta(days=11), KEPT)
     assert await stored.rows("SELECT status FROM sync_session") == []
     sessions = "SELECT min(relname) FROM pg_class WHERE relname ~ '^sync_session_[0-9]{8}$'"
     assert await stored.owner.fetchval(sessions) == f"sync_session_{NOW - timedelta(days=19):%Y%m%d}"
@@ -135,18 +139,18 @@ async def test_s20_a_day_that_somebody_reads_is_dropped_the_next_time(stored: St
         later = NOW + timedelta(days=2)
         async with reader.transaction():
             await reader.fetch("SELECT count(*) FROM sync_session")
-            await drop_past(connection, later, Kept())
+            await drop_past(connection, later, KEPT)
         oldest = "SELECT min(relname) FROM pg_class WHERE relname ~ '^sync_session_[0-9]{8}$'"
         assert await reader.fetchval(oldest) < f"sync_session_{later - timedelta(days=30):%Y%m%d}"
-        await drop_past(connection, later, Kept())
+        await drop_past(connection, later, KEPT)
         assert await reader.fetchval(oldest) == f"sync_session_{later - timedelta(days=30):%Y%m%d}"
 
 
 def test_a_day_is_kept_to_its_end() -> None:
     today = NOW.date()
-    assert not is_past("sync_session", today - timedelta(days=30), today, Kept())
-    assert is_past("sync_session", today - timedelta(days=31), today, Kept())
-    assert is_past("log_chunk", today - timedelta(days=15), today, Kept())
+    assert not is_past("sync_session", today - timedelta(days=30), today, KEPT)
+    assert is_past("sync_session", today - timedelta(days=31), today, KEPT)
+    assert is_past("log_chunk", today - timedelta(days=15), today, KEPT)
 
 
 def value(registry: CollectorRegistry, name: str, **labels: str) -> float | None:

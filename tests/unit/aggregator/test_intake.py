@@ -11,10 +11,11 @@ from uuid import uuid4
 import pytest
 
 from schemas.events import decode
+from schemas.retention import KEPT
 from services.aggregator.batch import Partition, Work, hash_of
 from services.aggregator.intake import Intake
 from services.aggregator.positions import Position, Trouble
-from services.aggregator.reading import Halt, Kept, Limits
+from services.aggregator.reading import Halt, Limits
 from services.aggregator.transaction import Fenced, Saved
 from tests.rig.stream import EVENTS, LOGS, NOW, FakeLog, FakeRecord, session
 
@@ -130,7 +131,7 @@ class Scene:
 
         self.intake = Intake(
             self.store, self.positions, on_gap={EVENTS: "halt", LOGS: "note"}, decode=decode,  # type: ignore[arg-type]
-            watcher=self.watcher, limits=Limits(seconds=0.01), kept=Kept(), patient=patient, wall=lambda: NOW,
+            watcher=self.watcher, limits=Limits(seconds=0.01), kept=KEPT, patient=patient, wall=lambda: NOW,
         )  # fmt: skip
         self.intake.consumer = self.consumer
 
