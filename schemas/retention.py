@@ -16,6 +16,7 @@ class Kept:
     status_changes: timedelta = timedelta(days=400)
     audit: timedelta = timedelta(days=400)
     rejects: timedelta = timedelta(days=400)
+    sign_ins: timedelta = timedelta(days=30)
 
     def of_table(self, parent: str) -> timedelta:
         """Return how long the days of a table of days are kept."""
@@ -23,3 +24,5 @@ class Kept:
 
 
 KEPT: Final = Kept()
+LONGEST_EXPORT: Final = timedelta(days=1)
+"""No export takes as long: a statement of one may take ten minutes, an archive is made by many."""

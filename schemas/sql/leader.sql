@@ -177,6 +177,20 @@ DELETE FROM status_change WHERE id IN (
 -- name: drop_audit
 DELETE FROM audit_event WHERE id IN (SELECT id FROM audit_event WHERE at < $1 ORDER BY id LIMIT $2);
 
+-- name: drop_exports
+DELETE FROM export WHERE export_id IN (SELECT export_id FROM export WHERE started_at < $1 LIMIT $2);
+
+-- name: drop_web_sessions
+DELETE FROM web_session WHERE cookie_hash IN (SELECT cookie_hash FROM web_session WHERE created_at < $1 LIMIT $2);
+
+-- name: drop_sign_in_links
+DELETE FROM sign_in_link WHERE link_hash IN (SELECT link_hash FROM sign_in_link WHERE expires_at < $1 LIMIT $2);
+
+-- name: cut_exports
+-- Exports whose process ended before it could say how they did. When that was nobody knows: `ended_at` stays NULL, and one
+-- that goes on against all expectation says so itself.
+UPDATE export SET state = 'cut' WHERE state = 'running' AND started_at < $1;
+
 -- name: drop_rejects
 DELETE FROM rejected_event WHERE ctid IN (SELECT ctid FROM rejected_event WHERE appended_at < $1 LIMIT $2);
 

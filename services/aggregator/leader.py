@@ -24,7 +24,7 @@ from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE
 from services.aggregator.figures import store_figures, store_last_day
 from services.aggregator.gauges import LeaderGauges
 from services.aggregator.relay import AT_ONCE, relay
-from services.aggregator.retention import drop_past, fold_hours, make_days
+from services.aggregator.retention import cut_exports, drop_past, fold_hours, make_days
 from services.common.patience import is_outage
 from services.common.pool import UNANSWERED_S
 
@@ -122,10 +122,12 @@ class Reign:
             await fold_hours(self.connection, now)
 
     async def past(self) -> None:
-        """Drop what is kept no longer."""
+        """Drop what is kept no longer, and give up exports whose process ended."""
         now = await self.now()
         if now is not None:
-            await drop_past(self.connection, min(now, self.wall()), self.kept)
+            at = min(now, self.wall())
+            await drop_past(self.connection, at, self.kept)
+            await cut_exports(self.connection, at)
 
     async def show(self) -> None:
         """Set the gauges."""

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from schemas.retention import Kept
+from schemas.retention import LONGEST_EXPORT, Kept
 from schemas.sql import named_queries
 
 _SQL: Final = named_queries("leader")
@@ -58,9 +58,17 @@ def _batches(kept: Kept) -> tuple[tuple[str, timedelta], ...]:
         ("drop_hours_all", kept.roll_ups),
         ("drop_status_changes", kept.status_changes),
         ("drop_audit", kept.audit),
+        ("drop_exports", kept.audit),
+        ("drop_web_sessions", kept.sign_ins),
+        ("drop_sign_in_links", kept.sign_ins),
         ("drop_rejects", kept.rejects),
         ("drop_gaps", kept.rejects),
     )
+
+
+async def cut_exports(connection: Any, now: datetime) -> None:
+    """Say of exports that run for longer than any can that they are cut."""
+    await connection.execute(_SQL["cut_exports"], now - LONGEST_EXPORT)
 
 
 async def _drop_rows(connection: Any, name: str, before: datetime) -> None:

@@ -522,6 +522,7 @@ END $$;
 REVOKE ALL ON FUNCTION create_day(date), drop_day(text, date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION create_day(date), drop_day(text, date) TO syncwatch_writer;
 
+-- From before what is kept of sessions (schemas/retention.py) on.
 SELECT create_day((current_date + ahead)::date) FROM generate_series(-31, 14) AS ahead;
 
 -- ---------------------------------------------------------------------------------------------- grants and row-level security
@@ -530,7 +531,10 @@ GRANT USAGE ON SCHEMA public TO syncwatch_writer, syncwatch_gateway, syncwatch_r
 GRANT SELECT, INSERT, UPDATE, DELETE ON organization, sync_user, user_status, organization_status, sync_session, session_text,
   issue_sighting, log_chunk, sync_issue, session_hour, session_hour_all, status_change, recompute_queue, agent,
   kafka_position, position_gap, rejected_event TO syncwatch_writer;
-GRANT SELECT, DELETE ON audit_event TO syncwatch_writer;                       -- retention
+GRANT SELECT, DELETE ON audit_event TO syncwatch_writer;                       -- retention, as the next three
+GRANT SELECT (export_id, started_at, state), UPDATE (state), DELETE ON export TO syncwatch_writer;
+GRANT SELECT (cookie_hash, created_at), DELETE ON web_session TO syncwatch_writer;
+GRANT SELECT (link_hash, expires_at), DELETE ON sign_in_link TO syncwatch_writer;
 GRANT SELECT ON organization, sync_user, user_status, organization_status, sync_session, session_text, issue_sighting, log_chunk,
   sync_issue, session_hour, status_change, agent TO syncwatch_reader, syncwatch_reader_all;
 GRANT SELECT ON session_hour_all TO syncwatch_reader_all;

@@ -18,7 +18,7 @@ from schemas.topics import TOPICS
 from services.aggregator.figures import store_figures, store_last_day
 from services.aggregator.gauges import LeaderGauges
 from services.aggregator.leader import Reign, run_leader
-from services.aggregator.retention import drop_past, fold_hours, is_past, make_days
+from services.aggregator.retention import cut_exports, drop_past, fold_hours, is_past, make_days
 from services.common.patience import through_outages
 from services.common.topics import positions
 from tests.integration.aggregator.conftest import Stored
@@ -132,6 +132,36 @@ async def test_s20_days_and_rows_are_dropped_when_they_are_kept_no_longer(scene:
     assert await stored.rows("SELECT status FROM sync_session") == []
     sessions = "SELECT min(relname) FROM pg_class WHERE relname ~ '^sync_session_[0-9]{8}$'"
     assert await stored.owner.fetchval(sessions) == f"sync_session_{NOW - timedelta(days=19):%Y%m%d}"
+
+
+async def test_s20_exports_and_sign_ins_are_dropped_and_an_export_without_its_process_is_cut(stored: Stored) -> None:
+    account_id, day = uuid4(), timedelta(days=1)
+    await stored.owner.execute(
+        "INSERT INTO account (account_id, email, role, created_at) VALUES ($1, 'ann@example.org', 'support', $2)",
+        account_id, NOW,
+    )  # fmt: skip
+    for name, age in (("old", KEPT.sign_ins + day), ("new", KEPT.sign_ins - day)):
+        key, at = name.encode(), NOW - age
+        await stored.owner.execute("INSERT INTO web_session VALUES ($1, $2, $3, $3)", key, account_id, at)
+        await stored.owner.execute("INSERT INTO sign_in_link VALUES ($1, $2, $3)", key, account_id, at)
+    exports = (
+        ("dropped", KEPT.audit + day, "complete"), ("kept", KEPT.audit - day, "complete"),
+        ("dead", 2 * day, "running"), ("alive", day / 2, "running"),
+    )  # fmt: skip
+    for actor, age, state in exports:
+        await stored.owner.execute(
+            "INSERT INTO export (export_id, actor, list, query, started_at, state)"
+            " VALUES ($1, $2, 'users', '', $3, $4)",
+            uuid4(), actor, NOW - age, state,
+        )  # fmt: skip
+    async with stored.pool.acquire() as connection:
+        await drop_past(connection, NOW, KEPT)
+        await cut_exports(connection, NOW)
+    assert await stored.rows("SELECT cookie_hash FROM web_session") == [{"cookie_hash": b"new"}]
+    assert await stored.rows("SELECT link_hash FROM sign_in_link") == [{"link_hash": b"new"}]
+    assert {row["actor"]: row["state"] for row in await stored.rows("SELECT actor, state FROM export")} == {
+        "kept": "complete", "dead": "cut", "alive": "running",
+    }  # fmt: skip
 
 
 async def test_s20_a_day_that_somebody_reads_is_dropped_the_next_time(stored: Stored, database: Database) -> None:
