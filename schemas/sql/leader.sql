@@ -205,10 +205,14 @@ SELECT sum(healthy) AS healthy, sum(partial) AS partial, sum(failing) AS failing
 SELECT health, count(*) AS organizations FROM organization WHERE state = 'present' GROUP BY health;
 
 -- name: agents_heard
--- $1: now; $2: how long is silent; $3: how long is taken out of use, which is no silence.
+-- $1: now; $2: how long is silent; $3: how long is taken out of use, which is no silence. Nor is that of an agent of which
+-- every token is revoked; one that writes straight to Kafka has none.
 SELECT count(*) FILTER (WHERE heard_at >= $1::timestamptz - $2::interval) AS heard,
        count(*) FILTER (WHERE heard_at < $1::timestamptz - $2::interval) AS silent
-  FROM agent WHERE heard_at > $1::timestamptz - $3::interval;
+  FROM agent a
+ WHERE heard_at > $1::timestamptz - $3::interval
+   AND coalesce((SELECT bool_or(t.revoked_at IS NULL) FROM agent_token t
+                  WHERE t.agent_id = a.agent_id AND t.organization_id = a.organization_id), true);
 
 -- name: worst_organizations
 SELECT organization_id, errors_24h FROM organization WHERE errors_24h > 0 ORDER BY errors_24h DESC, organization_id LIMIT 50;

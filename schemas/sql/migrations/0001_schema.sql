@@ -535,6 +535,7 @@ GRANT SELECT, DELETE ON audit_event TO syncwatch_writer;                       -
 GRANT SELECT (export_id, started_at, state), UPDATE (state), DELETE ON export TO syncwatch_writer;
 GRANT SELECT (cookie_hash, created_at), DELETE ON web_session TO syncwatch_writer;
 GRANT SELECT (link_hash, expires_at), DELETE ON sign_in_link TO syncwatch_writer;
+GRANT SELECT (agent_id, organization_id, revoked_at) ON agent_token TO syncwatch_writer; -- which agents are to be heard
 GRANT SELECT ON organization, sync_user, user_status, organization_status, sync_session, session_text, issue_sighting, log_chunk,
   sync_issue, session_hour, status_change, agent TO syncwatch_reader, syncwatch_reader_all;
 GRANT SELECT ON session_hour_all TO syncwatch_reader_all;

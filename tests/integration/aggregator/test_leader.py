@@ -210,6 +210,30 @@ async def test_gauges_come_from_the_database_and_go_with_the_leader(scene: Scene
     assert value(registry, "syncwatch_day_partitions_ahead") is None
 
 
+async def test_an_agent_whose_every_token_is_revoked_is_not_silent(scene: Scene, stored: Stored) -> None:
+    organization_id, other = scene.organization_id, uuid4()
+    for agent_id in ("gone", "renewed", "direct", "namesake"):
+        await stored.owner.execute(
+            "INSERT INTO agent (agent_id, organization_id, heard_at) VALUES ($1, $2, $3)",
+            agent_id, organization_id, NOW - timedelta(minutes=10),
+        )  # fmt: skip
+    tokens = (
+        ("gone", organization_id, NOW), ("gone", organization_id, NOW), ("renewed", organization_id, NOW),
+        ("renewed", organization_id, None), ("namesake", other, NOW),
+    )  # fmt: skip
+    for agent_id, owner, revoked_at in tokens:
+        await stored.owner.execute(
+            "INSERT INTO agent_token (token_hash, token_id, agent_id, organization_id, created_at, revoked_at)"
+            " VALUES ($1, $2, $3, $4, $5, $6)",
+            uuid4().bytes, uuid4(), agent_id, owner, NOW, revoked_at,
+        )  # fmt: skip
+    registry = CollectorRegistry()
+    async with stored.pool.acquire() as connection:
+        gauges = LeaderGauges(registry)
+        await Reign(connection=connection, producer=None, gauges=gauges, wall=lambda: NOW).show()  # type: ignore[arg-type]
+    assert value(registry, "syncwatch_agents", state="silent") == 3
+
+
 async def test_c08_c31_failing_users_and_their_organizations_are_counted_by_cause(stored: Stored) -> None:
     """Two categories that are not listed are one `other`, and an organization that fails of both counts once."""
     first, second = Scene(stored), Scene(stored)
