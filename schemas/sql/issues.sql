@@ -34,13 +34,14 @@ RETURNING new.organization_id, new.issue_id, coalesce(old.attempt = new.attempt 
     - coalesce((old.state = 'opened' AND old.error_code <> 0)::integer, 0) AS opened;
 
 -- name: count_sightings
--- What has arrived of each attempt of the sessions touched. LATERAL with OFFSET keeps it to index look-ups.
-SELECT b.started_at, b.session_id, s.attempt, count(*)::integer AS issues_arrived,
-       count(*) FILTER (WHERE s.state = 'opened' AND s.error_code <> 0)::integer AS issues
+-- What has arrived of each attempt of the sessions touched, by user: what came of another's before the session is not its
+-- own. LATERAL with OFFSET keeps it to index look-ups.
+SELECT b.started_at, b.session_id, s.organization_id, s.user_id, s.attempt,
+       count(*) FILTER (WHERE s.state = 'opened' AND s.error_code <> 0)::integer AS issues, count(*)::integer AS issues_arrived
   FROM unnest($1::timestamptz[], $2::uuid[]) AS b (started_at, session_id)
- CROSS JOIN LATERAL (SELECT attempt, state, error_code FROM issue_sighting f
+ CROSS JOIN LATERAL (SELECT organization_id, user_id, attempt, state, error_code FROM issue_sighting f
                       WHERE f.started_at = b.started_at AND f.session_id = b.session_id OFFSET 0) s
- GROUP BY b.started_at, b.session_id, s.attempt;
+ GROUP BY b.started_at, b.session_id, s.organization_id, s.user_id, s.attempt;
 
 -- name: foreign_sightings
 -- Sightings whose session belongs to another user or organization: they are refused.

@@ -152,8 +152,8 @@ UPDATE sync_session AS kept
 -- name: adjust_issues
 -- Sightings came without a newer version of their session: the counts of its attempt, and the status that follows from them.
 WITH seen AS (
-  SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::integer[], $4::integer[], $5::integer[])
-    AS s (started_at, session_id, attempt, issues, issues_arrived)
+  SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::uuid[], $5::integer[], $6::integer[], $7::integer[])
+    AS s (started_at, session_id, organization_id, user_id, attempt, issues, issues_arrived)
 ), merged AS (
   UPDATE sync_session AS kept
      SET issues = seen.issues, issues_arrived = seen.issues_arrived,
@@ -162,7 +162,7 @@ WITH seen AS (
                        THEN 'finished_with_issues' ELSE 'finished' END
     FROM seen
    WHERE kept.started_at = seen.started_at AND kept.session_id = seen.session_id AND kept.started_at = ANY ($1)
-     AND kept.attempt = seen.attempt
+     AND kept.organization_id = seen.organization_id AND kept.user_id = seen.user_id AND kept.attempt = seen.attempt
      AND (kept.issues, kept.issues_arrived) IS DISTINCT FROM (seen.issues, seen.issues_arrived)
   RETURNING new.started_at, new.session_id, new.organization_id, new.user_id, new.partition,
     old.status AS was, old.error_source AS was_source, old.error_category AS was_category, old.mail_system AS was_mail,

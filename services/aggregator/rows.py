@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import zstandard
 
-from schemas.events import Failure, ObjectCounts, SessionStatus
+from schemas.events import Failure, ObjectCounts, SessionData, SessionStatus
 from schemas.folding import fold as fold_text
 from schemas.redact import MARK, redact
 from services.aggregator.fold import Announced, Chunk, Heard, Session, Sighting
@@ -46,6 +46,13 @@ _encode: Final = msgspec.json.Encoder().encode
 
 Key = tuple[datetime, UUID]
 """A session's identity: (started_at, session_id)."""
+Attempt = tuple[datetime, UUID, UUID, UUID, int]
+"""One attempt of a session, as one user tells of it: (started_at, session_id, organization_id, user_id, attempt)."""
+
+
+def attempt_of(data: SessionData) -> Attempt:
+    """Return the attempt that an event is of."""
+    return data.started_at, data.session_id, data.organization_id, data.user_id, data.attempt
 
 
 @lru_cache(maxsize=4096)
@@ -80,12 +87,10 @@ def _failure(error: Failure | None) -> tuple[Any, ...]:
     return error.retryable, error.source, error.category, error.code, scope, shown
 
 
-def session_row(session: Session, arrived: Mapping[tuple[Key, int], tuple[int, int]]) -> tuple[Any, ...]:
-    """Return the row for `batch_session`; `arrived`: (key, attempt) -> (issues, issues_arrived), where any came."""
+def session_row(session: Session, arrived: Mapping[Attempt, tuple[int, int]]) -> tuple[Any, ...]:
+    """Return the row for `batch_session`; `arrived`: attempt -> (issues, issues_arrived), where any came."""
     event, data, counts = session.event, session.event.data, session.counts.data
-    issues, issues_arrived = (
-        arrived.get(((data.started_at, data.session_id), data.attempt), (0, 0)) if arrived else (0, 0)
-    )
+    issues, issues_arrived = arrived.get(attempt_of(data), (0, 0)) if arrived else (0, 0)
     durations = data.durations
     return (
         data.started_at, data.session_id, data.organization_id, data.user_id, session.partition, data.attempt, data.seq,

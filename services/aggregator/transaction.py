@@ -21,13 +21,11 @@ from services.aggregator.apply import CannotGoIn
 from services.aggregator.batch import Partition, Place, Work
 from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED, Announced, Session
 from services.aggregator.judge import StartedElsewhen, Touched, judge
-from services.aggregator.rows import Key, moment
+from services.aggregator.rows import Attempt, Key, moment
 from services.aggregator.sift import packed_headers
 from services.common.pool import copy_records
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
-Attempt = tuple[Key, int]
-"""One attempt of a session."""
 
 _SESSIONS: Final = named_queries("sessions")
 _ISSUES: Final = named_queries("issues")
@@ -130,12 +128,9 @@ class Transaction:
         return changed
 
     async def _count_sightings(self, keys: Iterable[Key]) -> dict[Attempt, tuple[int, int]]:
-        """Return (key, attempt) -> (issues, issues that arrived)."""
+        """Return attempt -> (issues, issues that arrived)."""
         counted = await self.connection.fetch(_ISSUES["count_sightings"], *_columns(keys, 2))
-        return {
-            ((row["started_at"], row["session_id"]), row["attempt"]): (row["issues"], row["issues_arrived"])
-            for row in counted
-        }
+        return {tuple(attempt): (issues, arrived) for *attempt, issues, arrived in counted}
 
     async def _merge_sessions(self, arrived: Mapping[Attempt, tuple[int, int]]) -> set[Attempt]:
         """Merge, and return the attempts whose counts of issues stand in what was merged."""
@@ -149,8 +144,7 @@ class Transaction:
         await self._note_changed(merged)
         if not arrived:
             return set()
-        datas = (session.event.data for session, _ in merged)
-        return {((data.started_at, data.session_id), data.attempt) for data in datas}
+        return {rows.attempt_of(session.event.data) for session, _ in merged}
 
     async def _note_changed(self, merged: Sequence[tuple[Session, asyncpg.Record]]) -> None:
         texts: list[tuple[Any, ...]] = []
@@ -208,7 +202,7 @@ class Transaction:
             return
         adjusted = await self.connection.fetch(
             _ADJUST_ISSUES,
-            *_columns(((*key, attempt, *issues) for (key, attempt), issues in counts.items()), 5),
+            *_columns(((*attempt, *issues) for attempt, issues in counts.items()), 7),
         )
         for row in adjusted:
             user = self._see(row["organization_id"], row["user_id"], row["partition"], None)

@@ -286,6 +286,18 @@ async def test_c18_two_machines_one_session_id(stored: Stored) -> None:
     assert len(await rejects(stored)) == 6
 
 
+async def test_c18_issues_of_another_user_that_come_before_a_session_are_not_counted_as_its_own(stored: Stored) -> None:
+    session_id = uuid4()
+    stored.log.append(issue_of_ann(session_id, user_id=BOB, organization_id=OTHER))
+    await stored.apply()
+    stored.log.append(issue_of_ann(session_id, error_code=0))
+    await stored.apply()
+    stored.log.append(of_ann(session_id, status="finished", issues_sent=1))
+    await stored.apply()
+    row = await stored.row("SELECT * FROM sync_session")
+    assert (row["status"], row["issues"], row["issues_arrived"]) == ("finished", 0, 1)
+
+
 async def test_c33_secrets_are_taken_out_where_events_are_applied(stored: Stored) -> None:
     session_id = uuid4()
     secret = (
