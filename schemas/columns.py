@@ -178,7 +178,10 @@ _ORGANIZATIONS: Final = (
         name="last_session", title="Last session", type=Type.TIME,
         description="When the latest session of its users ended, else started.",
     ),
-    _number("errors_24h", "Errors 24 h", "Sessions of the last 24 hours that ended in errors or timed out."),
+    _number(
+        "errors_24h", "Errors 24 h",
+        "Sessions that started in the last 24 whole hours, this one included, and ended in errors or timed out.",
+    ),
     _C(
         name="failing_share", title="Failing share", type=Type.SHARE, hidden=True,
         description="Failing users among its users that are not disabled, in percent.",

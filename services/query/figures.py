@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -10,6 +11,7 @@ from uuid import UUID
 from schemas.sql import named_queries
 from schemas.vocabulary import ORGANIZATION_HEALTH, SESSION_STATUS, USER_STATUS
 from services.query import causes
+from services.query.hours import first_hour
 from services.query.lists import fetch_page, freshness_of, scope_of
 from services.query.principal import Principal
 from services.query.services import Services
@@ -69,8 +71,7 @@ async def session_hours(
     Every hour of the span is there, the last one still in progress.
     """
     scope = scope_of(principal, organization_id)
-    last = _hour(services.now())
-    first = last - timedelta(hours=hours - 1)
+    first = first_hour(services.now(), hours)
     async with services.reading(scope) as connection:
         rows = await _by_scope(connection, scope, "hours", first)
     counts: dict[datetime, dict[str, int]] = defaultdict(dict)
@@ -82,10 +83,6 @@ async def session_hours(
     ]
     totals = {status: sum(each["sessions"][status] for each in listed) for status in SESSION_STATUS}  # type: ignore[index]
     return {"hours": listed, "totals": totals}
-
-
-def _hour(at: datetime) -> datetime:
-    return at.replace(minute=0, second=0, microsecond=0)
 
 
 async def _by_scope(connection: Any, scope: Scope, name: str, *bound: Any) -> list[Any]:
@@ -103,8 +100,7 @@ async def error_kinds(
     `times_usual` compares with the seven days before; None where there were none to compare with.
     """
     scope = scope_of(principal, organization_id)
-    last = _hour(services.now())
-    first = last - timedelta(hours=hours - 1)
+    first = first_hour(services.now(), hours)
     async with services.reading(scope) as connection:
         rows = await _by_scope(connection, scope, "kinds", first - _USUAL)
         touched = await connection.fetch(
@@ -125,6 +121,11 @@ async def error_kinds(
     shown = [each for each in listed if each["errors"] or each["users"]]
     shown.sort(key=lambda each: (-(each["times_usual"] or 0), -each["users"], -each["errors"], each["source"]))
     return {"kinds": shown}
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the source and category of a kind; what came without a source is of the source unknown."""
+    return row["error_source"] or "unknown", row["error_category"]
 
 
 def _kind(key: tuple[str, str], counted: dict[str, Any], touched: Any, hours: int) -> dict[str, Any]:

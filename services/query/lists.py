@@ -52,12 +52,16 @@ _OVERTIME_S: Final = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How old the data is. `as_of` None: a partition was never read. `deaf_s`: seconds since anything was heard."""
+    """How old the data is. `as_of` None: a partition was never read. `deaf_s`: seconds since anything was heard.
+
+    `counted_to`: the leader's now, by which it counts the last 24 hours; None where nothing was ever applied.
+    """
 
     as_of: datetime | None
     lag_s: float | None
     halted: tuple[str, ...]
     deaf_s: float | None
+    counted_to: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +333,7 @@ def _freshness(row: Mapping[str, Any], now: datetime) -> Freshness:
         None if as_of is None else max(0.0, round((now - as_of).total_seconds(), 3)),
         tuple(row["halted"]),
         None if heard_at is None else max(0.0, round((now - heard_at).total_seconds(), 3)),
+        row["counted_to"],
     )
 
 

@@ -27,7 +27,7 @@ UPDATE organization o
    SET last_session_at = s.newest, errors_24h = s.errors, sessions_24h = s.sessions
   FROM (SELECT organization_id, max(coalesce(ended_at, started_at)) AS newest, count(*) AS sessions,
                count(*) FILTER (WHERE status IN ('errors', 'timed_out')) AS errors
-          FROM sync_session WHERE started_at > $1::timestamptz - interval '1 day' GROUP BY organization_id) s
+          FROM sync_session WHERE started_at >= date_trunc('hour', $1::timestamptz) - interval '23 hours' GROUP BY organization_id) s
  WHERE s.organization_id = o.organization_id;
 
 -- name: health

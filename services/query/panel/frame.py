@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from services.query.lists import Freshness
 from services.query.panel import words
+from services.query.panel.parts import Clock
 from services.query.preferences import THEMES
 from services.query.principal import Principal
 
@@ -51,6 +52,7 @@ class Fresh:
     lag_s: float | None
     tone: str
     banners: tuple[Banner, ...]
+    counted_to: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,11 @@ class Frame:
     csrf: str
     masked: bool
     reveal_until: datetime | None
+
+    @property
+    def clock(self) -> Clock:
+        """Return in which zone, and as of when, the page is read."""
+        return Clock(self.zone, self.now, self.fresh.counted_to or self.now)
 
 
 def frame(request: Request, principal: Principal, freshness: Freshness, *, title: str, section: str, now: datetime,
@@ -152,7 +159,13 @@ def fresh(freshness: Freshness, zone: ZoneInfo) -> Fresh:
     banners = tuple(_banners(freshness, zone))
     stopped = any(banner.stopped for banner in banners)
     behind = is_deaf(freshness) or freshness.lag_s is None or freshness.lag_s >= QUIET_S
-    return Fresh(freshness.as_of, freshness.lag_s, "stopped" if stopped else "behind" if behind else "", banners)
+    return Fresh(
+        freshness.as_of,
+        freshness.lag_s,
+        "stopped" if stopped else "behind" if behind else "",
+        banners,
+        freshness.counted_to,
+    )
 
 
 def is_deaf(freshness: Freshness) -> bool:

@@ -14,7 +14,6 @@ from services.query.lists import Page, fetch_page, status_counts
 from services.query.panel import looks, table, words
 from services.query.panel.counts import value_counts
 from services.query.panel.frame import Frame
-from services.query.panel.parts import Clock
 from services.query.panel.render import html
 from services.query.panel.table import Act, Choice, Empty, Tab, Table, Wrong
 from services.query.principal import Principal
@@ -148,13 +147,12 @@ def _clear(asked: Asked, view: View) -> str:
 async def _filled(services: Services, asked: Asked, view: View, page: Page) -> Table:
     bare = _bare(asked, view)
     noun = table.KIND_WORDS[view.list.kind]
-    clock = Clock(asked.frame.zone, asked.frame.now)
     rest = await _unfiltered(services, asked, view)
     count, behind = table.matches(page.total, page.total_is_exact, rest, noun, bare.first < 200)
     shown = len(page.rows)
     made = replace(
         bare,
-        rows=table.draw(view, page.rows, clock),
+        rows=table.draw(view, page.rows, asked.frame.clock),
         matches=count, matches_rest=behind,
         export_href=f"{asked.csv_path}?{view.query()}" if shown else "",
         export_note="" if page.total <= table.CSV_ROWS_OF_EXCEL else "Excel will not show all of these rows",

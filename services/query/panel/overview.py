@@ -13,9 +13,8 @@ from schemas.columns import LISTS
 from services.query import figures
 from services.query.panel import facts, marks, pages, rows, silences, words
 from services.query.panel.frame import Frame
-from services.query.panel.parts import Clock
 from services.query.panel.render import html
-from services.query.panel.rows import asked
+from services.query.panel.rows import asked, instant
 from services.query.principal import Principal
 from services.query.services import Services
 
@@ -51,7 +50,6 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     """Answer with the Overview."""
     found = await figures.overview(services, principal)
     page = await pages.framed(services, request, principal, "Overview", "Overview")
-    clock = Clock(page.zone, page.now)
     every = request.query_params.get("kinds") == "all"
     return HTMLResponse(
         html(
@@ -65,11 +63,10 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
             more_causes_href=asked("/users", status="failing", tz=page.zone.key),
             marks=chart_marks(found, page),
             silences=silences.told(found["silence"], page),
-            cards=cards(found["kinds"], found["hours"]["hours"][0]["hour"], page)[: None if every else CARDS],
-            kinds=len(found["kinds"]), every=every,
+            cards=cards(found, page)[: None if every else CARDS], kinds=len(found["kinds"]), every=every,
             errors=sum(kind["errors"] for kind in found["kinds"]),
             touched=sum(kind["users"] for kind in found["kinds"]),
-            failures=[rows.row(LISTS["sessions"], each, clock) for each in found["failures"]],
+            failures=[rows.row(LISTS["sessions"], each, page.clock) for each in found["failures"]],
             failures_href=asked("/sessions", status="errors,timed_out", tz=page.zone.key),
         )
     )  # fmt: skip
@@ -112,7 +109,7 @@ def users(found: Mapping[str, Any], page: Frame) -> list[Tally]:
 
 def _fresh_href(slug: str, page: Frame) -> str:
     since = (page.fresh.as_of or page.now) - timedelta(hours=1)
-    return asked("/users", status=slug, status_since=f"{since.astimezone(page.zone).isoformat()}..", tz=page.zone.key)
+    return asked("/users", status=slug, status_since=f"{instant(since, page.zone)}..", tz=page.zone.key)
 
 
 def hours(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
@@ -127,10 +124,7 @@ def hours(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
             "open": each["hour"] == last,
             "sessions": each["sessions"],
             "total": sum(each["sessions"].values()),
-            "href": asked(
-                "/sessions", run=f"{iso(each['hour'], page)}..{iso(each['hour'] + timedelta(hours=1), page)}",
-                tz=page.zone.key,
-            ),
+            "href": asked("/sessions", run=run_of(each["hour"], page), tz=page.zone.key),
         }
         for each in listed
     ]  # fmt: skip
@@ -179,13 +173,14 @@ def span(hour: datetime, page: Frame) -> str:
     return f"{words.minute(hour, page.zone)}–{words.minute(hour + timedelta(hours=1), page.zone)}"
 
 
-def iso(at: datetime, page: Frame) -> str:
-    """Return a moment as a filter takes it, with its offset."""
-    return at.astimezone(page.zone).isoformat(timespec="seconds")
+def run_of(hour: datetime, page: Frame) -> str:
+    """Return the filter that finds the sessions of an hour."""
+    return f"{instant(hour, page.zone)}..{instant(hour + timedelta(hours=1), page.zone)}"
 
 
-def cards(kinds: Sequence[Mapping[str, Any]], since: datetime, page: Frame) -> list[dict[str, Any]]:
-    """Return the error cards of sessions since then, the greatest growth first; red only above twice the usual."""
+def cards(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
+    """Return the error cards, the greatest growth first; red only above twice the usual."""
+    since = f"{instant(found['hours']['hours'][0]['hour'], page.zone)}.."
     return [
         {
             "source": vocabulary.words(vocabulary.ERROR_SOURCE, kind["source"]),
@@ -198,11 +193,11 @@ def cards(kinds: Sequence[Mapping[str, Any]], since: datetime, page: Frame) -> l
             "retryable": kind["retryable"],
             "bars": bars(kind["bars"]),
             "href": asked(
-                "/sessions", status="errors,timed_out", run=f"{iso(since, page)}..", tz=page.zone.key,
+                "/sessions", status="errors,timed_out", run=since, tz=page.zone.key,
                 error_source=f"eq:{kind['source']}", error_category=f"eq:{kind['category']}",
             ),
         }
-        for kind in kinds
+        for kind in found["kinds"]
     ]  # fmt: skip
 
 

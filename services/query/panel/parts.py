@@ -28,10 +28,11 @@ _OBJECT_ICON: Final = {"email": "mail", "appointment": "calendar", "contact": "p
 
 
 class Clock(NamedTuple):
-    """In which zone, and at which moment, a page is read."""
+    """In which zone, and at which moment, a page is read; up to when the last 24 hours are counted."""
 
     zone: ZoneInfo
     now: datetime
+    counted_to: datetime
 
 
 def status_icon(slug: str) -> str:

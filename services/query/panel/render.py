@@ -29,8 +29,8 @@ def asset(path: str, stamp: bool = True) -> str:
 
 
 def _clock_of(context: Context) -> Clock:
-    page = context["page"]
-    return Clock(page.zone, page.now)
+    clock: Clock = context["page"].clock
+    return clock
 
 
 @pass_context
@@ -45,7 +45,8 @@ def _row_cells(context: Context, table: Table, row: Row) -> str:
 
 @pass_context
 def _when(context: Context, at: datetime | None) -> str:
-    return words.when(at, *_clock_of(context))
+    page = context["page"]
+    return words.when(at, page.zone, page.now)
 
 
 @pass_context
@@ -60,7 +61,8 @@ def _clock(context: Context, at: datetime | None) -> str:
 
 @pass_context
 def _day(context: Context, at: datetime) -> str:
-    return words.date(at, *_clock_of(context))
+    page = context["page"]
+    return words.date(at, page.zone, page.now)
 
 
 @pass_context

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 from schemas import vocabulary
 from schemas.columns import Column, ListView, Type
 from services.query.formulas import tabbed
+from services.query.hours import DAY, first_hour
 from services.query.panel.parts import Clock
 
 Values = Mapping[str, Any]
@@ -76,6 +79,11 @@ def session_path(key: str) -> str:
     return f"/sessions/{quote(key, safe='')}"
 
 
+def instant(at: datetime, zone: ZoneInfo) -> str:
+    """Return a moment as a filter takes it, with its offset."""
+    return at.astimezone(zone).isoformat()
+
+
 def asked(path: str, **filters: str) -> str:
     """Return a list's address with filters, each percent-encoded: a plus stays a plus."""
     return f"{path}?{urlencode(filters, quote_via=quote)}"
@@ -84,15 +92,15 @@ def asked(path: str, **filters: str) -> str:
 def _organization(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:
     path = organization_path(found["organization_id"])
     links = {status: asked(path, status=status, tz=clock.zone.key) for status in vocabulary.USER_STATUS}
+    first = first_hour(clock.counted_to)
+    day = f"{instant(first, clock.zone)}..{instant(first + timedelta(hours=DAY), clock.zone)}"
     return {
         "key": str(found["organization_id"]),
         "href": path,
         "red": found["synchronization_status"] == "disabled",
         "links": links | {
             "users": path,
-            "errors_24h": asked(
-                f"{path}/statistics", status="errors,timed_out", run="24h", tz=clock.zone.key
-            ),
+            "errors_24h": asked(f"{path}/statistics", status="errors,timed_out", run=day, tz=clock.zone.key),
         },
     }  # fmt: skip
 

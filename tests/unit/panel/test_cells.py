@@ -14,7 +14,7 @@ from services.query.panel.rows import Row
 from services.query.panel.table import Head, Table
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
-CLOCK = Clock(ZoneInfo("Europe/Berlin"), NOW)
+CLOCK = Clock(ZoneInfo("Europe/Berlin"), NOW, NOW)
 HOSTILE = "<script>\"'&"
 SHOWN: dict[str, Any] = {
     "flag": True, "number": 1234, "share": 12.34, "seconds": 61, "users-bar": 5, "strip": [{"status": HOSTILE}],
