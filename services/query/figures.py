@@ -11,7 +11,7 @@ from uuid import UUID
 from schemas.sql import named_queries
 from schemas.vocabulary import ORGANIZATION_HEALTH, SESSION_STATUS, USER_STATUS
 from services.query import causes
-from services.query.hours import first_hour
+from services.query.hours import DAY, first_hour
 from services.query.lists import fetch_page, freshness_of, scope_of
 from services.query.principal import Principal
 from services.query.services import Services
@@ -30,16 +30,18 @@ async def overview(services: Services, principal: Principal) -> dict[str, Any]:
     hours (as `session_hours`), kinds (as `error_kinds`), causes: the greatest open ones, silence (as `silence_of`),
     failures: the newest 10 sessions that failed, rows as in the list of sessions; as_of, lag_s, halted.
     """
-    scope = scope_of(principal)
+    scope, now = scope_of(principal), services.now()
     async with services.reading(scope) as connection:
         healths = {
             row["health"]: row["organizations"] for row in await connection.fetch(_SQL["organizations_by_health"])
         }
         users = dict(await connection.fetchrow(_SQL["users_by_status"]))
-        fresh = await freshness_of(connection, services.now())
+        fresh = await freshness_of(connection, now)
         open_causes = await causes.of_all(connection, fresh.as_of)
         flags = await connection.fetchrow(_SQL["organizations_by_flag"])
-        silence = await silence_of(connection, fresh.as_of, services.now(), services.settings.topic_prefix)
+        silence = await silence_of(connection, fresh.as_of, now, services.settings.topic_prefix)
+        hours = await _hours(connection, scope, first_hour(now), DAY)
+        kinds = await _kinds(connection, scope, first_hour(now), DAY)
     newest = await fetch_page(services, principal, _failures(services, scope))
     return {
         "organizations": {health: healths.get(health, 0) for health in ORGANIZATION_HEALTH},
@@ -48,8 +50,8 @@ async def overview(services: Services, principal: Principal) -> dict[str, Any]:
         "synchronization_status": dict(flags),
         "causes": open_causes,
         "silence": silence,
-        "hours": await session_hours(services, principal),
-        "kinds": (await error_kinds(services, principal))["kinds"],
+        "hours": hours,
+        "kinds": kinds,
         "failures": newest.rows,
         "as_of": fresh.as_of,
         "lag_s": fresh.lag_s,
@@ -64,16 +66,19 @@ def _failures(services: Services, scope: Scope) -> View:
 
 
 async def session_hours(
-    services: Services, principal: Principal, organization_id: UUID | None = None, *, hours: int = 24
+    services: Services, principal: Principal, organization_id: UUID | None = None, *, hours: int = DAY
 ) -> dict[str, Any]:
     """Return sessions by the hour of their start: {"hours": [{"hour", "sessions": {status: n}}], "totals": {…}}.
 
     Every hour of the span is there, the last one still in progress.
     """
     scope = scope_of(principal, organization_id)
-    first = first_hour(services.now(), hours)
     async with services.reading(scope) as connection:
-        rows = await _by_scope(connection, scope, "hours", first)
+        return await _hours(connection, scope, first_hour(services.now(), hours), hours)
+
+
+async def _hours(connection: Any, scope: Scope, first: datetime, hours: int) -> dict[str, Any]:
+    rows = await _by_scope(connection, scope, "hours", first)
     counts: dict[datetime, dict[str, int]] = defaultdict(dict)
     for row in rows:
         counts[row["hour"]][row["status"]] = row["sessions"]
@@ -92,20 +97,24 @@ async def _by_scope(connection: Any, scope: Scope, name: str, *bound: Any) -> li
 
 
 async def error_kinds(
-    services: Services, principal: Principal, organization_id: UUID | None = None, *, hours: int = 24
+    services: Services, principal: Principal, organization_id: UUID | None = None, *, hours: int = DAY
 ) -> dict[str, Any]:
     """Return errors by source and category, those growing most first: {"kinds": [{source, category, errors, users,
     organizations, retryable, bars (errors per hour, oldest first), usual (errors in such a span), times_usual}]}.
 
+    `users` and `organizations` are those that fail for it now: whom a day's errors touched, nobody counts.
     `times_usual` compares with the seven days before; None where there were none to compare with.
     """
     scope = scope_of(principal, organization_id)
-    first = first_hour(services.now(), hours)
     async with services.reading(scope) as connection:
-        rows = await _by_scope(connection, scope, "kinds", first - _USUAL)
-        touched = await connection.fetch(
-            _SQL["failing_by_kind"], scope.organization_id if isinstance(scope, One) else None
-        )
+        return {"kinds": await _kinds(connection, scope, first_hour(services.now(), hours), hours)}
+
+
+async def _kinds(connection: Any, scope: Scope, first: datetime, hours: int) -> list[dict[str, Any]]:
+    rows = await _by_scope(connection, scope, "kinds", first - _USUAL)
+    failing_now = await connection.fetch(
+        _SQL["failing_by_kind"], scope.organization_id if isinstance(scope, One) else None
+    )
     kinds: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
         kind = kinds.setdefault((row["source"], row["category"]), {"bars": [0] * hours, "before": 0})
@@ -113,22 +122,17 @@ async def error_kinds(
             kind["bars"][min(hours - 1, int((row["hour"] - first) / timedelta(hours=1)))] += row["errors"]
         else:
             kind["before"] += row["errors"]
-    failing = {(row["source"], row["category"]): row for row in touched}
+    failing = {(row["source"], row["category"]): row for row in failing_now}
     listed = [
         _kind(key, kinds.get(key, {"bars": [0] * hours, "before": 0}), failing.get(key), hours)
         for key in kinds.keys() | failing.keys()
     ]
     shown = [each for each in listed if each["errors"] or each["users"]]
     shown.sort(key=lambda each: (-(each["times_usual"] or 0), -each["users"], -each["errors"], each["source"]))
-    return {"kinds": shown}
+    return shown
 
 
-def _key(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the source and category of a kind; what came without a source is of the source unknown."""
-    return row["error_source"] or "unknown", row["error_category"]
-
-
-def _kind(key: tuple[str, str], counted: dict[str, Any], touched: Any, hours: int) -> dict[str, Any]:
+def _kind(key: tuple[str, str], counted: dict[str, Any], failing: Any, hours: int) -> dict[str, Any]:
     source, category = key
     errors = sum(counted["bars"])
     usual = counted["before"] * hours / (_USUAL / timedelta(hours=1))
@@ -136,9 +140,9 @@ def _kind(key: tuple[str, str], counted: dict[str, Any], touched: Any, hours: in
         "source": source,
         "category": category,
         "errors": errors,
-        "users": 0 if touched is None else touched["users"],
-        "organizations": 0 if touched is None else touched["organizations"],
-        "retryable": None if touched is None else touched["retryable"],
+        "users": 0 if failing is None else failing["users"],
+        "organizations": 0 if failing is None else failing["organizations"],
+        "retryable": None if failing is None else failing["retryable"],
         "bars": counted["bars"],
         "usual": round(usual, 1),
         "times_usual": round(errors / usual, 1) if usual >= 1 else None,
