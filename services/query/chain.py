@@ -13,6 +13,9 @@ from schemas.status import SILENT_AFTER, facts_of
 from schemas.vocabulary import DISABLED_REASON, words
 from schemas.why import flags_of, why
 
+COUNTED: Final = ("late", "stuck", "partial", "healthy", "new", "disabled")
+"""The statuses whose users the end of an organization's chain counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -71,9 +74,7 @@ def of_organization(
         _sessions(row),
         _users(row, failing_since),
     ]  # fmt: skip
-    rest = ", ".join(
-        f"{row[name]:,} {name}" for name in ("late", "stuck", "partial", "healthy", "new", "disabled") if row[name]
-    )
+    rest = ", ".join(f"{row[status]:,} {status}" for status in COUNTED if row[status])
     return [*links, Link("users", "open", rest or "no users yet")]
 
 
@@ -100,5 +101,10 @@ def _sessions(row: Mapping[str, Any]) -> Link:
 def _users(row: Mapping[str, Any], failing_since: datetime | None) -> Link:
     if not row["failing"]:
         return Link("failing", "passed", "No user failing")
-    said = f"{row['failing']:,} of {row['users']:,} users failing"
+    said = failing_words(row)
     return Link("failing", "deciding", said, failing_since, "the first of them since then", "failing")
+
+
+def failing_words(row: Mapping[str, Any]) -> str:
+    """Return how many of an organization's users are failing: `12 of 240 users failing`."""
+    return f"{row['failing']:,} of {row['users']:,} users failing"

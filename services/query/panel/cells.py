@@ -14,9 +14,9 @@ from services.query.panel.parts import (
     Clock,
     copy_button,
     error_code_words,
+    figure,
     icon,
     moment,
-    number,
     object_icon,
     status,
     strip,
@@ -105,15 +105,10 @@ def _session_status(cell: Cell) -> str:
     return _status(cell) + (_cut(detail, "sub") if detail else "")
 
 
-def _linked(shown: str, href: str | None) -> str:
-    """Return a figure that leads to the list that proves it, where there is one."""
-    return f'<a class="plain" href="{escape(href)}">{shown}</a>' if href else shown
-
-
 def _number(cell: Cell) -> str:
-    column, shown = cell.column, number(cell.value, cell.column.stress)
+    column = cell.column
     unit = f'<span class="unit"> {escape(column.title.lower())}</span>' if column.phone else ""
-    return f"{_linked(shown, cell.row.links.get(column.name) if cell.value else None)}{unit}"
+    return f"{figure(cell.value, cell.row.links.get(column.name), column.stress)}{unit}"
 
 
 def _share(cell: Cell) -> str:
@@ -125,7 +120,7 @@ def _seconds(cell: Cell) -> str:
 
 
 def _users_bar(cell: Cell) -> str:
-    shown = _linked(number(cell.value), cell.row.links["users"] if cell.value else None)
+    shown = figure(cell.value, cell.row.links["users"])
     drawn = drawn_bar(marks.user_bar(cell.row.slugs), hatched=cell.row.red)
     return f'<span class="num-bar"><span>{shown}</span>{drawn}</span>'
 

@@ -1,12 +1,13 @@
 """Facts of an organization or a user for the head of its page: pairs, the chain, the causes. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from schemas import vocabulary
 from schemas.remediation import advice
+from services.query.chain import COUNTED, failing_words
 from services.query.panel import words
 from services.query.panel.rows import asked, organization_path, session_path
 
@@ -33,7 +34,10 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact of a chain. `tone` is the status whose colour and icon the deciding one has."""
+    """One fact of a chain. `tone` is the status whose colour and icon the deciding one has.
+
+    `counts`: what the title is made of where it is numbers, and the list that proves each.
+    """
 
     state: str
     title: str
@@ -41,6 +45,7 @@ class Fact:
     detail: str
     at: datetime | None
     href: str = ""
+    counts: tuple[tuple[str, str], ...] = ()
 
 
 PASSED: Final[Mapping[str, str]] = {
@@ -53,9 +58,18 @@ DECIDING: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def chain(links: Sequence[Mapping[str, Any]]) -> list[Fact]:
+def chain(found: Mapping[str, Any], path: str) -> list[Fact]:
     """Return the chain of an organization as it is drawn."""
-    return [Fact(STATES[link["state"]], link["words"], link["icon"], link["detail"], link["at"]) for link in links]
+    counts = {"users": tuple((f"{found[each]:,} {each}", asked(path, status=each)) for each in COUNTED if found[each])}
+    if found["failing"]:
+        counts["failing"] = ((failing_words(found), asked(path, status="failing")),)
+    return [
+        Fact(
+            STATES[link["state"]], link["words"], link["icon"], link["detail"], link["at"],
+            counts=counts.get(link["name"], ()),
+        )
+        for link in found["chain"]
+    ]  # fmt: skip
 
 
 def user_chain(found: Mapping[str, Any]) -> list[Fact]:
@@ -77,13 +91,13 @@ def _user_fact(found: Mapping[str, Any], link: Mapping[str, Any]) -> Fact:
     return Fact(state, title, link["icon"], ", ".join(filter(None, said)), link["at"], href)
 
 
-def of_organization(found: Mapping[str, Any]) -> list[Pair]:
+def of_organization(found: Mapping[str, Any], path: str) -> list[Pair]:
     """Return the facts under an organization's name."""
     agents = ", ".join(f"{agent['agent_id']}, version {agent['version']}" for agent in found["agents"][:2])
     pairs = [
         Pair("Mail system", vocabulary.words(vocabulary.MAIL_SYSTEM, found["mail_system"]) or words.NONE),
         Pair("CRM", vocabulary.words(vocabulary.CRM_SYSTEM, found["crm_system"]) or words.NONE),
-        Pair("Users", words.number(found["users"])),
+        Pair("Users", words.number(found["users"]), href=path),
         Pair("Interval", words.interval(found["interval_s"])),
     ]
     if agents:

@@ -22,6 +22,8 @@ HEALTH_ORDER: Final = ("down", "degraded", "quiet", "ok")
 USER_ORDER: Final = ("failing", "stuck", "late", "partial", "healthy", "new", "disabled")
 CHART_ORDER: Final = ("finished", "finished_with_issues", "errors", "timed_out", "cancelled")
 CARDS: Final = 8
+BY_ERROR: Final = "switched off after"
+"""What the reasons begin with for which an error switched a user off, and no other."""
 LOUD: Final = 2.0
 HEALTH_FILLS: Final = (("bad", "down"), ("warn", "degraded"), ("rest", "quiet"), ("ok-soft", "ok"))
 
@@ -58,14 +60,17 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
             users_total=sum(found["users"].values()),
             health_bar=marks.pieces([(fill, found["organizations"][slug]) for fill, slug in HEALTH_FILLS], 240),
             user_bar_=marks.user_bar(found["users"], 1000),
-            hours=hours(found["hours"], page), totals=found["hours"]["totals"], chart_order=CHART_ORDER,
+            hours=hours(found["hours"], page), totals=totals(found["hours"], page), chart_order=CHART_ORDER,
             causes=[facts.anywhere(cause) for cause in found["causes"]],
-            more_causes_href=asked("/users", status="failing", tz=page.zone.key),
             marks=chart_marks(found, page),
             silences=silences.told(found["silence"], page),
             cards=cards(found, page)[: None if every else CARDS], kinds=len(found["kinds"]), every=every,
             errors=sum(kind["errors"] for kind in found["kinds"]),
-            touched=sum(kind["users"] for kind in found["kinds"]),
+            errors_href=asked(
+                "/sessions", status="errors,timed_out", run=day_of(found["hours"], page), tz=page.zone.key
+            ),
+            failing=sum(kind["users"] for kind in found["kinds"]),
+            failing_href=asked("/users", status="failing", tz=page.zone.key),
             failures=[rows.row(LISTS["sessions"], each, page.clock) for each in found["failures"]],
             failures_href=asked("/sessions", status="errors,timed_out", tz=page.zone.key),
         )
@@ -96,7 +101,8 @@ def users(found: Mapping[str, Any], page: Frame) -> list[Tally]:
     notes = {slug: Note(f"{count:,} new in 1 h", _fresh_href(slug, page))
              for slug, count in found["silence"]["fresh"].items() if count}  # fmt: skip
     if by_error:
-        notes["disabled"] = Note(f"{by_error:,} by error")
+        href = asked("/users", status="disabled", why=BY_ERROR, tz=page.zone.key)
+        notes["disabled"] = Note(f"{by_error:,} by error", href)
     if total:
         notes["healthy"] = Note(f"{100 * found['users']['healthy'] / total:.1f} %")
     if found["silence"]["partitions"]["behind"]:
@@ -124,10 +130,19 @@ def hours(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
             "open": each["hour"] == last,
             "sessions": each["sessions"],
             "total": sum(each["sessions"].values()),
-            "href": asked("/sessions", run=run_of(each["hour"], page), tz=page.zone.key),
+            "href": asked("/sessions", run=hour_span(each["hour"], page), tz=page.zone.key),
         }
         for each in listed
     ]  # fmt: skip
+
+
+def totals(found: Mapping[str, Any], page: Frame) -> list[Tally]:
+    """Return the sessions of all hours by status, in the order of the chart."""
+    day = day_of(found, page)
+    return [
+        Tally(slug, found["totals"][slug], asked("/sessions", status=slug, run=day, tz=page.zone.key), NO_NOTE)
+        for slug in CHART_ORDER
+    ]
 
 
 UNCLEAN: Final = ("finished_with_issues", "errors", "timed_out", "cancelled")
@@ -173,32 +188,41 @@ def span(hour: datetime, page: Frame) -> str:
     return f"{words.minute(hour, page.zone)}–{words.minute(hour + timedelta(hours=1), page.zone)}"
 
 
-def run_of(hour: datetime, page: Frame) -> str:
-    """Return the filter that finds the sessions of an hour."""
+def hour_span(hour: datetime, page: Frame) -> str:
+    """Return the filter of Run that finds the sessions of an hour."""
     return f"{instant(hour, page.zone)}..{instant(hour + timedelta(hours=1), page.zone)}"
+
+
+def day_of(found: Mapping[str, Any], page: Frame) -> str:
+    """Return the filter of Run that finds the sessions of all hours."""
+    return f"{instant(found['hours'][0]['hour'], page.zone)}.."
 
 
 def cards(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
     """Return the error cards, the greatest growth first; red only above twice the usual."""
-    since = f"{instant(found['hours']['hours'][0]['hour'], page.zone)}.."
-    return [
-        {
-            "source": vocabulary.words(vocabulary.ERROR_SOURCE, kind["source"]),
-            "category": vocabulary.words(vocabulary.ERROR_CATEGORY, kind["category"]),
-            "errors": kind["errors"],
-            "users": kind["users"],
-            "organizations": where_now(kind),
-            "usual": usual(kind),
-            "loud": (kind["times_usual"] or 0) > LOUD,
-            "retryable": kind["retryable"],
-            "bars": bars(kind["bars"]),
-            "href": asked(
-                "/sessions", status="errors,timed_out", run=since, tz=page.zone.key,
-                error_source=f"eq:{kind['source']}", error_category=f"eq:{kind['category']}",
-            ),
-        }
-        for kind in found["kinds"]
-    ]  # fmt: skip
+    day = day_of(found["hours"], page)
+    return [_card(kind, day, page) for kind in found["kinds"]]
+
+
+def _card(kind: Mapping[str, Any], day: str, page: Frame) -> dict[str, Any]:
+    exact = {
+        "error_source": f"eq:{kind['source']}",
+        "error_category": f"eq:{kind['category']}",
+        "tz": page.zone.key,
+    }
+    return {
+        "source": vocabulary.words(vocabulary.ERROR_SOURCE, kind["source"]),
+        "category": vocabulary.words(vocabulary.ERROR_CATEGORY, kind["category"]),
+        "errors": kind["errors"],
+        "href": asked("/sessions", status="errors,timed_out", run=day, **exact),
+        "failing": kind["users"],
+        "failing_href": asked("/users", status="failing", **exact) if kind["users"] else "",
+        "organizations": where_now(kind),
+        "usual": usual(kind),
+        "loud": (kind["times_usual"] or 0) > LOUD,
+        "retryable": kind["retryable"],
+        "bars": bars(kind["bars"]),
+    }
 
 
 def where_now(kind: Mapping[str, Any]) -> str:

@@ -101,8 +101,8 @@ def _organization_values(found: Mapping[str, Any], path: str, current: str) -> d
     return {
         "organization": found,
         "crumbs_": (Step("Organizations", "/organizations"), Step(found["name"])),
-        "facts_": facts.of_organization(found),
-        "chain_": facts.chain(found["chain"]),
+        "facts_": facts.of_organization(found, path),
+        "chain_": facts.chain(found, path),
         "tabs": _tabs(ORGANIZATION_TABS, path, current, counts),
         "logs_href": f"/api/v1{path}/logs.zip",
         "causes": facts.causes(found, path),

@@ -95,6 +95,12 @@ def number(value: float | None, stress: bool = False) -> Markup:
     return Markup(f'<span class="stress">{value:,}</span>' if stress else f"{value:,}")
 
 
+def figure(value: float | None, href: str | None, stress: bool = False) -> Markup:
+    """Return a figure that leads to the list that proves it, where there is one; zero needs no proof."""
+    shown = number(value, stress)
+    return Markup(f'<a class="plain" href="{escape(href)}">{shown}</a>') if href and value else shown
+
+
 def bar(
     drawn: Sequence[Piece], width: int = 118, height: int = 6, hatched: bool = False, label: str | None = None
 ) -> Markup:

@@ -9,7 +9,7 @@ from html import unescape
 from schemas.sql import named_queries
 from tests.integration.query.conftest import Service, serving
 from tests.rig.databases import Database
-from tests.rig.seed import Plan, organization_id, seed
+from tests.rig.seed import Plan, derive, organization_id, seed, user_id
 
 LAST_DAY = named_queries("leader")["store_last_day"]
 
@@ -63,3 +63,40 @@ async def test_errors_of_an_organization_are_listed_for_the_day_counted(database
         listed = (await person.get("/organizations?tz=UTC")).text
         ((href, errors),) = re.findall(rf'href="(/organizations/{organization_id(0)}/statistics\S+)">([\d,]+)<', listed)
         assert await total(service, href) == int(errors) > 0
+
+
+async def test_every_number_of_the_pages_leads_to_a_list_that_shows_it(service: Service, now: datetime) -> None:
+    off = "UPDATE user_status SET status = 'disabled', status_rank = 6, reason = $1 WHERE user_id = $2"
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=3, users=6, sessions=44))
+        for number, reason in enumerate(("off_authorization", "off_throttling", "off_manual", "organization_off")):
+            await connection.execute(off, reason, user_id(1, number))
+        await connection.execute("TRUNCATE session_hour, session_hour_all")
+        await derive(connection, now)
+        await connection.execute(
+            "UPDATE organization SET disabled_by_error = (SELECT count(*) FROM user_status us WHERE us.reason IN "
+            "('off_authorization', 'off_throttling') AND us.organization_id = organization.organization_id)"
+        )
+    async with await service.as_person("support") as person:
+        overview = (await person.get("/?tz=UTC")).text
+        organization = (await person.get(f"/organizations/{organization_id(1)}")).text
+    hours = overview[overview.index('id="hours-rows"') :].partition("</tbody>")[0]
+    line = overview[overview.index('id="kinds-title"') :].partition('<div class="end')[0]
+    chain = organization[organization.index('<ol class="chain"') :].partition("</ol>")[0]
+    links = {
+        "legend": re.findall(r'</button><b><a class="plain" href="(\S+)">([\d,]+)<', overview),
+        "hours": re.findall(r'<td class="num"[^>]*><a class="plain" href="(\S+)">([\d,]+)<', hours),
+        "line": re.findall(r'<a href="(\S+)">([\d,]+) (?:session|user)', line),
+        "by error": re.findall(r'<a href="(\S+)">([\d,]+) by error<', overview),
+        "failing now": re.findall(r'<a class="plain" href="(\S+)">([\d,]+)</a></b>users? failing now', overview),
+        "chain": re.findall(r'<a href="(\S+)">([\d,]+) ', chain),
+        "facts": re.findall(r'<dt>Users</dt><dd><a href="(\S+)">([\d,]+)<', organization),
+    }
+    assert {name: len(found) for name, found in links.items() if name not in ("hours", "failing now", "chain")} == {
+        "legend": 4, "line": 2, "by error": 1, "facts": 1,
+    }  # fmt: skip
+    assert min(len(links[name]) for name in ("hours", "failing now", "chain")) > 2
+    for name, found in links.items():
+        for href, number in found:
+            path = f"{href}/users" if name == "facts" else href.replace("?", "/users?") if name == "chain" else href
+            assert await total(service, path) == int(number), (name, href)
