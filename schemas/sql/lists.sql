@@ -12,12 +12,14 @@ SET LOCAL app.org = '{organization_id}';
 
 -- name: freshness
 -- As of: the smallest applied append time over the partitions that are not halted; NULL until every one has been read.
+-- Heard at: when the last of all partitions moved, by the clock on the wall; still since: when the stillest one did.
 -- Counted to: the append time that events are applied furthest to, by which the leader counts the last 24 hours.
 SELECT CASE WHEN bool_and(applied_to IS NOT NULL) FILTER (WHERE halted IS NULL)
             THEN min(applied_to) FILTER (WHERE halted IS NULL) END AS as_of,
        coalesce(array_agg(topic || '/' || partition ORDER BY topic, partition) FILTER (WHERE halted IS NOT NULL),
                 '{}') AS halted,
-       max(heard_at) AS heard_at, max(applied_to) FILTER (WHERE topic = 'syncwatch.events') AS counted_to
+       max(heard_at) AS heard_at, min(heard_at) FILTER (WHERE halted IS NULL) AS still_since,
+       max(applied_to) FILTER (WHERE topic = 'syncwatch.events') AS counted_to
   FROM kafka_position;
 
 -- name: plan_once
@@ -54,7 +56,7 @@ SET LOCAL enable_material = off;
 -- $1, $2: the sessions that may have some; $3, $4: the first and the last start, so that only their days are looked at;
 -- $5: how many characters are shown.
 WITH fresh AS (/* freshness */)
-SELECT fresh.as_of, fresh.halted, fresh.heard_at, fresh.counted_to, text.started_at, text.session_id, text.shown
+SELECT fresh.*, text.started_at, text.session_id, text.shown
   FROM fresh
   LEFT JOIN (
     SELECT t.started_at, t.session_id, left(coalesce(t.exception, t.message), $5) AS shown

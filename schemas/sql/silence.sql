@@ -30,3 +30,9 @@ SELECT agent_id, heard_at FROM agent WHERE organization_id = $1 ORDER BY heard_a
 
 -- name: partitions
 SELECT topic, partition, applied_to, heard_at, halted, halted_at FROM kafka_position ORDER BY topic, partition;
+
+-- name: stopped
+-- Whose data stands still: users whose events come by partitions that have halted ($1), and their organizations. No index
+-- finds them; asked only while something has halted, and only by the page that tells of it.
+SELECT count(*) AS users, count(DISTINCT organization_id) AS organizations
+  FROM user_status WHERE partition = ANY($1::smallint[]) AND reason <> 'removed';

@@ -54,6 +54,7 @@ _OVERTIME_S: Final = 0.03
 class Freshness:
     """How old the data is. `as_of` None: a partition was never read. `deaf_s`: seconds since anything was heard.
 
+    `still_s`: seconds since the partition moved that has not moved for longest; those that halted do not count.
     `counted_to`: the leader's now, by which it counts the last 24 hours; None where nothing was ever applied.
     """
 
@@ -61,6 +62,7 @@ class Freshness:
     lag_s: float | None
     halted: tuple[str, ...]
     deaf_s: float | None
+    still_s: float | None
     counted_to: datetime | None
 
 
@@ -327,12 +329,15 @@ async def freshness_of(connection: Any, now: datetime) -> Freshness:
 
 
 def _freshness(row: Mapping[str, Any], now: datetime) -> Freshness:
-    as_of, heard_at = row["as_of"], row["heard_at"]
+    def since(at: datetime | None) -> float | None:
+        return None if at is None else max(0.0, round((now - at).total_seconds(), 3))
+
     return Freshness(
-        as_of,
-        None if as_of is None else max(0.0, round((now - as_of).total_seconds(), 3)),
+        row["as_of"],
+        since(row["as_of"]),
         tuple(row["halted"]),
-        None if heard_at is None else max(0.0, round((now - heard_at).total_seconds(), 3)),
+        since(row["heard_at"]),
+        since(row["still_since"]),
         row["counted_to"],
     )
 

@@ -16,6 +16,8 @@ from services.query.services import Services
 
 _SQL: Final = named_queries("silence")
 BEHIND: Final = timedelta(seconds=10)
+STILL: Final = timedelta(seconds=30)
+"""Ticks move every partition every 2 s: one that has not moved for so long has nobody who reads it."""
 MOST_AGENTS: Final = 500
 
 
@@ -75,6 +77,11 @@ def is_behind(partition: Mapping[str, Any], now: datetime) -> bool:
     return partition["applied_to"] is None or now - partition["applied_to"] >= BEHIND
 
 
+def is_still(partition: Mapping[str, Any], now: datetime) -> bool:
+    """Whether nobody moves a partition: what reads it is down or hangs, or nothing reaches it."""
+    return partition["heard_at"] is None or now - partition["heard_at"] >= STILL
+
+
 async def last_heard(services: Services, principal: Principal, organization_id: UUID) -> tuple[str, datetime] | None:
     """Return the agent of an organization that was heard last, and when; None where none ever was."""
     async with services.reading(scope_of(principal, organization_id)) as connection:
@@ -86,11 +93,18 @@ async def monitoring(services: Services, principal: Principal) -> dict[str, Any]
     """Return what monitors the syncs: the agents that this principal may see, the longest silent first, and partitions.
 
     {"agents": [{agent_id, organization_id, organization, version, heard_at, silent, late, sessions_running, queued,
-    oldest_queued_s, clock_error_s}], "partitions": [{topic, partition, applied_to, heard_at, halted, halted_at}]}.
+    oldest_queued_s, clock_error_s}], "partitions": [{topic, partition, applied_to, heard_at, halted, halted_at}],
+    "stopped": {users, organizations} of those that this principal may see, whose events are not applied any more}.
     """
     now = services.now()
     async with services.reading(scope_of(principal)) as connection:
         fresh = await freshness_of(connection, now)
         agents = await connection.fetch(_SQL["agents"], fresh.as_of or now, SILENT_AFTER, GONE_AFTER, MOST_AGENTS)
         partitions = await connection.fetch(_SQL["partitions"])
-    return {"agents": [dict(row) for row in agents], "partitions": [dict(row) for row in partitions]}
+        halted = [row["partition"] for row in partitions if row["topic"] == EVENTS.name and row["halted"]]
+        stopped = await connection.fetchrow(_SQL["stopped"], halted) if halted else {"users": 0, "organizations": 0}
+    return {
+        "agents": [dict(row) for row in agents],
+        "partitions": [dict(row) for row in partitions],
+        "stopped": dict(stopped),
+    }

@@ -408,7 +408,7 @@ async def test_a_monitor_that_is_behind_says_so_on_every_page(browse: Browse, si
         await site.fetch("UPDATE kafka_position SET halted = 'hash' WHERE partition = 3")
         seen = browse("look", path="/users")
         assert seen["tone"] == "fresh stopped"
-        assert "syncwatch.events/3" in seen["banner"]
+        assert "What is reported of 1/12 of the users is not applied" in seen["banner"]
     finally:
         await site.fetch(
             "UPDATE kafka_position SET halted = NULL, applied_to = applied_to + interval '4 minutes' "

@@ -1,19 +1,21 @@
 """What surrounds every page: who reads it, in which zone and theme, how fresh it is, where else one can go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import unquote, urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.requests import Request
 
+from schemas.topics import EVENTS, LOGS
 from services.query.lists import Freshness
 from services.query.panel import words
 from services.query.panel.parts import Clock
 from services.query.preferences import THEMES
 from services.query.principal import Principal
+from services.query.silence import STILL
 
 ROLE_WORDS: Final[Mapping[str, str]] = {
     "platform_admin": "platform admin", "support": "support", "organization_admin": "organization admin",
@@ -22,7 +24,7 @@ ROLE_WORDS: Final[Mapping[str, str]] = {
 ZONES: Final = ("UTC", "America/Los_Angeles", "America/New_York", "Europe/London", "Europe/Berlin", "Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney")  # fmt: skip  # noqa: E501
 QUIET_S: Final = 10.0
 BANNER_S: Final = 60.0
-DEAF_S: Final = 30.0  # ticks come every 2 s
+STILL_S: Final = STILL.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def frame(request: Request, principal: Principal, freshness: Freshness, *, title
         title=title, here=here(request), person=principal, email=principal.actor,
         role_words=ROLE_WORDS[principal.role], initials=words.initials(principal.name or principal.actor), zone=zone,
         zone_words=words.zone_words(zone, now), zones=_zones(request, zone), now=now, theme=THEMES[at],
-        next_theme=THEMES[(at + 1) % len(THEMES)], fresh=fresh(freshness, zone), nav=_nav(principal, section),
+        next_theme=THEMES[(at + 1) % len(THEMES)], fresh=fresh(freshness, zone, now), nav=_nav(principal, section),
         home=mine or "/", may_find=mine is None, found=request.query_params.get("q", ""), csrf=principal.csrf(secret),
         masked=principal.masks_names(now), reveal_until=principal.reveal_until,
     )  # fmt: skip
@@ -154,11 +156,11 @@ def _zones(request: Request, zone: ZoneInfo) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, *ZONES)))
 
 
-def fresh(freshness: Freshness, zone: ZoneInfo) -> Fresh:
+def fresh(freshness: Freshness, zone: ZoneInfo, now: datetime) -> Fresh:
     """Return how loudly to say how old the page is. While we are behind, nobody is called late."""
-    banners = tuple(_banners(freshness, zone))
+    banners = tuple(_banners(freshness, zone, now))
     stopped = any(banner.stopped for banner in banners)
-    behind = is_deaf(freshness) or freshness.lag_s is None or freshness.lag_s >= QUIET_S
+    behind = bool(banners) or freshness.lag_s is None or freshness.lag_s >= QUIET_S
     return Fresh(
         freshness.as_of,
         freshness.lag_s,
@@ -168,20 +170,23 @@ def fresh(freshness: Freshness, zone: ZoneInfo) -> Fresh:
     )
 
 
-def is_deaf(freshness: Freshness) -> bool:
-    """Whether nothing has been heard for so long that silence means us, not the users."""
-    return freshness.deaf_s is None or freshness.deaf_s >= DEAF_S
-
-
-def _banners(freshness: Freshness, zone: ZoneInfo) -> Sequence[Banner]:
+def _banners(freshness: Freshness, zone: ZoneInfo, now: datetime) -> Iterator[Banner]:
     at = words.clock(freshness.as_of, zone) if freshness.as_of else "an unknown time"
-    found = []
-    if freshness.halted:
-        listed = ", ".join(freshness.halted)
-        found.append(Banner("Part of the monitoring has stopped.", f"What arrives in {listed} is not applied; all else goes on.", True))  # fmt: skip  # noqa: E501
-    if is_deaf(freshness):
-        found.append(Banner("Monitoring hears nothing.", f"No tick has come since {at}, so nobody is called late meanwhile."))  # fmt: skip  # noqa: E501
+    for topic, whose in ((EVENTS, "users"), (LOGS, "users' logs")):
+        if halted := sum(name.startswith(f"{topic.name}/") for name in freshness.halted):
+            text = f"What is reported of {halted}/{topic.partitions} of the {whose} is not applied; all else goes on."
+            yield Banner("Part of the monitoring has stopped.", text, True)
+    if freshness.deaf_s is None:
+        yield Banner("Monitoring has not begun.", "Nothing was ever applied: are workers, Kafka and gateway up?")
+    elif freshness.deaf_s >= STILL_S:
+        since = words.clock(now - timedelta(seconds=freshness.deaf_s), zone)
+        text = f"Nothing is applied since {since}: workers, Kafka or gateway are down. Nobody is called late meanwhile."
+        yield Banner("Monitoring stands still.", text)
+    elif freshness.still_s is not None and freshness.still_s >= STILL_S:
+        since = words.clock(now - timedelta(seconds=freshness.still_s), zone)
+        text = f"Some users' data is not applied since {since}: a worker is down or hangs. None of them is called late."
+        yield Banner("Part of the monitoring stands still.", text)
     elif freshness.lag_s is not None and freshness.lag_s >= BANNER_S:
         behind = words.rough(freshness.lag_s)
-        found.append(Banner(f"Monitoring is {behind} behind:", f"nobody is called late meanwhile. What you see is the state at {at}."))  # fmt: skip  # noqa: E501
-    return found
+        text = f"nobody is called late meanwhile. What you see is the state at {at}."
+        yield Banner(f"Monitoring is {behind} behind:", text)

@@ -16,7 +16,7 @@ from services.query.panel.rows import asked, organization_path
 from services.query.panel.table import Tab
 from services.query.principal import Principal
 from services.query.services import Services
-from services.query.silence import is_behind, monitoring
+from services.query.silence import is_behind, is_still, monitoring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +62,20 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
             asked("/monitoring", agents="silent", tz=page.zone.key)),
     )  # fmt: skip
     values = {
-        "agents": silent if only_silent else every, "tabs": tabs, "facts_": heading(page),
+        "agents": silent if only_silent else every, "tabs": tabs, "facts_": heading(found["stopped"], page),
         "parts": [part(row, page) for row in found["partitions"]],
     }  # fmt: skip
     return HTMLResponse(html("monitoring.html", page=page, **values))
 
 
-def heading(page: Frame) -> list[Pair]:
-    """Return the facts under the title."""
+def heading(stopped: Mapping[str, int], page: Frame) -> list[Pair]:
+    """Return the facts under the title; whose data stands still, where some does."""
     lag = words.NONE if page.fresh.lag_s is None else words.rough(page.fresh.lag_s)
-    return [Pair("As of", at=page.fresh.as_of), Pair("Behind", lag)]
+    pairs = [Pair("As of", at=page.fresh.as_of), Pair("Behind", lag)]
+    if stopped["users"]:
+        whose = words.times(stopped["users"], "user"), words.times(stopped["organizations"], "organization")
+        pairs.append(Pair("Stopped", " of ".join(whose)))
+    return pairs
 
 
 def agent(row: Mapping[str, Any], page: Frame) -> Agent:
@@ -89,10 +93,12 @@ def agent(row: Mapping[str, Any], page: Frame) -> Agent:
 
 
 def part(row: Mapping[str, Any], page: Frame) -> Part:
-    """Return a partition's row: applied up to when, how far that is behind, and whether it has stopped."""
+    """Return a partition's row: applied up to when, how far that is behind, whether it stopped or nobody reads it."""
     applied = row["applied_to"]
     behind = words.NONE if applied is None else words.rough(max(0.0, (page.now - applied).total_seconds()))
     if row["halted"]:
         return Part(row["topic"], row["partition"], applied, behind, f"stopped: {row['halted']}", "down")
+    if is_still(row, page.now):
+        return Part(row["topic"], row["partition"], applied, behind, "nobody reads it", "down")
     state, tone = ("behind", "degraded") if is_behind(row, page.now) else ("applied", "ok")
     return Part(row["topic"], row["partition"], applied, behind, state, tone)

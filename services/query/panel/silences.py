@@ -76,12 +76,11 @@ def _monitoring(partitions: Mapping[str, Any], others: Mapping[str, Any], page: 
     if behind or halted or lost:
         said = []
     if behind:
-        verb = "is" if behind == 1 else "are"
-        said.append(f"{behind} of {partitions['all']} partitions {verb} behind: {not_judged(partitions, page)}.")
+        said.append(f"{not_judged(partitions, page)}.")
     if halted:
-        said.append(f"{halted} of {partitions['all']} {'has' if halted == 1 else 'have'} stopped.")
+        said.append(f"{halted}/{partitions['all']} of users: what is reported is not applied any more.")
     if lost:
-        said.append(f"Logs: {lost} of {others['all']} partitions behind or stopped.")
+        said.append(f"{lost}/{others['all']} of users' logs behind or stopped.")
     number = words.NONE if fresh.lag_s is None else words.rough(fresh.lag_s)
     tone = "loud" if fresh.tone else "calm"
     return Silence("pulse", tone, "Monitoring behind", number, " ".join(said), f"/monitoring?tz={page.zone.key}")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.integration.query.conftest import Service
-from tests.rig.seed import Plan, organization_id, seed
+from tests.rig.seed import Plan, organization_id, seed, user_id
 
 
 async def test_silence_is_judged_as_of_and_each_number_is_that_of_its_list(service: Service, now: datetime) -> None:
@@ -158,3 +158,26 @@ async def test_a_page_of_an_error_names_its_request_and_the_time(service: Servic
     first, second = (answer.headers["x-request-id"] for answer in answers)
     assert first != second
     assert f"{now.astimezone(ZoneInfo('Asia/Tokyo')):%H:%M:%S} +09:00 · request {first}" in answers[0].text
+
+
+async def test_the_monitoring_page_says_whose_data_stands_still(service: Service, now: datetime) -> None:
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=3, users=4, sessions=1))
+        await connection.execute("UPDATE user_status SET partition = 7 WHERE organization_id <> $1", organization_id(2))
+        await connection.execute("UPDATE user_status SET reason = 'removed' WHERE user_id = $1", user_id(0, 0))
+        await connection.execute(
+            "UPDATE kafka_position SET heard_at = $1 WHERE partition = 2", now - timedelta(minutes=3)
+        )
+    async with await service.as_person("support") as person, await service.as_person(
+        "organization_admin", organization_id(0)
+    ) as admin:  # fmt: skip
+        before = (await person.get("/monitoring")).text
+        async with service.database.connect() as connection:
+            await connection.execute("UPDATE kafka_position SET halted = 'hash' WHERE partition = 7")
+        after, own = (await person.get("/monitoring")).text, (await admin.get("/monitoring")).text
+    assert "a worker is down or hangs" in before
+    assert before.count("nobody reads it") == 1
+    assert "<dt>Stopped" not in before
+    assert "<dt>Stopped</dt><dd>7 users of 2 organizations</dd>" in after
+    assert "What is reported of 1/12 of the users is not applied" in after
+    assert "<dt>Stopped</dt><dd>3 users of 1 organization</dd>" in own

@@ -67,19 +67,31 @@ def test_monitoring_that_is_behind_says_whose_users_are_not_judged() -> None:
     state = state_of(rows, NOW)
     assert state == {"all": 12, "behind": 1, "halted": 1, "applied_to": NOW - timedelta(minutes=4)}
     text = told(partitions=state)["Monitoring behind"].text
-    assert text == "1 of 12 partitions is behind: 1/12 of users not judged since 13:58:31. 1 of 12 has stopped."
+    stopped = "1/12 of users: what is reported is not applied any more."
+    assert text == f"1/12 of users not judged since 13:58:31. {stopped}"
     logs = state | {"behind": 2, "halted": 0}
-    assert told(other_partitions=logs)["Monitoring behind"].text == "Logs: 2 of 12 partitions behind or stopped."
+    assert told(other_partitions=logs)["Monitoring behind"].text == "2/12 of users' logs behind or stopped."
     never = state_of([{"applied_to": None, "halted": None}], NOW)
     assert (never["behind"], never["applied_to"]) == (1, None)
 
 
-def test_a_partition_says_whether_it_is_applied_behind_or_stopped() -> None:
-    row = {"topic": "syncwatch.events", "partition": 7, "applied_to": NOW - timedelta(minutes=4), "halted": None}
+def test_a_partition_says_whether_it_is_applied_behind_stopped_or_read_by_nobody() -> None:
+    row = {
+        "topic": "syncwatch.events", "partition": 7, "applied_to": NOW - timedelta(minutes=4), "halted": None,
+        "heard_at": NOW - timedelta(seconds=2),
+    }  # fmt: skip
     assert monitoring.part(row, PAGE).state == "behind"
     assert monitoring.part(row | {"applied_to": NOW}, PAGE).state == "applied"
     assert monitoring.part(row | {"halted": "hash"}, PAGE).state == "stopped: hash"
     assert monitoring.part(row | {"applied_to": None}, PAGE).behind == "–"
+    assert monitoring.part(row | {"heard_at": NOW - timedelta(seconds=31)}, PAGE).state == "nobody reads it"
+    assert monitoring.part(row | {"applied_to": None, "heard_at": None}, PAGE).state == "nobody reads it"
+
+
+def test_whose_data_stands_still_is_said_where_some_does() -> None:
+    none = {"users": 0, "organizations": 0}
+    assert [pair.word for pair in monitoring.heading(none, PAGE)] == ["As of", "Behind"]
+    assert monitoring.heading({"users": 1204, "organizations": 1}, PAGE)[2].value == "1,204 users of 1 organization"
 
 
 def test_the_chart_points_at_the_greatest_cause_and_at_the_peak_among_hours_that_are_over() -> None:
