@@ -16,6 +16,7 @@ from services.query.panel.parts import (
     error_code_words,
     figure,
     icon,
+    late_words,
     moment,
     object_icon,
     status,
@@ -93,6 +94,8 @@ def _flag(cell: Cell) -> str:
 
 
 def _status(cell: Cell) -> str:
+    if word := late_words(cell.value, cell.clock):
+        return f'<span class="status-two">{status(cell.value, word=word)}</span>'
     return f'<span class="line">{status(cell.value)}</span>'
 
 

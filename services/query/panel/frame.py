@@ -85,7 +85,8 @@ class Frame:
     @property
     def clock(self) -> Clock:
         """Return in which zone, and as of when, the page is read."""
-        return Clock(self.zone, self.now, self.fresh.counted_to or self.now)
+        behind_at = self.fresh.as_of if self.fresh.tone else None
+        return Clock(self.zone, self.now, self.fresh.counted_to or self.now, behind_at)
 
 
 def frame(request: Request, principal: Principal, freshness: Freshness, *, title: str, section: str, now: datetime,

@@ -28,11 +28,15 @@ _OBJECT_ICON: Final = {"email": "mail", "appointment": "calendar", "contact": "p
 
 
 class Clock(NamedTuple):
-    """In which zone, and at which moment, a page is read; up to when the last 24 hours are counted."""
+    """In which zone, and at which moment, a page is read; up to when the last 24 hours are counted.
+
+    `behind_at`: as of when its data is, where that is so long ago that nobody new is called late.
+    """
 
     zone: ZoneInfo
     now: datetime
     counted_to: datetime
+    behind_at: datetime | None = None
 
 
 def status_icon(slug: str) -> str:
@@ -66,6 +70,13 @@ def status(slug: str | None, alone: bool = False, word: str | None = None) -> Ma
     return Markup('<span class="st s-{}{}">{}{}</span>').format(
         slug, " alone" if alone else "", icon(status_icon(slug), 14), word or status_words(slug)
     )
+
+
+def late_words(slug: str | None, clock: Clock) -> str | None:
+    """Return `late, as of 13:58` for who is late by data that is behind; None where the status says it all."""
+    if slug != "late" or clock.behind_at is None:
+        return None
+    return f"{status_words(slug)}, as of {words.minute(clock.behind_at, clock.zone)}"
 
 
 def moment(at: datetime | None, clock: Clock, form: str = "when") -> Markup:

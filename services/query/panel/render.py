@@ -39,6 +39,11 @@ def _moment(context: Context, at: datetime | None, form: str = "when") -> str:
 
 
 @pass_context
+def _user_status(context: Context, slug: str, alone: bool = False) -> str:
+    return parts.status(slug, alone, parts.late_words(slug, _clock_of(context)))
+
+
+@pass_context
 def _row_cells(context: Context, table: Table, row: Row) -> str:
     return row_cells(table, row, _clock_of(context))
 
@@ -103,10 +108,10 @@ def _environment() -> Environment:
         duration=words.duration, short_id=words.short_id,
     )  # fmt: skip
     made.globals.update(
-        asset=asset, icon=parts.icon, status=parts.status, moment=_moment, number=parts.number, figure=parts.figure,
-        bar=parts.bar, strip=parts.strip, copy_button=parts.copy_button, tag=parts.tag, object_icon=parts.object_icon,
-        row_cells=_row_cells, status_icon=parts.status_icon, status_words=parts.status_words,
-        error_code_words=parts.error_code_words, strip_words=marks.strip_words,
+        asset=asset, icon=parts.icon, status=parts.status, user_status=_user_status, moment=_moment,
+        number=parts.number, figure=parts.figure, bar=parts.bar, strip=parts.strip, copy_button=parts.copy_button,
+        tag=parts.tag, object_icon=parts.object_icon, row_cells=_row_cells, status_icon=parts.status_icon,
+        status_words=parts.status_words, error_code_words=parts.error_code_words, strip_words=marks.strip_words,
         kept=KEPT, vocabulary=vocabulary, say=vocabulary.words, direction_words=vocabulary.direction_words,
     )  # fmt: skip
     return made

@@ -181,3 +181,17 @@ async def test_the_monitoring_page_says_whose_data_stands_still(service: Service
     assert "<dt>Stopped</dt><dd>7 users of 2 organizations</dd>" in after
     assert "What is reported of 1/12 of the users is not applied" in after
     assert "<dt>Stopped</dt><dd>3 users of 1 organization</dd>" in own
+
+
+async def test_while_we_are_behind_who_is_late_is_so_as_of_then(service: Service, now: datetime) -> None:
+    late = "UPDATE user_status SET status = 'late', status_rank = 2, reason = 'overdue' WHERE user_id = $1"
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=1, users=2, sessions=1))
+        await connection.execute(late, user_id(0, 0))
+    paths = ("/?tz=UTC", "/users?tz=UTC", f"/users/{organization_id(0)}/{user_id(0, 0)}?tz=UTC")
+    as_of = f"late, as of {now - timedelta(minutes=4):%H:%M}</span>"
+    async with await service.as_person("support") as person:
+        assert [as_of in (await person.get(path)).text for path in paths] == [False] * 3
+        async with service.database.connect() as connection:
+            await connection.execute("UPDATE kafka_position SET applied_to = $1", now - timedelta(minutes=4))
+        assert [as_of in (await person.get(path)).text for path in paths] == [True] * 3

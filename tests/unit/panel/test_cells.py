@@ -22,7 +22,9 @@ SHOWN: dict[str, Any] = {
 }  # fmt: skip
 
 
-def drawn(kind: str, value: Any, *, density: str = "roomy", first: bool = False, **more: Any) -> str:
+def drawn(
+    kind: str, value: Any, *, density: str = "roomy", first: bool = False, clock: Clock = CLOCK, **more: Any
+) -> str:
     """Return a cell of a row all of whose texts are hostile."""
     held = defaultdict(lambda: HOSTILE, ended_at=NOW, healthy=1, **more)
     for status in ("failing", "late", "stuck", "partial", "new", "disabled"):
@@ -35,7 +37,7 @@ def drawn(kind: str, value: Any, *, density: str = "roomy", first: bool = False,
     heads = [Head(name=name, title=HOSTILE, heading="", type="text", kind=kind, number=False, width=0, phone="ph1")
              for name in ("one", "two")]  # fmt: skip
     whole: dict[str, Any] = dict.fromkeys(Table.__dataclass_fields__, "")
-    made = cells.row_cells(Table(**{**whole, "density": density, "shown": tuple(heads)}), row, CLOCK)
+    made = cells.row_cells(Table(**{**whole, "density": density, "shown": tuple(heads)}), row, clock)
     head, _, rest = made.partition("</th>")
     return head if first else rest
 
@@ -79,3 +81,10 @@ def test_a_status_is_an_icon_and_a_word() -> None:
         "finished with issues</span>"
     )
     assert parts.status(None) == parts.NONE
+
+
+def test_while_the_data_is_behind_late_is_told_as_of_when() -> None:
+    behind = CLOCK._replace(behind_at=NOW - timedelta(minutes=4))
+    assert "late, as of 12:56</span>" in drawn("status", "late", clock=behind)
+    assert "as of" not in drawn("status", "late")
+    assert "as of" not in drawn("status", "failing", clock=behind)
