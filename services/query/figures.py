@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from services.query import causes
 from services.query.hours import DAY, first_hour
 from services.query.lists import fetch_page, freshness_of, scope_of
 from services.query.principal import Principal
+from services.query.problems import TooSlow
 from services.query.services import Services
 from services.query.silence import silence_of
 from services.query.view import One, Scope, View, parse
@@ -23,41 +25,91 @@ _USUAL: Final = timedelta(days=7)
 _NEWEST: Final = 10
 
 
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What a part of the overview is read from."""
+
+    connection: Any
+    scope: Scope
+    now: datetime
+    as_of: datetime | None
+    topic_prefix: str
+
+
 async def overview(services: Services, principal: Principal) -> dict[str, Any]:
-    """Return everything of the overview:
+    """Return everything of the overview, or raise TooSlow:
 
     organizations {health: n}, synchronization_status {enabled, disabled: n}, users {status: n} and disabled_by_error,
-    hours (as `session_hours`), kinds (as `error_kinds`), causes: the greatest open ones, silence (as `silence_of`),
-    failures: the newest 10 sessions that failed, rows as in the list of sessions; as_of, lag_s, halted.
+    since (the first of the hours that are counted), hours (as `session_hours`), kinds (as `error_kinds`), causes: the
+    greatest open ones, silence (as `silence_of`), failures: the newest 10 sessions that failed, rows as in the list of
+    sessions; as_of, lag_s, halted.
+    """
+    found, missing = await overview_parts(services, principal)
+    if missing:
+        raise TooSlow
+    return found
+
+
+async def overview_parts(services: Services, principal: Principal) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the overview as far as it was read in time, and which parts of it were not.
+
+    Parts: tallies (organizations and users), causes, silence, hours, kinds, failures. They share a snapshot: what took
+    too long ended it, so the parts behind that have a new one.
     """
     scope, now = scope_of(principal), services.now()
-    async with services.reading(scope) as connection:
-        healths = {
-            row["health"]: row["organizations"] for row in await connection.fetch(_SQL["organizations_by_health"])
-        }
-        users = dict(await connection.fetchrow(_SQL["users_by_status"]))
-        fresh = await freshness_of(connection, now)
-        open_causes = await causes.of_all(connection, fresh.as_of)
-        flags = await connection.fetchrow(_SQL["organizations_by_flag"])
-        silence = await silence_of(connection, fresh.as_of, now, services.settings.topic_prefix)
-        hours = await _hours(connection, scope, first_hour(now), DAY)
-        kinds = await _kinds(connection, scope, first_hour(now), DAY)
-    newest = await fetch_page(services, principal, _failures(services, scope))
+    found: dict[str, Any] = {"since": first_hour(now)}
+    missing = set()
+    left = list(_PARTS)
+    while left:
+        try:
+            async with services.reading(scope) as connection:
+                fresh = await freshness_of(connection, now)
+                found |= {name: getattr(fresh, name) for name in ("as_of", "lag_s", "halted", "deaf_s")}
+                snapshot = _Snapshot(connection, scope, now, fresh.as_of, services.settings.topic_prefix)
+                while left:
+                    found |= await _PARTS[left[0]](snapshot)
+                    del left[0]
+        except TooSlow:
+            if "as_of" not in found:
+                raise
+            missing.add(left.pop(0))
+    try:
+        found["failures"] = (await fetch_page(services, principal, _failures(services, scope))).rows
+    except TooSlow:
+        missing.add("failures")
+    return found, frozenset(missing)
+
+
+async def _tallies(of: _Snapshot) -> dict[str, Any]:
+    healths = {row["health"]: row["organizations"] for row in await of.connection.fetch(_SQL["organizations_by_health"])}
+    users = await of.connection.fetchrow(_SQL["users_by_status"])
     return {
         "organizations": {health: healths.get(health, 0) for health in ORGANIZATION_HEALTH},
         "users": {status: users[status] for status in USER_STATUS},
         "disabled_by_error": users["disabled_by_error"],
-        "synchronization_status": dict(flags),
-        "causes": open_causes,
-        "silence": silence,
-        "hours": hours,
-        "kinds": kinds,
-        "failures": newest.rows,
-        "as_of": fresh.as_of,
-        "lag_s": fresh.lag_s,
-        "halted": fresh.halted,
-        "deaf_s": fresh.deaf_s,
+        "synchronization_status": dict(await of.connection.fetchrow(_SQL["organizations_by_flag"])),
     }
+
+
+async def _causes(of: _Snapshot) -> dict[str, Any]:
+    return {"causes": await causes.of_all(of.connection, of.as_of)}
+
+
+async def _silence(of: _Snapshot) -> dict[str, Any]:
+    return {"silence": await silence_of(of.connection, of.as_of, of.now, of.topic_prefix)}
+
+
+async def _hours_of_day(of: _Snapshot) -> dict[str, Any]:
+    return {"hours": await _hours(of.connection, of.scope, first_hour(of.now), DAY)}
+
+
+async def _kinds_of_day(of: _Snapshot) -> dict[str, Any]:
+    return {"kinds": await _kinds(of.connection, of.scope, first_hour(of.now), DAY)}
+
+
+_PARTS: Final[Mapping[str, Callable[[_Snapshot], Awaitable[dict[str, Any]]]]] = {
+    "tallies": _tallies, "causes": _causes, "silence": _silence, "hours": _hours_of_day, "kinds": _kinds_of_day,
+}  # fmt: skip
 
 
 def _failures(services: Services, scope: Scope) -> View:

@@ -226,7 +226,7 @@ def _told() -> Iterator[None]:
     """Tell what the database refuses, or that it went away, as a Refusal."""
     try:
         yield
-    except asyncpg.QueryCanceledError:
+    except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
         raise TooSlow from None
     except Exception as error:
         if is_outage(error):

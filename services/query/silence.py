@@ -93,18 +93,20 @@ async def monitoring(services: Services, principal: Principal) -> dict[str, Any]
     """Return what monitors the syncs: the agents that this principal may see, the longest silent first, and partitions.
 
     {"agents": [{agent_id, organization_id, organization, version, heard_at, silent, late, sessions_running, queued,
-    oldest_queued_s, clock_error_s}], "partitions": [{topic, partition, applied_to, heard_at, halted, halted_at}],
-    "stopped": {users, organizations} of those that this principal may see, whose events are not applied any more}.
+    oldest_queued_s, clock_error_s}], "partitions": [{topic, partition, applied_to, heard_at, halted, halted_at}]}.
     """
     now = services.now()
     async with services.reading(scope_of(principal)) as connection:
         fresh = await freshness_of(connection, now)
         agents = await connection.fetch(_SQL["agents"], fresh.as_of or now, SILENT_AFTER, GONE_AFTER, MOST_AGENTS)
         partitions = await connection.fetch(_SQL["partitions"])
-        halted = [row["partition"] for row in partitions if row["topic"] == EVENTS.name and row["halted"]]
-        stopped = await connection.fetchrow(_SQL["stopped"], halted) if halted else {"users": 0, "organizations": 0}
-    return {
-        "agents": [dict(row) for row in agents],
-        "partitions": [dict(row) for row in partitions],
-        "stopped": dict(stopped),
-    }
+    return {"agents": [dict(row) for row in agents], "partitions": [dict(row) for row in partitions]}
+
+
+async def stopped(services: Services, principal: Principal, partitions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many users of how many organizations have events that are not applied any more, of those in view."""
+    halted = [row["partition"] for row in partitions if row["topic"] == EVENTS.name and row["halted"]]
+    if not halted:
+        return {"users": 0, "organizations": 0}
+    async with services.reading(scope_of(principal)) as connection:
+        return dict(await connection.fetchrow(_SQL["stopped"], halted))

@@ -26,12 +26,13 @@ LITTLE: Final = 0.02
 
 
 async def show(services: Services, request: Request, principal: Principal) -> Response:
-    """Answer with the job details; a dialog asks only for their part."""
+    """Answer with the job details; a dialog asks only for their part. What takes too long says so in its place."""
     key = request.path_params["key"]
     found = await details.session(services, principal, key)
-    issues = await details.session_issues(services, principal, key)
-    tail = await session_log(services, principal, key, Wanted(tail=TAIL))
-    who = await details.user(services, principal, found["organization"]["organization_id"], found["user"]["user_id"])
+    user = found["organization"]["organization_id"], found["user"]["user_id"]
+    issues = await pages.in_time(details.session_issues(services, principal, key))
+    tail = await pages.in_time(session_log(services, principal, key, Wanted(tail=TAIL)))
+    who = await pages.in_time(details.user(services, principal, *user))
     page = await pages.framed(services, request, principal, "Synchronization job details", "Sessions")
     values = _values(found, issues, tail, who, page, services.settings.public_url, bool(own_page(principal)))
     template = "_job.html" if request.headers.get(PART) == "job" else "job.html"
@@ -41,8 +42,8 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
 
 
 def _values(
-    found: Mapping[str, Any], issues: Mapping[str, Any], tail: Mapping[str, Any], who: Mapping[str, Any],
-    page: Frame, public_url: str, own: bool,
+    found: Mapping[str, Any], issues: Mapping[str, Any] | None, tail: Mapping[str, Any] | None,
+    who: Mapping[str, Any] | None, page: Frame, public_url: str, own: bool,
 ) -> dict[str, Any]:  # fmt: skip
     path = session_path(found["key"])
     organization = organization_path(found["organization"]["organization_id"])
@@ -58,15 +59,12 @@ def _values(
         "objects_text": rows.report_text(found["report"], found["mail_system"], found["crm_system"]),
         "found_words": found_words(found),
         "sides": sides(found),
-        "issues": [
-            dict(each) | {"direction": vocabulary.direction_words(each["direction"], found["mail_system"], found["crm_system"])}  # noqa: E501
-            for each in issues["rows"]
-        ],
-        "issues_words": issues_words(len(issues["rows"]), issues["total"]),
+        "issues": None if issues is None else issues_of(issues, found),
+        "issues_words": "" if issues is None else issues_words(len(issues["rows"]), issues["total"]),
         "usual_words": usual_words(found["duration_s"], found["usual_duration_s"]),
-        "tail": logs.drawn(tail["lines"], []),
-        "log_lines": tail["total"],
-        "recent": [each["status"] for each in who["recent"]],
+        "tail": None if tail is None else logs.drawn(tail["lines"], []),
+        "log_lines": 0 if tail is None else tail["total"],
+        "recent": None if who is None else [each["status"] for each in who["recent"]],
         "ticket": ticket(found, page, f"{public_url}{path}"),
         "cause_href": failing_href(organization, found["error"]) if found["error"] else "",
         "own": own,
@@ -107,6 +105,14 @@ def found_words(found: Mapping[str, Any]) -> str:
     said = (("applied", found["changes"]), ("failed", found["failures"]), ("conflicted", found["conflicts"]),
             ("skipped", sums.get("skipped", 0)))  # fmt: skip
     return ", ".join(f"{word} {number:,}" for word, number in said if number)
+
+
+def issues_of(issues: Mapping[str, Any], found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a session's issues, their direction in the names of its own systems."""
+    systems = found["mail_system"], found["crm_system"]
+    return [
+        dict(each) | {"direction": vocabulary.direction_words(each["direction"], *systems)} for each in issues["rows"]
+    ]
 
 
 def issues_words(shown: int, total: int) -> str:

@@ -16,7 +16,7 @@ from services.query.panel.rows import asked, organization_path
 from services.query.panel.table import Tab
 from services.query.principal import Principal
 from services.query.services import Services
-from services.query.silence import is_behind, is_still, monitoring
+from services.query.silence import is_behind, is_still, monitoring, stopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,7 @@ class Part:
 async def show(services: Services, request: Request, principal: Principal) -> Response:
     """Answer with the Monitoring page."""
     found = await monitoring(services, principal)
+    whose = await pages.in_time(stopped(services, principal, found["partitions"]))
     page = await pages.framed(services, request, principal, "Monitoring", "")
     every = [agent(row, page) for row in found["agents"]]
     silent = [each for each in every if each.silent]
@@ -62,19 +63,19 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
             asked("/monitoring", agents="silent", tz=page.zone.key)),
     )  # fmt: skip
     values = {
-        "agents": silent if only_silent else every, "tabs": tabs, "facts_": heading(found["stopped"], page),
+        "agents": silent if only_silent else every, "tabs": tabs, "facts_": heading(whose, page),
         "parts": [part(row, page) for row in found["partitions"]],
     }  # fmt: skip
     return HTMLResponse(html("monitoring.html", page=page, **values))
 
 
-def heading(stopped: Mapping[str, int], page: Frame) -> list[Pair]:
-    """Return the facts under the title; whose data stands still, where some does."""
+def heading(whose: Mapping[str, int] | None, page: Frame) -> list[Pair]:
+    """Return the facts under the title; whose data stands still, where some does and it could be counted in time."""
     lag = words.NONE if page.fresh.lag_s is None else words.rough(page.fresh.lag_s)
     pairs = [Pair("As of", at=page.fresh.as_of), Pair("Behind", lag)]
-    if stopped["users"]:
-        whose = words.times(stopped["users"], "user"), words.times(stopped["organizations"], "organization")
-        pairs.append(Pair("Stopped", " of ".join(whose)))
+    if whose and whose["users"]:
+        counts = words.times(whose["users"], "user"), words.times(whose["organizations"], "organization")
+        pairs.append(Pair("Stopped", " of ".join(counts)))
     return pairs
 
 

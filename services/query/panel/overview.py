@@ -1,6 +1,6 @@
 """The Overview: counts, sessions per hour, silence, error cards, newest failures; each number opens its list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -49,32 +49,63 @@ class Tally:
 
 
 async def show(services: Services, request: Request, principal: Principal) -> Response:
-    """Answer with the Overview."""
-    found = await figures.overview(services, principal)
+    """Answer with the Overview; a part that takes too long says so in its place."""
+    found, missing = await figures.overview_parts(services, principal)
     page = await pages.framed(services, request, principal, "Overview", "Overview")
     every = request.query_params.get("kinds") == "all"
-    return HTMLResponse(
-        html(
-            "overview.html", page=page, organizations=organizations(found, page), users=users(found, page),
-            flags=flags(found, page), organizations_total=sum(found["organizations"].values()),
-            users_total=sum(found["users"].values()),
-            health_bar=marks.pieces([(fill, found["organizations"][slug]) for fill, slug in HEALTH_FILLS], 240),
-            user_bar_=marks.user_bar(found["users"], 1000),
-            hours=hours(found["hours"], page), totals=totals(found["hours"], page), chart_order=CHART_ORDER,
-            causes=[facts.anywhere(cause) for cause in found["causes"]],
-            marks=chart_marks(found, page),
-            silences=silences.told(found["silence"], page),
-            cards=cards(found, page)[: None if every else CARDS], kinds=len(found["kinds"]), every=every,
-            errors=sum(kind["errors"] for kind in found["kinds"]),
-            errors_href=asked(
-                "/sessions", status="errors,timed_out", run=day_of(found["hours"], page), tz=page.zone.key
-            ),
-            failing=sum(kind["users"] for kind in found["kinds"]),
-            failing_href=asked("/users", status="failing", tz=page.zone.key),
-            failures=[rows.row(LISTS["sessions"], each, page.clock) for each in found["failures"]],
-            failures_href=asked("/sessions", status="errors,timed_out", tz=page.zone.key),
-        )
-    )  # fmt: skip
+    values: dict[str, Any] = {
+        "missing": missing, "chart_order": CHART_ORDER, "every": every,
+        "failing_href": asked("/users", status="failing", tz=page.zone.key),
+        "failures_href": asked("/sessions", status="errors,timed_out", tz=page.zone.key),
+    }  # fmt: skip
+    for part, drawn in _DRAWN.items():
+        if part not in missing:
+            values |= drawn(found, page)
+    if "cards" in values and not every:
+        values["cards"] = values["cards"][:CARDS]
+    return HTMLResponse(html("overview.html", page=page, **values))
+
+
+def _tallies(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
+    return {
+        "organizations": organizations(found, page), "users": users(found, page), "flags": flags(found, page),
+        "organizations_total": sum(found["organizations"].values()), "users_total": sum(found["users"].values()),
+        "health_bar": marks.pieces([(fill, found["organizations"][slug]) for fill, slug in HEALTH_FILLS], 240),
+        "user_bar_": marks.user_bar(found["users"], 1000),
+    }  # fmt: skip
+
+
+def _causes(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
+    return {"causes": [facts.anywhere(cause) for cause in found["causes"]]}
+
+
+def _silence(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
+    return {"silences": silences.told(found["silence"], page)}
+
+
+def _hours(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
+    return {
+        "hours": hours(found["hours"], page), "totals": totals(found, page), "marks": chart_marks(found, page),
+    }  # fmt: skip
+
+
+def _kinds(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
+    return {
+        "cards": cards(found, page), "kinds": len(found["kinds"]),
+        "errors": sum(kind["errors"] for kind in found["kinds"]),
+        "errors_href": asked("/sessions", status="errors,timed_out", run=day_of(found, page), tz=page.zone.key),
+        "failing": sum(kind["users"] for kind in found["kinds"]),
+    }  # fmt: skip
+
+
+def _failures(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
+    return {"failures": [rows.row(LISTS["sessions"], each, page.clock) for each in found["failures"]]}
+
+
+_DRAWN: Final[Mapping[str, Callable[[Mapping[str, Any], Frame], dict[str, Any]]]] = {
+    "tallies": _tallies, "causes": _causes, "silence": _silence, "hours": _hours, "kinds": _kinds,
+    "failures": _failures,
+}  # fmt: skip
 
 
 def organizations(found: Mapping[str, Any], page: Frame) -> list[Tally]:
@@ -95,18 +126,22 @@ def flags(found: Mapping[str, Any], page: Frame) -> list[Tally]:
 
 
 def users(found: Mapping[str, Any], page: Frame) -> list[Tally]:
-    """Return the users by status; what was switched off by an error is a number of its own."""
+    """Return the users by status; what was switched off by an error is a number of its own.
+
+    Who is new, or not judged, is told where the silences were read in time.
+    """
+    silence = found.get("silence")
     total = sum(found["users"].values())
     by_error = found["disabled_by_error"]
-    notes = {slug: Note(f"{count:,} new in 1 h", _fresh_href(slug, page))
-             for slug, count in found["silence"]["fresh"].items() if count}  # fmt: skip
+    new = silence["fresh"] if silence else {}
+    notes = {slug: Note(f"{count:,} new in 1 h", _fresh_href(slug, page)) for slug, count in new.items() if count}
     if by_error:
         href = asked("/users", status="disabled", why=BY_ERROR, tz=page.zone.key)
         notes["disabled"] = Note(f"{by_error:,} by error", href)
     if total:
         notes["healthy"] = Note(f"{100 * found['users']['healthy'] / total:.1f} %")
-    if found["silence"]["partitions"]["behind"]:
-        notes["late"] = Note(silences.not_judged(found["silence"]["partitions"], page))
+    if silence and silence["partitions"]["behind"]:
+        notes["late"] = Note(silences.not_judged(silence["partitions"], page))
     return [
         Tally(slug, found["users"][slug], asked("/users", status=slug, tz=page.zone.key), notes.get(slug, NO_NOTE))
         for slug in USER_ORDER
@@ -140,7 +175,7 @@ def totals(found: Mapping[str, Any], page: Frame) -> list[Tally]:
     """Return the sessions of all hours by status, in the order of the chart."""
     day = day_of(found, page)
     return [
-        Tally(slug, found["totals"][slug], asked("/sessions", status=slug, run=day, tz=page.zone.key), NO_NOTE)
+        Tally(slug, found["hours"]["totals"][slug], asked("/sessions", status=slug, run=day, tz=page.zone.key), NO_NOTE)
         for slug in CHART_ORDER
     ]
 
@@ -162,7 +197,7 @@ def chart_marks(found: Mapping[str, Any], page: Frame) -> list[ChartMark]:
     """Return what the chart points at: when the greatest open cause began, and the hour with the most unclean ends."""
     drawn = []
     listed = hours(found["hours"], page)
-    if found["causes"]:
+    if found.get("causes"):
         bar = facts.anywhere(found["causes"][0])
         since = found["causes"][0]["since"]
         if since and listed and since >= listed[0]["hour"]:
@@ -195,12 +230,12 @@ def hour_span(hour: datetime, page: Frame) -> str:
 
 def day_of(found: Mapping[str, Any], page: Frame) -> str:
     """Return the filter of Run that finds the sessions of all hours."""
-    return f"{instant(found['hours'][0]['hour'], page.zone)}.."
+    return f"{instant(found['since'], page.zone)}.."
 
 
 def cards(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
     """Return the error cards, the greatest growth first; red only above twice the usual."""
-    day = day_of(found["hours"], page)
+    day = day_of(found, page)
     return [_card(kind, day, page) for kind in found["kinds"]]
 
 

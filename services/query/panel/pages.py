@@ -1,7 +1,7 @@
 """Lists and the pages around them: one organization, one user, their logs, and search."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from starlette.requests import Request
@@ -19,9 +19,11 @@ from services.query.panel.rows import asked as address_of
 from services.query.panel.rows import organization_path, user_path
 from services.query.panel.table import Tab
 from services.query.principal import Principal
+from services.query.problems import Busy, TooSlow
 from services.query.services import Services
 from services.query.view import parse
 
+T = TypeVar("T")
 Show = Callable[[Services, Request, Principal], Awaitable[Response]]
 ORGANIZATION_TABS: Final = {
     "organization_users": ("Users", ""), "statistics": ("Statistics", "/statistics"),
@@ -41,6 +43,14 @@ async def framed(services: Services, request: Request, principal: Principal, tit
     return frame(
         request, principal, freshness, title=title, section=section, now=services.now(), secret=services.secret
     )
+
+
+async def in_time(part: Awaitable[T]) -> T | None:
+    """Return a part of a page; None where the database is too slow or too busy for it, so that the rest is shown."""
+    try:
+        return await part
+    except (Busy, TooSlow):
+        return None
 
 
 def listed(name: str, title: str) -> Show:

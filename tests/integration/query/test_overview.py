@@ -100,3 +100,26 @@ async def test_every_number_of_the_pages_leads_to_a_list_that_shows_it(service: 
         for href, number in found:
             path = f"{href}/users" if name == "facts" else href.replace("?", "/users?") if name == "chain" else href
             assert await total(service, path) == int(number), (name, href)
+
+
+async def test_a_part_that_takes_too_long_says_so_and_leaves_the_others(service: Service, now: datetime) -> None:
+    said = "This part took too long and was stopped."
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=2, users=4, sessions=12))
+    async with (
+        await service.as_person("support") as person, await service.as_key("support") as program,
+        service.database.connect() as connection,
+    ):  # fmt: skip
+        key = (await program.get("/api/v1/sessions?status=finished_with_issues&limit=1")).json()["rows"][0]["key"]
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE session_hour_all, issue_sighting, agent")
+            overview, job = await person.get("/"), await person.get(f"/sessions/{key}")
+            refused = await program.get("/api/v1/overview")
+        whole = await person.get("/"), await person.get(f"/sessions/{key}")
+    assert (overview.status_code, job.status_code, refused.status_code) == (200, 200, 504)
+    assert overview.text.count(said) == 3, "silence, hours and kinds"
+    for there in ('id="tallies"', 'id="newest"', '<h2 id="hours-title">', '<h2 id="kinds-title">'):
+        assert there in overview.text
+    assert job.text.count(said) == 1, "the issues; the strip is left out"
+    assert "a record was refused" in job.text
+    assert [page.text.count(said) for page in whole] == [0, 0]
