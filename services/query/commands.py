@@ -1,4 +1,4 @@
-"""The `syncwatch` command line of operators. What changes something is written to the audit trail with it.
+"""The `syncwatch` command line of operators. Whatever it does or shows is written to the audit trail with it.
 
 Exit codes: 0 done, 1 it could not be done (the reason is on standard error), 2 used wrongly or settings missing.
 """
@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="syncwatch",
         description="Operates Syncwatch: who may come in, what was set aside, where reading stands.",
-        epilog="DATABASE_URL names Postgres as the owner. Every change is written to the audit trail.",
+        epilog="DATABASE_URL names Postgres as the owner. Every command is written to the audit trail.",
     )
     nouns = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _organizations(_noun(nouns, "organizations", "the organizations that are watched"))

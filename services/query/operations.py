@@ -111,14 +111,16 @@ async def add_organization_command(context: Context, arguments: argparse.Namespa
 
 
 async def list_organizations_command(context: Context, arguments: argparse.Namespace) -> str:
-    return await _listed(
-        context, _SQL["list_organizations"], ("id", "name", "synchronization", "health", "users", "failing")
-    )
+    titles = ("id", "name", "synchronization", "health", "users", "failing")
+    return await _listed(context, "organizations", _SQL["list_organizations"], titles)
 
 
-async def _listed(context: Context, sql: str, titles: Sequence[str], *bound: Any) -> str:
+async def _listed(context: Context, what: str, sql: str, titles: Sequence[str], *bound: Any) -> str:
+    """Return what was found as a table; that somebody looked is written down too."""
     async with operating(context.database_url) as operator:
-        return table(titles, [tuple(row) for row in await operator.connection.fetch(sql, *bound)])
+        rows = await operator.connection.fetch(sql, *bound)
+        await operator.note(f"{what}_listed", None, rows=len(rows))
+    return table(titles, [tuple(row) for row in rows])
 
 
 async def add_account_command(context: Context, arguments: argparse.Namespace) -> str:
@@ -144,7 +146,7 @@ def _check_role(role: str, organization: UUID | None, user: UUID | None = None) 
 
 async def list_accounts_command(context: Context, arguments: argparse.Namespace) -> str:
     titles = ("email", "name", "role", "organization", "user", "created", "disabled")
-    return await _listed(context, _ACCOUNTS["list_accounts"], titles)
+    return await _listed(context, "accounts", _ACCOUNTS["list_accounts"], titles)
 
 
 async def link_command(context: Context, arguments: argparse.Namespace) -> str:
@@ -180,7 +182,7 @@ def _until(now: datetime, days: int | None) -> datetime | None:
 
 async def list_agents_command(context: Context, arguments: argparse.Namespace) -> str:
     titles = ("token id", "agent", "organization", "created", "expires", "revoked")
-    return await _listed(context, _ACCOUNTS["list_tokens"], titles)
+    return await _listed(context, "agent_tokens", _ACCOUNTS["list_tokens"], titles)
 
 
 async def revoke_agent_command(context: Context, arguments: argparse.Namespace) -> str:
@@ -209,7 +211,7 @@ async def add_key_command(context: Context, arguments: argparse.Namespace) -> st
 
 async def list_keys_command(context: Context, arguments: argparse.Namespace) -> str:
     titles = ("key id", "name", "role", "organization", "created", "expires", "revoked")
-    return await _listed(context, _ACCOUNTS["list_keys"], titles)
+    return await _listed(context, "keys", _ACCOUNTS["list_keys"], titles)
 
 
 async def revoke_key_command(context: Context, arguments: argparse.Namespace) -> str:
@@ -224,7 +226,7 @@ async def revoke_key_command(context: Context, arguments: argparse.Namespace) ->
 # ---------------------------------------------------------------------------------------------- rejects, positions
 async def list_rejects_command(context: Context, arguments: argparse.Namespace) -> str:
     titles = ("topic", "epoch", "partition", "offset", "appended", "organization", "reason", "detail", "replayed")
-    return await _listed(context, _SQL["list_rejects"], titles, arguments.reason, max(1, arguments.limit))
+    return await _listed(context, "rejects", _SQL["list_rejects"], titles, arguments.reason, max(1, arguments.limit))
 
 
 async def replay_command(context: Context, arguments: argparse.Namespace) -> str:
@@ -281,7 +283,7 @@ def _headers(packed: bytes | None) -> list[tuple[str, bytes]]:
 
 async def list_positions_command(context: Context, arguments: argparse.Namespace) -> str:
     titles = ("topic", "partition", "epoch", "next offset", "applied to", "halted", "since", "expected", "found")
-    return await _listed(context, _SQL["list_positions"], titles)
+    return await _listed(context, "positions", _SQL["list_positions"], titles)
 
 
 async def accept_command(context: Context, arguments: argparse.Namespace) -> str:

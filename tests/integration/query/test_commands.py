@@ -88,7 +88,7 @@ async def test_tokens_of_agents_are_made_listed_and_revoked(database: Database) 
     assert token not in listed
     identity = listed.splitlines()[-1].split()[0]
     assert (await run(database, "agents", "revoke", identity))[0] == 0
-    assert await actions(database) == ["agent_token_added", "agent_token_revoked"]
+    assert await actions(database) == ["agent_token_added", "agent_tokens_listed", "agent_token_revoked"]
 
 
 async def test_an_agents_name_belongs_to_one_organization_for_ever(database: Database) -> None:
@@ -136,6 +136,21 @@ async def test_wrong_use_says_what_is_wrong_without_a_traceback(database: Databa
     code, _, complaint = await run(database, "accounts", "list", DATABASE_URL="postgres://nobody@127.0.0.1:1/none")
     assert code == 1
     assert complaint.startswith("Cannot reach what is needed")
+
+
+async def test_who_looks_at_a_list_is_written_down(database: Database) -> None:
+    lists = {
+        "organizations": "organizations", "accounts": "accounts", "agents": "agent_tokens", "keys": "keys",
+        "rejects": "rejects", "positions": "positions",
+    }  # fmt: skip
+    assert (await run(database, "keys", "add", "reports", "--role", "support"))[0] == 0
+    for kind in lists:
+        assert (await run(database, kind, "list"))[0] == 0
+    assert await actions(database) == ["key_added", *(f"{what}_listed" for what in lists.values())]
+    async with database.connect() as connection:
+        row = await connection.fetchrow("SELECT actor, after FROM audit_event WHERE action = 'keys_listed'")
+    assert row["actor"].startswith("operator ")
+    assert '"rows": 1' in row["after"]
 
 
 @pytest.mark.parametrize("words", [(), ("accounts",), ("positions", "accept"), ("migrate",)])
