@@ -1,4 +1,4 @@
-"""Pictures of every page on real data: `python -m tests.browser.screenshots SIGN_IN_LINK [FOLDER]`.
+"""Pictures of the main pages on real data: `python -m tests.browser.screenshots SIGN_IN_LINK [FOLDER]`.
 
 SIGN_IN_LINK is the one-time link that `./run` (or `syncwatch accounts link`) prints; FOLDER is docs/screenshots.
 """

@@ -1,4 +1,4 @@
-/** Every page in light and dark at 1440 px, and some on a phone, into a folder. */
+/** The main pages in light and dark at 1440 px, and some on a phone, into a folder. */
 const PHONE = { width: 390, height: 844 };
 
 export default async function ({ open, given }) {
