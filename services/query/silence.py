@@ -10,7 +10,7 @@ from uuid import UUID
 from schemas.sql import named_queries
 from schemas.status import GONE_AFTER, SILENT_AFTER
 from schemas.topics import EVENTS
-from services.query.lists import freshness_of, scope_of
+from services.query.lists import Freshness, freshness_of, scope_of
 from services.query.principal import Principal
 from services.query.services import Services
 
@@ -89,23 +89,37 @@ async def last_heard(services: Services, principal: Principal, organization_id: 
     return None if row is None else (row["agent_id"], row["heard_at"])
 
 
-async def monitoring(services: Services, principal: Principal) -> dict[str, Any]:
-    """Return what monitors the syncs: the agents that this principal may see, the longest silent first, and partitions.
+async def agents(services: Services, principal: Principal) -> dict[str, Any]:
+    """Return the agents heard within a day that this principal may see, the longest silent first, at most 500:
 
     {"agents": [{agent_id, organization_id, organization, version, heard_at, silent, late, sessions_running, queued,
-    oldest_queued_s, clock_error_s}], "partitions": [{topic, partition, applied_to, heard_at, halted, halted_at}]}.
+    oldest_queued_s, clock_error_s}], as_of, lag_s, halted}. `late`: users whom the agent reported last.
     """
     now = services.now()
     async with services.reading(scope_of(principal)) as connection:
         fresh = await freshness_of(connection, now)
-        agents = await connection.fetch(_SQL["agents"], fresh.as_of or now, SILENT_AFTER, GONE_AFTER, MOST_AGENTS)
-        partitions = await connection.fetch(_SQL["partitions"])
-    return {"agents": [dict(row) for row in agents], "partitions": [dict(row) for row in partitions]}
+        rows = await connection.fetch(_SQL["agents"], fresh.as_of or now, SILENT_AFTER, GONE_AFTER, MOST_AGENTS)
+    return {"agents": [dict(row) for row in rows], **_age(fresh)}
 
 
-async def stopped(services: Services, principal: Principal, partitions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+async def partitions(services: Services, principal: Principal) -> dict[str, Any]:
+    """Return how far each partition is applied, when it last moved, and what halted it:
+
+    {"partitions": [{topic, partition, applied_to, heard_at, halted, halted_at}], as_of, lag_s, halted}.
+    """
+    async with services.reading(scope_of(principal)) as connection:
+        fresh = await freshness_of(connection, services.now())
+        rows = await connection.fetch(_SQL["partitions"])
+    return {"partitions": [dict(row) for row in rows], **_age(fresh)}
+
+
+def _age(fresh: Freshness) -> dict[str, Any]:
+    return {"as_of": fresh.as_of, "lag_s": fresh.lag_s, "halted": fresh.halted}
+
+
+async def stopped(services: Services, principal: Principal, known: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return how many users of how many organizations have events that are not applied any more, of those in view."""
-    halted = [row["partition"] for row in partitions if row["topic"] == EVENTS.name and row["halted"]]
+    halted = [row["partition"] for row in known if row["topic"] == EVENTS.name and row["halted"]]
     if not halted:
         return {"users": 0, "organizations": 0}
     async with services.reading(scope_of(principal)) as connection:

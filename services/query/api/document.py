@@ -211,6 +211,8 @@ def _others() -> dict[str, Any]:
         },
         "/error-kinds": {"get": _get("/error-kinds", "error_kinds", "Errors by source and category", "kinds", hours)},
         "/search": {"get": _get("/search", "search", "Find an organization or user", "found", search)},
+        "/agents": {"get": _get("/agents", "agents", "Connector agents, the longest silent first", "agents")},
+        "/partitions": {"get": _get("/partitions", "partitions", "How far each partition is applied", "partitions")},
         organization: {"get": _get(organization, "organization", "One organization", "organization")},
         user: {"get": _get(user, "user", "One user and why it has its status", "user")},
         session: {"get": _get(session, "session", "One session: the job details", "session")},
@@ -299,6 +301,8 @@ def _schemas() -> dict[str, Json]:
         ),
         "session_hours": _members("hours", "totals"),
         "kinds": {"type": "object", "required": ["kinds"], "properties": {"kinds": kinds}},
+        "agents": _listing("agents", _AGENT),
+        "partitions": _listing("partitions", _PARTITION),
         "found": _members("organizations", "users", "session_key", "more"),
         "organization": _members(
             "organization_id", "name", "synchronization_status", "health", "chain", "agents", "causes", "as_of"
@@ -314,6 +318,42 @@ def _schemas() -> dict[str, Json]:
         ),
         "export": _members("export_id", "list", "query", "state", "complete", "rows", "bytes", "sha256", "as_of"),
     }  # fmt: skip
+
+
+_AGENT: Final[Json] = {
+    "agent_id": {"type": "string", "example": "eu-03"},
+    "organization_id": {"type": ["string", "null"], "format": "uuid", "description": "null: shared by organizations."},
+    "organization": _TEXT | {"example": "Northwind Traders"},
+    "version": _TEXT | {"example": "3.18.2"},
+    "heard_at": _TIME | {"description": "When Kafka had its newest heartbeat.", "example": "2026-11-24T14:02:29Z"},
+    "silent": {"type": "boolean", "description": "No heartbeat for 90 s up to `as_of`.", "example": False},
+    "late": _COUNT | {"description": "Late users whom it reported last.", "example": 0},
+    "sessions_running": _COUNT | {"example": 4},
+    "queued": _COUNT | {"description": "Events in its spool.", "example": 0},
+    "oldest_queued_s": {"type": ["number", "null"], "example": None},
+    "clock_error_s": {"type": ["number", "null"], "description": "How far its clock is behind.", "example": 0.12},
+}
+_PARTITION: Final[Json] = {
+    "topic": {"type": "string", "example": "syncwatch.events"},
+    "partition": {"type": "integer", "example": 7},
+    "applied_to": _TIME | {"description": "Everything that Kafka had by then is applied."},
+    "heard_at": _TIME
+    | {"description": "When it last moved; ticks move it every 2 s.", "example": "2026-11-24T14:02:30Z"},
+    "halted": _TEXT | {"description": "Why it was stopped on purpose.", "example": None},
+    "halted_at": _TIME | {"example": None},
+}
+
+
+def _listing(name: str, properties: Json) -> Json:
+    """Return the schema of rows under a name, with how old they are."""
+    row = {"type": "object", "required": list(properties), "properties": properties}
+    listed = {
+        name: {"type": "array", "items": row},
+        "as_of": _TIME,
+        "lag_s": {"type": ["number", "null"]},
+        "halted": {"type": "array", "items": {"type": "string"}},
+    }
+    return {"type": "object", "required": list(listed), "properties": listed}
 
 
 def _members(*names: str) -> Json:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.query import details, figures, logs
+from services.query import details, figures, logs, silence
 from services.query.api.document import document
 from services.query.api.parameters import Parameters
 from services.query.api.table import EVERYBODY, LIST_ROUTES, STAFF, ListRoute
@@ -130,6 +130,14 @@ def _details(services: Services) -> list[Route]:
         parameters.done()
         return await details.search(services, principal, q)
 
+    async def agents(request: Request, principal: Principal) -> Any:
+        Parameters(request).done()
+        return await silence.agents(services, principal)
+
+    async def partitions(request: Request, principal: Principal) -> Any:
+        Parameters(request).done()
+        return await silence.partitions(services, principal)
+
     async def organization(request: Request, principal: Principal) -> Any:
         Parameters(request).done()
         return await details.organization(services, principal, request.path_params["organization"])
@@ -166,6 +174,8 @@ def _details(services: Services) -> list[Route]:
         _route("/session-hours", STAFF, session_hours),
         _route("/error-kinds", STAFF, error_kinds),
         _route("/search", STAFF, search),
+        _route("/agents", STAFF, agents),
+        _route("/partitions", STAFF, partitions),
         _route("/organizations/{organization:uuid}", STAFF, organization),
         _route("/users/{organization:uuid}/{user:uuid}", EVERYBODY, user),
         _route("/sessions/{key}", EVERYBODY, session),

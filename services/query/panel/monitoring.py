@@ -16,7 +16,7 @@ from services.query.panel.rows import asked, organization_path
 from services.query.panel.table import Tab
 from services.query.principal import Principal
 from services.query.services import Services
-from services.query.silence import is_behind, is_still, monitoring, stopped
+from services.query.silence import agents, is_behind, is_still, partitions, stopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +51,11 @@ class Part:
 
 async def show(services: Services, request: Request, principal: Principal) -> Response:
     """Answer with the Monitoring page."""
-    found = await monitoring(services, principal)
-    whose = await pages.in_time(stopped(services, principal, found["partitions"]))
+    heard = await agents(services, principal)
+    applied = (await partitions(services, principal))["partitions"]
+    whose = await pages.in_time(stopped(services, principal, applied))
     page = await pages.framed(services, request, principal, "Monitoring", "")
-    every = [agent(row, page) for row in found["agents"]]
+    every = [agent(row, page) for row in heard["agents"]]
     silent = [each for each in every if each.silent]
     only_silent = request.query_params.get("agents") == "silent"
     tabs = (
@@ -64,7 +65,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     )  # fmt: skip
     values = {
         "agents": silent if only_silent else every, "tabs": tabs, "facts_": heading(whose, page),
-        "parts": [part(row, page) for row in found["partitions"]],
+        "parts": [part(row, page) for row in applied],
     }  # fmt: skip
     return HTMLResponse(html("monitoring.html", page=page, **values))
 

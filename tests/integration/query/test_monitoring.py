@@ -102,6 +102,34 @@ async def test_an_administrator_sees_the_agents_of_its_own_organization_alone(se
     assert "syncwatch.events" in page.text
 
 
+async def test_the_api_lists_agents_and_partitions_to_whom_the_page_does(service: Service, now: datetime) -> None:
+    first = f"agent-{organization_id(0)}"
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=2, users=2, sessions=1))
+        await connection.execute(
+            "UPDATE agent SET heard_at = $2 WHERE agent_id = $1", first, now - timedelta(minutes=2)
+        )
+        await connection.execute("UPDATE kafka_position SET halted = 'gap', halted_at = $1 WHERE partition = 3", now)
+    async with (
+        await service.as_key("support") as every, await service.as_key("organization_admin", organization_id(1)) as one,
+        await service.as_person("end_user", organization_id(1), user_id(1, 0)) as user,
+    ):  # fmt: skip
+        agents = (await every.get("/api/v1/agents")).json()
+        own = (await one.get("/api/v1/agents")).json()
+        partitions = (await one.get("/api/v1/partitions")).json()
+        refused = [(await user.get(f"/api/v1/{path}")).status_code for path in ("agents", "partitions")]
+        misspelt = (await every.get("/api/v1/agents?silent=true")).status_code
+    assert [(row["agent_id"], row["silent"]) for row in agents["agents"]] == [
+        (first, True), (f"agent-{organization_id(1)}", False),
+    ]  # fmt: skip
+    assert [row["agent_id"] for row in own["agents"]] == [f"agent-{organization_id(1)}"]
+    assert datetime.fromisoformat(agents["as_of"]) == now
+    assert len(partitions["partitions"]) == 12
+    assert partitions["halted"] == ["syncwatch.events/3"]
+    assert [row["partition"] for row in partitions["partitions"] if row["halted"] == "gap"] == [3]
+    assert (refused, misspelt) == ([403, 403], 400)
+
+
 async def test_the_overview_shows_eight_kinds_of_errors_and_leads_to_all(service: Service, now: datetime) -> None:
     async with service.database.connect() as connection:
         await connection.executemany(
