@@ -186,6 +186,10 @@ _ORGANIZATIONS: Final = (
         name="failing_share", title="Failing share", type=Type.SHARE, hidden=True,
         description="Failing users among its users that are not disabled, in percent.",
     ),
+    _C(
+        name="health_since", title="Health since", type=Type.TIME, hidden=True,
+        description="Since when this is its health.",
+    ),
     _number("stuck", "Stuck", "Users whose session runs longer than it may.", hidden=True),
     _number("partial", "Partial", "Users whose last session finished with issues.", hidden=True),
     _number("new", "New", "Users for whom no session has ended yet.", hidden=True),

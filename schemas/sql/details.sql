@@ -147,7 +147,9 @@ SELECT count(*) FILTER (WHERE sync_enabled) AS enabled, count(*) FILTER (WHERE N
   FROM organization WHERE state = 'present';
 
 -- name: organizations_by_health
-SELECT health, count(*) AS organizations FROM organization WHERE state = 'present' GROUP BY health;
+-- `fresh`: those whose health is younger than an hour. $1: as of.
+SELECT health, count(*) AS organizations, count(*) FILTER (WHERE health_since >= $1::timestamptz - interval '1 hour') AS fresh
+  FROM organization WHERE state = 'present' GROUP BY health;
 
 -- name: users_by_status
 -- Kept by the leader on each organization; users of a switched-off organization count under disabled.

@@ -135,6 +135,7 @@ ORGANIZATIONS: Final[Mapping[str, Sql]] = MappingProxyType(
         "failing_share": Sql(
             "CASE WHEN o.users > o.disabled THEN round(100.0 * o.failing / (o.users - o.disabled), 1)::float8 END"
         ),
+        "health_since": Sql("o.health_since"),
         "last_session": Sql("o.last_session_at"),
         **_plain("o", "mail_system", "crm_system", "external_id"),
         **_sure("o", "users", "healthy", "failing", "late", "disabled", "errors_24h", "stuck", "partial", "new"),

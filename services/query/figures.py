@@ -39,10 +39,10 @@ class _Snapshot:
 async def overview(services: Services, principal: Principal) -> dict[str, Any]:
     """Return everything of the overview, or raise TooSlow:
 
-    organizations {health: n}, synchronization_status {enabled, disabled: n}, users {status: n} and disabled_by_error,
-    since (the first of the hours that are counted), hours (as `session_hours`), kinds (as `error_kinds`), causes: the
-    greatest open ones, silence (as `silence_of`), failures: the newest 10 sessions that failed, rows as in the list of
-    sessions; as_of, lag_s, halted.
+    organizations {health: n}, fresh_organizations (of those, for less than an hour), synchronization_status {enabled,
+    disabled: n}, users {status: n} and disabled_by_error, since (the first of the hours that are counted), hours (as
+    `session_hours`), kinds (as `error_kinds`), causes: the greatest open ones, silence (as `silence_of`), failures: the
+    newest 10 sessions that failed, rows as in the list of sessions; as_of, lag_s, halted.
     """
     found, missing = await overview_parts(services, principal)
     if missing:
@@ -81,10 +81,12 @@ async def overview_parts(services: Services, principal: Principal) -> tuple[dict
 
 
 async def _tallies(of: _Snapshot) -> dict[str, Any]:
-    healths = {row["health"]: row["organizations"] for row in await of.connection.fetch(_SQL["organizations_by_health"])}
+    rows = await of.connection.fetch(_SQL["organizations_by_health"], of.as_of or of.now)
+    healths = {row["health"]: (row["organizations"], row["fresh"]) for row in rows}
     users = await of.connection.fetchrow(_SQL["users_by_status"])
     return {
-        "organizations": {health: healths.get(health, 0) for health in ORGANIZATION_HEALTH},
+        "organizations": {health: healths.get(health, (0, 0))[0] for health in ORGANIZATION_HEALTH},
+        "fresh_organizations": {health: healths.get(health, (0, 0))[1] for health in ORGANIZATION_HEALTH},
         "users": {status: users[status] for status in USER_STATUS},
         "disabled_by_error": users["disabled_by_error"],
         "synchronization_status": dict(await of.connection.fetchrow(_SQL["organizations_by_flag"])),

@@ -110,10 +110,14 @@ _DRAWN: Final[Mapping[str, Callable[[Mapping[str, Any], Frame], dict[str, Any]]]
 
 def organizations(found: Mapping[str, Any], page: Frame) -> list[Tally]:
     """Return the organizations by health, the most urgent first."""
+    fresh = found["fresh_organizations"]
     return [
-        Tally(slug, found["organizations"][slug], asked("/organizations", health=slug, tz=page.zone.key), NO_NOTE)
+        Tally(
+            slug, found["organizations"][slug], asked("/organizations", health=slug, tz=page.zone.key),
+            _new(fresh[slug], page, "/organizations", health=slug, health_since=_last_hour(page)),
+        )
         for slug in HEALTH_ORDER
-    ]
+    ]  # fmt: skip
 
 
 def flags(found: Mapping[str, Any], page: Frame) -> list[Tally]:
@@ -134,7 +138,8 @@ def users(found: Mapping[str, Any], page: Frame) -> list[Tally]:
     total = sum(found["users"].values())
     by_error = found["disabled_by_error"]
     new = silence["fresh"] if silence else {}
-    notes = {slug: Note(f"{count:,} new in 1 h", _fresh_href(slug, page)) for slug, count in new.items() if count}
+    since = _last_hour(page)
+    notes = {slug: _new(count, page, "/users", status=slug, status_since=since) for slug, count in new.items()}
     if by_error:
         href = asked("/users", status="disabled", why=BY_ERROR, tz=page.zone.key)
         notes["disabled"] = Note(f"{by_error:,} by error", href)
@@ -148,9 +153,13 @@ def users(found: Mapping[str, Any], page: Frame) -> list[Tally]:
     ]
 
 
-def _fresh_href(slug: str, page: Frame) -> str:
-    since = (page.fresh.as_of or page.now) - timedelta(hours=1)
-    return asked("/users", status=slug, status_since=f"{instant(since, page.zone)}..", tz=page.zone.key)
+def _new(count: int, page: Frame, path: str, **filters: str) -> Note:
+    """Return how many are new under a number, and the list of them."""
+    return Note(f"{count:,} new in 1 h", asked(path, **filters, tz=page.zone.key)) if count else NO_NOTE
+
+
+def _last_hour(page: Frame) -> str:
+    return f"{instant((page.fresh.as_of or page.now) - timedelta(hours=1), page.zone)}.."
 
 
 def hours(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:

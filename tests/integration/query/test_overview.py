@@ -11,6 +11,7 @@ from tests.integration.query.conftest import Service, serving
 from tests.rig.databases import Database
 from tests.rig.seed import Plan, derive, organization_id, seed, user_id
 
+MANY = ("hours", "failing now", "chain", "new")
 LAST_DAY = named_queries("leader")["store_last_day"]
 
 
@@ -43,7 +44,7 @@ async def test_errors_of_a_day_are_counted_and_listed_from_the_same_hour(databas
     async with serving(database, lambda: now) as service, await service.as_person("support") as person:
         overview = (await person.get("/?kinds=all&tz=Asia/Kolkata")).text
         listed = (await person.get("/organizations?tz=Asia/Kolkata")).text
-        cards = re.findall(r'<li><h3><a href="(\S+)">.*?<div><b>([\d,]+)</b>errors?</div>', overview)
+        cards = re.findall(r'<li><h3><a href="(\S+)">.*?<div><b>([\d,]+)</b>errors? in 24 h</div>', overview)
         assert len(cards) == 4
         assert [await total(service, href) for href, _ in cards] == [int(errors) for _, errors in cards]
         assert sum(int(errors) for _, errors in cards) == whole
@@ -68,7 +69,7 @@ async def test_errors_of_an_organization_are_listed_for_the_day_counted(database
 async def test_every_number_of_the_pages_leads_to_a_list_that_shows_it(service: Service, now: datetime) -> None:
     off = "UPDATE user_status SET status = 'disabled', status_rank = 6, reason = $1 WHERE user_id = $2"
     async with service.database.connect() as connection:
-        await seed(connection, Plan(now=now, organizations=3, users=6, sessions=44))
+        await seed(connection, Plan(now=now, organizations=3, users=14, sessions=24))
         for number, reason in enumerate(("off_authorization", "off_throttling", "off_manual", "organization_off")):
             await connection.execute(off, reason, user_id(1, number))
         await connection.execute("TRUNCATE session_hour, session_hour_all")
@@ -87,15 +88,17 @@ async def test_every_number_of_the_pages_leads_to_a_list_that_shows_it(service: 
         "legend": re.findall(r'</button><b><a class="plain" href="(\S+)">([\d,]+)<', overview),
         "hours": re.findall(r'<td class="num"[^>]*><a class="plain" href="(\S+)">([\d,]+)<', hours),
         "line": re.findall(r'<a href="(\S+)">([\d,]+) (?:session|user)', line),
+        "new": re.findall(r'<a href="(\S+)">([\d,]+) new in 1 h<', overview),
         "by error": re.findall(r'<a href="(\S+)">([\d,]+) by error<', overview),
         "failing now": re.findall(r'<a class="plain" href="(\S+)">([\d,]+)</a></b>users? failing now', overview),
         "chain": re.findall(r'<a href="(\S+)">([\d,]+) ', chain),
         "facts": re.findall(r'<dt>Users</dt><dd><a href="(\S+)">([\d,]+)<', organization),
     }
-    assert {name: len(found) for name, found in links.items() if name not in ("hours", "failing now", "chain")} == {
+    assert {name: len(found) for name, found in links.items() if name not in MANY} == {
         "legend": 4, "line": 2, "by error": 1, "facts": 1,
     }  # fmt: skip
-    assert min(len(links[name]) for name in ("hours", "failing now", "chain")) > 2
+    assert min(len(links[name]) for name in MANY) > 1
+    assert {href.partition("?")[0] for href, _ in links["new"]} == {"/users", "/organizations"}
     for name, found in links.items():
         for href, number in found:
             path = f"{href}/users" if name == "facts" else href.replace("?", "/users?") if name == "chain" else href
