@@ -119,7 +119,8 @@ def _age(fresh: Freshness) -> dict[str, Any]:
 
 async def stopped(services: Services, principal: Principal, known: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return how many users of how many organizations have events that are not applied any more, of those in view."""
-    halted = [row["partition"] for row in known if row["topic"] == services.settings.topic_prefix + EVENTS.name and row["halted"]]
+    events = services.settings.topic_prefix + EVENTS.name
+    halted = [row["partition"] for row in known if row["topic"] == events and row["halted"]]
     if not halted:
         return {"users": 0, "organizations": 0}
     async with services.reading(scope_of(principal)) as connection:

@@ -166,7 +166,7 @@ def ticket(found: Mapping[str, Any], page: Frame, link: str) -> str:
         category = vocabulary.words(vocabulary.ERROR_CATEGORY, error["category"])
         lines.append(f"Error: {source}, {category}" + (f", code {error['code']}" if error["code"] else ""))
     if found["same_cause"] and found["same_cause"]["users"]:
-        lines.append(f"Users failing for the same reason: {found['same_cause']['users']:,}")
+        lines.append(f"Users failing for the same cause: {found['same_cause']['users']:,}")
     if advice:
         lines += [f"Cause: {advice['cause']}", f"Who can fix: {advice['who_words']}"]
         lines += [f"{number}. {step}" for number, step in enumerate(advice["steps"], 1)]

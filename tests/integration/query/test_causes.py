@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
+
+from msgspec.structs import replace
 
 from schemas.events import Failure
 from tests.integration.aggregator.conftest import Stored, stored  # noqa: F401  # a fixture
@@ -75,6 +79,31 @@ async def test_one_failing_user_is_no_cause_and_growth_is_of_ten_minutes(stored:
         async with await service.as_key("support") as client:
             causes = (await client.get(f"/api/v1/organizations/{organization}")).json()["causes"]
         assert [(each["users"], each["grown"]) for each in causes] == ([] if number == 0 else [(number + 1, 2)])
+
+
+async def test_the_job_details_lead_to_the_very_users_they_count(stored: Stored, service: Service) -> None:  # noqa: F811
+    organization = uuid4()
+    full = Failure(source="crm", category="quota", message="full")
+    daily, concurrent = replace(full, code="DAILY"), replace(full, code="CONCURRENT")
+    unknown = Failure(message="no code, no source")
+    for error in (daily, daily, daily, concurrent, concurrent, full, unknown, unknown):
+        stored.log.append(session(uuid4(), user_id=uuid4(), organization_id=organization, status="errors", error=error))
+    await heard(stored)
+    counted = []
+    async with (
+        await service.as_person("organization_admin", organization) as person,
+        await service.as_key("organization_admin", organization) as client,
+    ):
+        for row in (await client.get(f"/api/v1/organizations/{organization}/sessions")).json()["rows"]:
+            page = html.unescape((await person.get(f"/sessions/{row['key']}")).text)
+            found = re.search(r'<a href="(\S+)">Same cause: (\d+) users? failing', page)
+            assert found is not None
+            path, _, query = found[1].partition("?")
+            listed = (await client.get(f"/api/v1{path}/users?{query}")).json()
+            assert (listed["total"], path) == (int(found[2]), f"/organizations/{organization}")
+            assert row["user_id"] in {each["user_id"] for each in listed["rows"]}
+            counted.append(listed["total"])
+    assert sorted(counted) == [1, 2, 2, 2, 2, 3, 3, 3]
 
 
 async def test_a_cause_says_which_version_its_agent_changed_to_just_before(stored: Stored, service: Service) -> None:  # noqa: F811
