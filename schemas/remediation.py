@@ -1,7 +1,8 @@
 """The remediation catalogue: for an error's source, category and code its cause, who can fix it, and the steps.
 
 The entries are data, in `remediation.json`, with a version; what is not listed gets the category's answer, else the
-general one, so that an error is never shown without something to do.
+general one, so that an error is never shown without something to do. Where a status has no error of its own, the fact
+that decided it has an entry.
 """
 
 from __future__ import annotations
@@ -34,6 +35,13 @@ def advice(source: str | None, category: str | None, code: str | None = None) ->
         if _fits(entry, source or "unknown", category, code):
             return _advice(entry, True, catalogue["version"])
     return _advice(catalogue["general"], False, catalogue["version"])
+
+
+def advice_on(reason: str) -> Advice | None:
+    """Return the advice on the fact that decided a status, a slug of `schemas.reasons`; None where none is listed."""
+    catalogue = _catalogue()
+    entry = catalogue["reasons"].get(reason)
+    return None if entry is None else _advice(entry, True, catalogue["version"])
 
 
 def _fits(entry: dict[str, Any], source: str, category: str | None, code: str | None) -> bool:

@@ -13,9 +13,9 @@ from uuid import UUID
 
 from schemas.folding import fold
 from schemas.keys import session_key, session_of
-from schemas.remediation import advice
+from schemas.remediation import advice, advice_on
 from schemas.sql import named_queries
-from schemas.status import DEFAULT_INTERVAL_S
+from schemas.status import DEFAULT_INTERVAL_S, REASON_BY_END
 from services.query import causes, chain
 from services.query.expressions import NOTHING_SAID
 from services.query.lists import freshness_of, report_words, scope_of, strip
@@ -69,7 +69,7 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
         "usual_duration_s": usual_s,
         "error": error,
         "exception": row["exception"] or row["message"] or row["error_message"],
-        "advice": asdict(advice(error["source"], error["category"], error["code"])) if error else None,
+        "advice": _advice(row, REASON_BY_END.get(row["status"], "")) if error else None,
         "same_cause": cause,
         "log": log_state(row, parts),
         "attempts": [dict(part) for part in parts],
@@ -147,6 +147,12 @@ def error_of(row: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
+def _advice(row: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """Return what to do: about the error that was told, else about the fact that decided the status."""
+    told = None if row["error_category"] else advice_on(reason)
+    return asdict(told or advice(row["error_source"], row["error_category"], row["error_code"]))
+
+
 def log_state(row: Mapping[str, Any], parts: list[Any]) -> dict[str, Any]:
     """Return how much of a session's log is here: chunks sent, arrived, missing, dropped by the agent; its lines."""
     own = next((part for part in parts if part["attempt"] == row["attempt"]), None)
@@ -211,7 +217,7 @@ async def user(services: Services, principal: Principal, organization_id: UUID, 
         "last_session_key": _last_key(row),
         "chain": [asdict(link) for link in chain.of_user(facts, fresh.as_of or services.now())] if facts else [],
         "recent": recent,
-        "advice": asdict(advice(row["error_source"], row["error_category"], row["error_code"])) if failing else None,
+        "advice": _advice(row, row["reason"]) if failing else None,
         "as_of": fresh.as_of,
         "lag_s": fresh.lag_s,
     }

@@ -269,6 +269,7 @@ ALWAYS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "ended_at": ENDED,
             "status": "s.status",
             "status_detail": "s.status_detail",
+            "timed_out_at": "s.timed_out_at",
             "mail_system": "s.mail_system",
             "crm_system": "s.crm_system",
             "changed_at": "s.appended_at",

@@ -68,7 +68,7 @@ ERRORS: Final = (
         "ThrottledException: ErrorServerBusy: The server cannot service this request right now. Back off 252000 ms.",
     ),
     ("quota", "REQUEST_LIMIT_EXCEEDED", True, "REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded."),
-    ("timeout", "", True, "no report for 30 min, closed by the service; last seen: GetItem batch 14 of 31"),
+    ("timeout", "", True, "GetItem batch 14 of 31: no answer within 120 s"),
 )
 NAMES: Final = {
     "email": ("Re: Delivery dates for lot 4471", "Offer 2026-118, revised", "Invoice 88-20417",
@@ -335,7 +335,7 @@ def _chunks(user: _User, place: int, index: int) -> int:
 def _detail(random: Random, status: str) -> str | None:
     if status == "errors":
         return random.choice(["stopped at batch 14 of 31", "stopped after 3 attempts", "before the first object"])
-    return {"timed_out": "closed by the service", "finished_with_issues": "2 objects in conflict"}.get(status)
+    return "2 objects in conflict" if status == "finished_with_issues" else None
 
 
 def _report(random: Random, status: str) -> list[dict[str, Any]]:

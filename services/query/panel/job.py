@@ -13,6 +13,7 @@ from services.query.logs import Wanted, session_log
 from services.query.panel import logs, marks, pages, rows, words
 from services.query.panel.facts import failing_href
 from services.query.panel.frame import Frame, own_page
+from services.query.panel.parts import Clock
 from services.query.panel.render import html
 from services.query.panel.rows import organization_path, session_path, user_path
 from services.query.principal import Principal
@@ -57,6 +58,7 @@ def _values(
         "objects": objects(found),
         "objects_total": total(found["report"]),
         "objects_text": rows.report_text(found["report"], found["mail_system"], found["crm_system"]),
+        "status_detail": rows.status_detail(found, Clock(page.zone, page.now)),
         "found_words": found_words(found),
         "sides": sides(found),
         "issues": None if issues is None else issues_of(issues, found),
@@ -154,9 +156,9 @@ def sides(found: Mapping[str, Any]) -> dict[str, Any] | None:
 def ticket(found: Mapping[str, Any], page: Frame, link: str) -> str:
     """Return what support pastes into a ticket: plain text without names of objects."""
     error, advice = found["error"], found["advice"]
+    detail = rows.status_detail(found, Clock(page.zone, page.now))
     lines = [
-        f"Status: {vocabulary.words(vocabulary.SESSION_STATUS, found['status'])}"
-        + (f", {found['status_detail']}" if found["status_detail"] else ""),
+        f"Status: {vocabulary.words(vocabulary.SESSION_STATUS, found['status'])}" + (f", {detail}" if detail else ""),
         f"User: {found['user']['name']}" + (f" ({found['user']['email']})" if found["user"]["email"] else ""),
         f"Organization: {found['organization']['name']}",
         f"Run: {words.whole(found['run'], page.zone)} to {words.whole(found['ended_at'], page.zone) or 'now'}",

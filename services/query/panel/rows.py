@@ -11,6 +11,7 @@ from schemas import vocabulary
 from schemas.columns import Column, ListView, Type
 from services.query.formulas import tabbed
 from services.query.hours import DAY, first_hour
+from services.query.panel import words
 from services.query.panel.parts import Clock
 
 Values = Mapping[str, Any]
@@ -126,9 +127,15 @@ def _session(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:
         "logs_href": f"/api/v1{path}/logs.zip",
         "exception_href": f"{path}/exception" if exception and _needs_fetching(exception) else "",
         "links": {"organization": organization_path(found["organization_id"]), "issues": f"{path}#issues"},
-        "second": {"status": found.get("status_detail") or "", "report": report_lines(report)},
+        "second": {"status": status_detail(found, clock), "report": report_lines(report)},
         "copies": {"report": report_text(report, found.get("mail_system"), found.get("crm_system"))},
     }
+
+
+def status_detail(found: Values, clock: Clock) -> str:
+    """Return what stands beside a session's status: that the service closed it, and the agent's own words."""
+    closing = words.closing(found["status"], found["timed_out_at"], *clock)
+    return "; ".join(filter(None, (closing, found["status_detail"])))
 
 
 def _needs_fetching(exception: str) -> bool:

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from schemas.recent import UNHEARD
+
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NONE: Final = "–"
 
@@ -27,6 +29,18 @@ def when(at: datetime | None, zone: ZoneInfo, now: datetime) -> str:
     if here.date() == today.date():
         return f"{here:%H:%M:%S}"
     return f"{day(here)}, {here:%H:%M}" if here.year == today.year else day(here, year=True)
+
+
+def closing(status: str, timed_out_at: datetime | None, zone: ZoneInfo, now: datetime) -> str:
+    """Return that the service closed a session, and when, also of one that was heard of again; empty of the others."""
+    if timed_out_at is None:
+        return ""
+    is_today = timed_out_at.astimezone(zone).date() == now.astimezone(zone).date()
+    closed = f"{'at' if is_today else 'on'} {when(timed_out_at, zone, now)}"
+    if status == "timed_out":
+        silence = interval(int(UNHEARD.total_seconds()))
+        return f"closed by the service {closed}: nothing heard of it for {silence} or more"
+    return f"the service had closed it {closed}, before it was heard of again"
 
 
 def whole(at: datetime | None, zone: ZoneInfo) -> str:

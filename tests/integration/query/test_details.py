@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from schemas.keys import session_key
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, add_log, organization_id, seed, user_id
 
@@ -71,6 +72,39 @@ async def test_a_duration_has_the_users_own_to_compare_with(client: httpx.AsyncC
     assert (await body(client, f"/sessions/{row['key']}"))["usual_duration_s"] == 12.5
     oldest = (await body(client, f"/sessions?sort=run&limit=1&user_id={user[1]}"))["rows"][0]
     assert (await body(client, f"/sessions/{oldest['key']}"))["usual_duration_s"] is None
+
+
+async def test_c14_a_closing_by_the_service_is_told_on_page_and_list(
+    service: Service, client: httpx.AsyncClient, now: datetime
+) -> None:  # fmt: skip
+    async with service.database.connect() as connection:
+        session = await connection.fetchrow(
+            "UPDATE sync_session SET error_source = NULL, error_category = NULL, error_code = NULL,"
+            " status_detail = 'reading the calendar', timed_out_at = $1 WHERE (started_at, session_id) IN"
+            " (SELECT started_at, session_id FROM sync_session WHERE status = 'timed_out' LIMIT 1)"
+            " RETURNING started_at, session_id, organization_id",
+            now - timedelta(minutes=5),
+        )
+        assert session is not None
+        key = session_key(session["started_at"], session["session_id"])
+        closed = "closed by the service at 11:55:00: nothing heard of it for 30 min or more; reading the calendar"
+        job = await body(client, f"/sessions/{key}")
+        assert (job["status"], job["advice"]["listed"], job["advice"]["who"]) == ("timed_out", True, "vendor")
+        assert "the service closed it" in job["advice"]["cause"]
+        list_path = f"/organizations/{session['organization_id']}/statistics?status="
+        async with await service.as_person("support") as person:
+            assert closed in (await person.get(f"/sessions/{key}")).text
+            assert f'data-full="">{closed}</span>' in (await person.get(list_path)).text
+            await connection.execute(
+                "UPDATE sync_session SET status = 'finished', ended_at = started_at + interval '1 minute'"
+                " WHERE session_id = $1",
+                session["session_id"],
+            )
+            had = "the service had closed it at 11:55:00, before it was heard of again; reading the calendar"
+            for path in (f"/sessions/{key}", list_path):
+                page = (await person.get(path)).text
+                assert had in page
+                assert closed not in page
 
 
 async def test_issues_of_a_session_are_those_it_saw(client: httpx.AsyncClient) -> None:

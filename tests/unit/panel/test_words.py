@@ -27,6 +27,14 @@ def test_a_moment_is_as_short_as_it_stays_clear(at: datetime | None, said: str) 
     assert words.when(at, BERLIN, NOW) == said
 
 
+def test_c14_a_closing_by_the_service_is_told_also_of_what_was_heard_of_later() -> None:
+    closed = "closed by the service at 13:32:31: nothing heard of it for 30 min or more"
+    assert words.closing("timed_out", NOW - timedelta(minutes=30), BERLIN, NOW) == closed
+    heard_again = "the service had closed it on 23 Nov, 14:02, before it was heard of again"
+    assert words.closing("finished", NOW - timedelta(days=1), BERLIN, NOW) == heard_again
+    assert words.closing("finished", None, BERLIN, NOW) == ""
+
+
 def test_a_moment_in_full_names_its_offset() -> None:
     assert words.whole(NOW, BERLIN) == "24 Nov 2026, 14:02:31 +01:00"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from schemas.remediation import WHO, advice
+from schemas.reasons import REASONS
+from schemas.remediation import WHO, advice, advice_on
 from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE
 
-ENTRIES = json.loads((Path(__file__).parents[3] / "schemas" / "remediation.json").read_text(encoding="utf-8"))[
-    "entries"
-]
+CATALOGUE = json.loads((Path(__file__).parents[3] / "schemas" / "remediation.json").read_text(encoding="utf-8"))
+ENTRIES = CATALOGUE["entries"]
 
 
 def test_every_source_and_category_gets_cause_steps_and_who_can_fix_it() -> None:
@@ -38,6 +38,14 @@ def test_an_emptied_side_is_an_administrators_to_judge_not_invalid_data() -> Non
     assert found.who == "organization_admin"
     assert "nothing was changed" in found.cause
     assert advice("connector", "conflict").cause != found.cause
+
+
+def test_the_facts_that_have_advice_are_facts_that_decide_a_status() -> None:
+    assert set(CATALOGUE["reasons"]) <= set(REASONS)
+    found = advice_on("session_timed_out")
+    assert found is not None
+    assert found.cause != advice(None, None).cause
+    assert advice_on("session_finished") is None
 
 
 def test_no_entry_hides_behind_a_more_general_one() -> None:
