@@ -150,11 +150,13 @@ _RETRYABLE: Final = b"E"
 _WORDS: Final = {letter[0]: word for word, letter in _STATES.items()} | {_RETRYABLE[0]: "errors"}
 _RECORD: Final = Layout(">sq16sqIQqqII")  # state, began, id, started, attempt, seq, at, limit, interval, missing
 _SIZE: Final = _RECORD.size
-_OUTLINE: Final = Layout(">c8x16s8s12xQ16x")  # the same record: state, id, started, at, all that a strip shows
+_OUTLINE: Final = Layout(">c8x16s8s12xQ12xI")  # the same record: state, id, started, at, missing: what a strip shows
 _HEADER: Final = Layout(">BIqq16s")  # format, failed before the window, since when, and the newest that fell out of it
 _HEAD: Final = _HEADER.size
 STATUS_BYTES: Final = _HEAD, _SIZE, _WORDS
 """Where the first session's status stands, how far it is to the next, and what a byte there means: for SQL."""
+MISSING_BYTES: Final = 56, 4
+"""How far behind the beginning of a session's id its number of missing issues stands, and how long that is: for SQL."""
 _FORMAT: Final = 1
 _EMPTY: Final = _HEADER.pack(_FORMAT, 0, 0, 0, bytes(16))
 _PLACE: Final = slice(1, 25)  # of a record: began and id. As bytes they are in the order of sessions, from 1970 on
@@ -210,8 +212,8 @@ def unpack(raw: bytes | None) -> list[RecentSession]:
     return Recent(raw).sessions()
 
 
-def outlines(raw: bytes | None) -> list[tuple[str, datetime, datetime, bytes]]:
-    """Return of each session, oldest first: status, started_at, append time of its newest word, and its address.
+def outlines(raw: bytes | None) -> list[tuple[str, datetime, datetime, int, bytes]]:
+    """Of each session, oldest first: status, started_at, append time of its newest word, missing issues, address.
 
     A page shows the strips of 100 users, 2,000 sessions: this reads them several times as fast as `unpack`. Addresses
     are what `schemas.keys.session_keys` takes.
@@ -225,9 +227,10 @@ def outlines(raw: bytes | None) -> list[tuple[str, datetime, datetime, bytes]]:
             _WORDS[state[0]],
             _EPOCH + int.from_bytes(started, "big", signed=True) * _MICROSECOND,
             _EPOCH + at * _MICROSECOND,
+            missing,
             started + identity,
         )
-        for state, identity, started, at in reversed(records)
+        for state, identity, started, at, missing in reversed(records)
     ]
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from schemas.kinds import Failure
 from schemas.reasons import REASONS
-from schemas.recent import STATUS_BYTES
+from schemas.recent import MISSING_BYTES, STATUS_BYTES
 from schemas.vocabulary import CRM_SYSTEM, ERROR_CATEGORY, MAIL_SYSTEM, Words
 
 
@@ -153,6 +153,12 @@ _LAST_20_ROWS: Final = (
     f"EXISTS (SELECT FROM generate_series({_FIRST_STATUS}, octet_length(us.recent) - 1, {_TO_NEXT_STATUS}) "
     "AS status_at WHERE {})"
 )
+_TO_MISSING, _MISSING_SIZE = MISSING_BYTES
+_LAST_AT: Final = "nullif(position(uuid_send(us.last_session_id) IN us.recent), 0)"
+_LAST_COMPLETE: Final = (
+    f"coalesce(substring(us.recent FROM {_LAST_AT} + {_TO_MISSING} FOR {_MISSING_SIZE}) "
+    f"= '\\x{'00' * _MISSING_SIZE}'::bytea, true)"
+)
 _LAST_20_STATUS: Final = "CASE get_byte(us.recent, status_at) {} END".format(
     " ".join(f"WHEN {byte} THEN {literal(status)}" for byte, status in _STATUS_OF_BYTE.items())
 )
@@ -255,6 +261,7 @@ ALWAYS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "last_session_id": "us.last_session_id",
             "last_started_at": "us.last_started_at",
             "last_ended_at": "us.last_ended_at",
+            "session_report_complete": _LAST_COMPLETE,
             "changed_at": "us.changed_at",
         },
         "sessions": {
@@ -270,6 +277,7 @@ ALWAYS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "status": "s.status",
             "status_detail": "s.status_detail",
             "timed_out_at": "s.timed_out_at",
+            "report_complete": SESSIONS["report_complete"].value,
             "mail_system": "s.mail_system",
             "crm_system": "s.crm_system",
             "changed_at": "s.appended_at",

@@ -400,12 +400,18 @@ def shaped(
 
 
 def strip(raw: bytes | None) -> list[dict[str, Any]]:
-    """Return the last 20 sessions, oldest first: status, started_at, ended_at (append time of the end), key."""
+    """Return the last 20 sessions, oldest first: status, report_complete, started_at, ended_at (append time), key."""
     cells = outlines(raw)
-    keys = session_keys([address for _, _, _, address in cells])
+    keys = session_keys([cell[-1] for cell in cells])
     return [
-        {"status": status, "started_at": started_at, "ended_at": None if status == "running" else at, "key": key}
-        for (status, started_at, at, _), key in zip(cells, keys, strict=True)
+        {
+            "status": status,
+            "report_complete": not missing or status == "running",
+            "started_at": started_at,
+            "ended_at": None if status == "running" else at,
+            "key": key,
+        }
+        for (status, started_at, at, missing, _), key in zip(cells, keys, strict=True)
     ]
 
 

@@ -387,7 +387,14 @@ def _value(column: Column) -> Json:
     if column.type is Type.LIST:
         schema: Json = {"enum": [*(column.words or {}), None]}
     elif column.type is Type.STRIP:
-        each = {"type": "object", "properties": {"status": {"enum": list(SESSION_STATUS)}, "started_at": _TIME}}
+        each = {
+            "type": "object",
+            "properties": {
+                "status": {"enum": list(SESSION_STATUS)},
+                "report_complete": {"type": "boolean"},
+                "started_at": _TIME,
+            },
+        }
         schema = {"type": "array", "items": each}
     else:
         schema = _VALUES[column.type]

@@ -19,6 +19,7 @@ from services.query.panel.parts import (
     late_words,
     moment,
     object_icon,
+    outcome,
     status,
     strip,
     tag,
@@ -129,7 +130,7 @@ def _users_bar(cell: Cell) -> str:
 
 
 def _strip(cell: Cell) -> str:
-    return strip([each["status"] for each in cell.value])
+    return strip([outcome(each["status"], each["report_complete"]) for each in cell.value])
 
 
 def _time(cell: Cell) -> str:

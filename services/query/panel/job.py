@@ -13,7 +13,7 @@ from services.query.logs import Wanted, session_log
 from services.query.panel import logs, marks, pages, rows, words
 from services.query.panel.facts import failing_href
 from services.query.panel.frame import Frame, own_page
-from services.query.panel.parts import Clock
+from services.query.panel.parts import Clock, outcome
 from services.query.panel.render import html
 from services.query.panel.rows import organization_path, session_path, user_path
 from services.query.principal import Principal
@@ -66,7 +66,8 @@ def _values(
         "usual_words": usual_words(found["duration_s"], found["usual_duration_s"]),
         "tail": None if tail is None else logs.drawn(tail["lines"], []),
         "log_lines": 0 if tail is None else tail["total"],
-        "recent": None if who is None else [each["status"] for each in who["recent"]],
+        "recent": None if who is None else [outcome(each["status"], each["report_complete"]) for each in who["recent"]],
+        "outcome": outcome(found["status"], found["report_complete"]),
         "ticket": ticket(found, page, f"{public_url}{path}"),
         "cause_href": failing_href(organization, found["error"]) if found["error"] else "",
         "own": own,

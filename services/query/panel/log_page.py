@@ -17,6 +17,7 @@ from services.query.logs import Wanted, check, log_body, log_rows, matches, numb
 from services.query.panel import logs, pages
 from services.query.panel.facts import Step
 from services.query.panel.frame import own_page
+from services.query.panel.parts import outcome
 from services.query.panel.render import html
 from services.query.panel.rows import organization_path, session_path, user_path
 from services.query.principal import Principal
@@ -71,7 +72,8 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     drawn = await asyncio.to_thread(_drawn, row, chunks, look, session_path(key))
     page = await pages.framed(services, request, principal, "Log", "Sessions")
     values = {
-        "job": found, "path": session_path(key), "crumbs_": _trail(found, principal),
+        "job": found, "outcome": outcome(found["status"], found["report_complete"]),
+        "path": session_path(key), "crumbs_": _trail(found, principal),
         "levels": logs.LEVELS, "sources": vocabulary.LOG_SOURCE, "kept_until": _kept_until(found["run"]),
         "logs_href": f"/api/v1{session_path(key)}/logs.zip",
     }  # fmt: skip

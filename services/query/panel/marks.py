@@ -9,7 +9,8 @@ STRIP: Final = 20
 PITCH: Final = 7
 BASE: Final = 18
 HEIGHTS: Final[Mapping[str, int]] = {
-    "finished": 6, "finished_with_issues": 11, "errors": 16, "timed_out": 16, "cancelled": 3, "running": 6, "none": 2,
+    "finished": 6, "finished_with_issues": 11, "report_incomplete": 11, "errors": 16, "timed_out": 16, "cancelled": 3,
+    "running": 6, "none": 2,
 }  # fmt: skip
 PARTS: Final = (
     ("bad", ("failing",)),
@@ -69,4 +70,5 @@ def strip_words(statuses: Sequence[str]) -> str:
     for status in statuses:
         counts[status] = counts.get(status, 0) + 1
     order = sorted(counts, key=lambda status: -counts[status])
-    return ", ".join(f"{counts[status]} {words(SESSION_STATUS, status)}" for status in order) or "no session yet"
+    said = (f"{counts[status]} {words(SESSION_STATUS, status).replace('_', ' ')}" for status in order)
+    return ", ".join(said) or "no session yet"

@@ -14,6 +14,7 @@ from services.query.panel import facts, lists_page, table, words
 from services.query.panel.facts import Step
 from services.query.panel.frame import Frame, frame, own_page
 from services.query.panel.lists_page import Asked
+from services.query.panel.parts import outcome
 from services.query.panel.render import html
 from services.query.panel.rows import asked as address_of
 from services.query.panel.rows import organization_path, user_path
@@ -167,6 +168,7 @@ def _user_values(principal: Principal, found: Mapping[str, Any], path: str, curr
     )
     return {
         "user": found,
+        "recent": [each | {"status": outcome(each["status"], each["report_complete"])} for each in found["recent"]],
         "crumbs_": () if own_page(principal) else trail,
         "facts_": facts.of_user(found),
         "chain_": facts.user_chain(found),

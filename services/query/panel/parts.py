@@ -20,6 +20,7 @@ NONE: Final = Markup('<span class="none">–</span>')
 STATUS_ICON: Final = {
     "enabled": "check-ring", "ok": "check-ring", "healthy": "check-ring", "finished": "check-ring",
     "disabled": "slash-ring", "partial": "half-ring", "finished_with_issues": "half-ring", "degraded": "half-ring",
+    "report_incomplete": "half-ring",
     "failing": "octagon-x", "errors": "octagon-x", "down": "octagon-x", "late": "clock", "stuck": "pause-ring",
     "timed_out": "hourglass", "running": "running", "new": "dashed-ring", "quiet": "dashed-ring",
     "cancelled": "minus-ring",
@@ -39,13 +40,18 @@ class Clock(NamedTuple):
     behind_at: datetime | None = None
 
 
+def outcome(status: str, report_complete: bool) -> str:
+    """Return how a session is drawn: what finished is only green where all that its agent told of has arrived."""
+    return "report_incomplete" if status == "finished" and not report_complete else status
+
+
 def status_icon(slug: str) -> str:
-    """Return the icon of a status of a session, a user or an organization."""
+    """Return the icon of a status of a session, a user or an organization, or of an `outcome`."""
     return STATUS_ICON.get(slug, "ring")
 
 
 def status_words(slug: str) -> str:
-    """Return the words of a status of a session, a user or an organization."""
+    """Return the words of a status of a session, a user or an organization, or of an `outcome`."""
     return vocabulary.words(vocabulary.SESSION_STATUS, slug).replace("_", " ")
 
 

@@ -12,9 +12,11 @@ from schemas.columns import Column, ListView, Type
 from services.query.formulas import tabbed
 from services.query.hours import DAY, first_hour
 from services.query.panel import words
-from services.query.panel.parts import Clock
+from services.query.panel.parts import Clock, outcome
 
 Values = Mapping[str, Any]
+_REPORT_COMPLETE: Final = {"status": "report_complete", "session_status": "session_report_complete"}
+"""By the column of a session's status: what says whether its report is complete. The status of a user has none."""
 WHOLE_EXCEPTION: Final = 1000  # lists hold the first 1,000 characters
 _COUNTS: Final = (
     ("fetched", "Fetched"), ("created", "Create"), ("updated", "Update"), ("deleted", "Delete"),
@@ -54,6 +56,8 @@ def row(view: ListView, found: Values, clock: Clock) -> Row:
 def shown(column: Column, found: Values) -> Any:
     """Return a value as its cell takes it: slugs of open lists in words, everything that is drawn as it is."""
     value = found[column.name]
+    if value is not None and (complete := found.get(_REPORT_COMPLETE.get(column.name, ""))) is not None:
+        return outcome(value, complete)
     if column.type is Type.OPEN_LIST:
         return vocabulary.words(column.words or {}, value) or None
     if column.type is Type.DIRECTION and value is not None:
@@ -127,7 +131,7 @@ def _session(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:
         "logs_href": f"/api/v1{path}/logs.zip",
         "exception_href": f"{path}/exception" if exception and _needs_fetching(exception) else "",
         "links": {"organization": organization_path(found["organization_id"]), "issues": f"{path}#issues"},
-        "second": {"status": status_detail(found, clock), "report": report_lines(report)},
+        "second": {"status": _second_of_status(found, clock), "report": report_lines(report)},
         "copies": {"report": report_text(report, found.get("mail_system"), found.get("crm_system"))},
     }
 
@@ -136,6 +140,11 @@ def status_detail(found: Values, clock: Clock) -> str:
     """Return what stands beside a session's status: that the service closed it, and the agent's own words."""
     closing = words.closing(found["status"], found["timed_out_at"], *clock)
     return "; ".join(filter(None, (closing, found["status_detail"])))
+
+
+def _second_of_status(found: Values, clock: Clock) -> str:
+    is_said = found["report_complete"] or found["status"] == "finished"  # there it is the status
+    return "; ".join(filter(None, ("" if is_said else "report incomplete", status_detail(found, clock))))
 
 
 def _needs_fetching(exception: str) -> bool:

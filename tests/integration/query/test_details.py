@@ -9,11 +9,15 @@ import zipfile
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from schemas.keys import session_key
+from schemas.recent import pack, unpack
+from services.query.panel.parts import icon
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, add_log, organization_id, seed, user_id
 
@@ -105,6 +109,39 @@ async def test_c14_a_closing_by_the_service_is_told_on_page_and_list(
                 page = (await person.get(path)).text
                 assert had in page
                 assert closed not in page
+
+
+async def test_c15_what_finished_is_green_nowhere_while_its_report_is_incomplete(
+    service: Service, client: httpx.AsyncClient
+) -> None:  # fmt: skip
+    async with service.database.connect() as connection:
+        who = await connection.fetchrow("SELECT * FROM user_status WHERE last_status = 'finished' LIMIT 1")
+        assert who is not None
+        newest, *before = unpack(who["recent"])
+        await connection.execute(
+            "UPDATE user_status SET recent = $1 WHERE user_id = $2",
+            pack([replace(newest, issues_missing=2), *before]), who["user_id"],
+        )  # fmt: skip
+        await connection.execute(
+            "UPDATE sync_session SET issues_sent = issues_arrived + 2 WHERE session_id = $1", who["last_session_id"]
+        )
+    key = session_key(who["last_started_at"], who["last_session_id"])
+    organization, user = f"/organizations/{who['organization_id']}", f"/users/{who['organization_id']}/{who['user_id']}"
+    only = f"?session_id={who['last_session_id']}&status="
+    word = f"{icon('half-ring', 14)}report incomplete</span>"
+    async with await service.as_person("support") as person:
+        for path in (
+            f"/sessions{only}", f"{organization}/statistics{only}", f"{user}{only}",
+            f"{organization}?user_id={who['user_id']}", f"/sessions/{key}", f"/sessions/{key}/log",
+        ):  # fmt: skip
+            page = (await person.get(path)).text
+            assert f'<span class="st s-report_incomplete">{word}' in page, path
+            _, _, row = page.partition('<tbody id="rows"')
+            assert "s-finished" not in (row or page.partition("</header>")[2]).replace("s-finished_with_issues", ""), (
+                path
+            )
+        assert 'class="p-report_incomplete"' in (await person.get(f"/users?user_id={who['user_id']}")).text
+        assert f'class="c-report_incomplete" href="/sessions/{quote(key, safe="")}"' in (await person.get(user)).text
 
 
 async def test_issues_of_a_session_are_those_it_saw(client: httpx.AsyncClient) -> None:

@@ -17,8 +17,9 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 CLOCK = Clock(ZoneInfo("Europe/Berlin"), NOW, NOW)
 HOSTILE = "<script>\"'&"
 SHOWN: dict[str, Any] = {
-    "flag": True, "number": 1234, "share": 12.34, "seconds": 61, "users-bar": 5, "strip": [{"status": HOSTILE}],
-    "time": NOW, "run": NOW - timedelta(minutes=5), "code": 1, "session-link": NOW,
+    "flag": True, "number": 1234, "share": 12.34, "seconds": 61, "users-bar": 5,
+    "strip": [{"status": HOSTILE, "report_complete": True}], "time": NOW, "run": NOW - timedelta(minutes=5), "code": 1,
+    "session-link": NOW,
 }  # fmt: skip
 
 

@@ -176,9 +176,11 @@ def test_an_outline_says_of_each_session_what_the_whole_record_says(events: list
     raw = seeing(*events).raw
     whole = unpack(raw)[::-1]
     cells = outlines(raw)
-    assert [cell[:3] for cell in cells] == [(each.status, each.started_at, each.at) for each in whole]
+    assert [cell[:4] for cell in cells] == [
+        (each.status, each.started_at, each.at, each.issues_missing) for each in whole
+    ]
     keys = [session_key(each.started_at, each.session_id) for each in whole]
-    assert session_keys([address for _, _, _, address in cells]) == keys
+    assert session_keys([cell[-1] for cell in cells]) == keys
 
 
 def test_nobody_s_outline_is_empty() -> None:
