@@ -18,6 +18,7 @@ class Recorder:
         self.issues: list[dict[str, Any]] = []
         self.over: list[dict[str, Any]] = []
         self.seconds: dict[str, float] = {}
+        self.said = ""
 
     def count(self, object_type: str, direction: Direction, **counts: int) -> None:
         for name, number in counts.items():
@@ -28,6 +29,9 @@ class Recorder:
 
     def resolved(self, **issue: Any) -> None:
         self.over.append(issue)
+
+    def detail(self, text: str) -> None:
+        self.said = text
 
     def spent(self, side: str, seconds: float) -> None:
         self.seconds[side] = seconds

@@ -31,7 +31,7 @@ async def test_the_first_pass_creates_what_is_missing_and_the_second_changes_not
     _, first = await connector.run()
     assert first.of(TO_CRM) == {"fetched": 8, "created": 8}
     assert first.of(TO_MAIL) == {"fetched": 4, "created": 4}
-    assert first.issues == []
+    assert (first.issues, first.said) == ([], "")
     assert set(first.seconds) == {"mail", "crm", "engine"}
     assert all(seconds >= 0 for seconds in first.seconds.values())
 
@@ -92,6 +92,7 @@ async def test_an_edit_on_both_sides_is_a_conflict_until_both_say_the_same(conne
     for attempt in (1, 2):
         _, told = await connector.run()
         assert told.of(TO_CRM) == {"fetched": 12, "conflicts": 1}
+        assert told.said == "1 appointment in conflict"
         (issue,) = told.issues
         assert (issue["error_code"], issue["operation"], issue["attempts"]) == (3, Operation.UPDATE, attempt)
         assert (issue["error"].source, issue["error"].category) == ("connector", "conflict")
@@ -105,8 +106,10 @@ async def test_an_edit_on_both_sides_is_a_conflict_until_both_say_the_same(conne
 
 async def test_a_wrong_password_ends_the_pass_and_the_right_one_mends_it(connector: Connector) -> None:
     connector.hands.change_password(connector.person, "changed")
+    recorder = Recorder()
     with pytest.raises(PassFailed) as caught:
-        await connector.run()
+        await connector.run_into(recorder)
+    assert recorder.said == "stopped while reading the calendar"
     failure = caught.value.failure
     assert (failure.source, failure.category, failure.code) == ("calendar", "authentication", "401")
     assert failure.retryable is False
@@ -139,6 +142,7 @@ async def test_an_oversized_subject_is_one_issue_and_over_when_shortened(connect
 
     _, told = await connector.run()
     assert told.of(TO_CRM) == {"fetched": 8, "created": 7, "failed": 1}
+    assert told.said == "1 appointment refused by the CRM"
     (issue,) = told.issues
     assert (issue["object_type"], issue["error_code"]) == ("appointment", 1)
     assert (issue["direction"], issue["operation"]) == (TO_CRM, Operation.CREATE)
@@ -225,8 +229,10 @@ async def test_an_emptied_crm_deletes_nothing_and_ends_the_pass(connector: Conne
     person, hands = connector.person, connector.hands
     await connector.run()
     gone = await hands.recycle_all(person)
+    recorder = Recorder()
     with pytest.raises(PassFailed) as caught:
-        await connector.run()
+        await connector.run_into(recorder)
+    assert recorder.said == "stopped while comparing both sides"
     failure = caught.value.failure
     assert (failure.source, failure.category, failure.code) == ("connector", "conflict", "StorageEmpty")
     assert failure.message.startswith("CRM is empty")

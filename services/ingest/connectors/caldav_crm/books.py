@@ -17,6 +17,8 @@ AWAY_FROM: Final = {Side.MAIL: Direction.MAIL_TO_CRM, Side.CRM: Direction.CRM_TO
 
 WORDS: Final = {Direction.MAIL_TO_CRM: "calendar to CRM", Direction.CRM_TO_MAIL: "CRM to calendar"}
 
+SIDES: Final = {Side.MAIL: "the calendar", Side.CRM: "the CRM"}
+
 DONE: Final = {Operation.CREATE: "created", Operation.UPDATE: "updated", Operation.DELETE: "deleted"}
 
 
@@ -52,6 +54,8 @@ class Books:
     troubles: list[Trouble] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
     seconds: dict[Side, float] = field(default_factory=lambda: dict.fromkeys(Side, 0.0))
+    stopped_while: str = ""
+    """At what the pass was given up, if it was."""
 
     def listed(self, side: Side, objects: int) -> None:
         """Every object whose state was read counts as fetched, changed or not."""
@@ -74,3 +78,20 @@ class Books:
     def of_direction(self, direction: Direction) -> dict[str, int]:
         """Return the counts of one direction that are not 0, by name as in the events: fetched, created and so on."""
         return {name: number for (towards, name), number in self.counts.items() if towards is direction}
+
+    def detail(self) -> str:
+        """Return the words beside the status: at what the pass stopped, and what did not go through; else nothing.
+
+        No names of objects: they are masked elsewhere, and these words are not.
+        """
+        said = [self._stopped()] if self.stopped_while else []
+        failed = [(self.counts[TOWARDS[side], "failed"], f"refused by {name}") for side, name in SIDES.items()]
+        for number, how in [(sum(self.counts[towards, "conflicts"] for towards in Direction), "in conflict"), *failed]:
+            if number:
+                said.append(f"{number} {'appointment' if number == 1 else 'appointments'} {how}")
+        return ", ".join(said)
+
+    def _stopped(self) -> str:
+        changes = sum(self.counts[towards, done] for towards in Direction for done in DONE.values())
+        after = f" after {changes} {'change' if changes == 1 else 'changes'}" if changes else ""
+        return f"stopped while {self.stopped_while}{after}"

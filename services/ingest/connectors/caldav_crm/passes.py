@@ -76,6 +76,8 @@ class Session(Protocol):
         resolution: str,
     ) -> None: ...
 
+    def detail(self, text: str) -> None: ...
+
     def spent(self, side: str, seconds: float) -> None: ...
 
 
@@ -132,6 +134,8 @@ def _tell(books: Books, seconds: float, person: Person, memory: Memory, session:
             error=trouble.failure,
             attempts=attempts,
         )
+    if detail := books.detail():
+        session.detail(detail)
     mail, crm = books.seconds[Side.MAIL], books.seconds[Side.CRM]
     session.spent("mail", mail)
     session.spent("crm", crm)

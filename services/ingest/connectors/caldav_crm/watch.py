@@ -15,7 +15,7 @@ from vdirsyncer.vobject import Item
 
 from schemas.events import Direction, Operation
 from services.ingest.connectors.caldav_crm.appointments import Unreadable, name_of, parse, same
-from services.ingest.connectors.caldav_crm.books import TOWARDS, Books, Change, Trouble
+from services.ingest.connectors.caldav_crm.books import SIDES, TOWARDS, Books, Change, Trouble
 from services.ingest.connectors.caldav_crm.failures import (
     PassFailed,
     Side,
@@ -61,9 +61,10 @@ class Watch:
         finally:
             self.books.seconds[side] += self.clock() - begun
 
-    def give_up(self, error: BaseException, side: Side) -> PassFailed:
+    def give_up(self, error: BaseException, side: Side, doing: str = "comparing both sides") -> PassFailed:
         """End the pass: what was done stays done, what is left is left for the next."""
         if self.given_up is None:
+            self.books.stopped_while = doing
             failure = explain(error, side)
             self.given_up = PassFailed(of_whole_mailbox(failure))
             self.given_up.__cause__ = error
@@ -159,7 +160,7 @@ class Watched(Storage):  # type: ignore[misc]  # vdirsyncer is untyped
             try:
                 yield
             except Exception as error:
-                raise self._watch.give_up(error, self._side) from error
+                raise self._watch.give_up(error, self._side, f"reading {SIDES[self._side]}") from error
 
     @contextmanager
     def _changing(self, change: Change) -> Iterator[None]:
@@ -176,7 +177,7 @@ class Watched(Storage):  # type: ignore[misc]  # vdirsyncer is untyped
             except Exception as error:
                 failure = explain(error, self._side)
                 if not is_of_one_object(failure):
-                    raise watch.give_up(error, self._side) from error
+                    raise watch.give_up(error, self._side, f"changing {SIDES[self._side]}") from error
                 watch.refuse(Trouble(change, error_code(error), failure), self._side)
                 raise Refused from error
         watch.books.done(change)
