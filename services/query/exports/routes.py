@@ -25,6 +25,9 @@ from services.query.problems import NotFound
 from services.query.services import Services
 from services.query.view import BadQuery
 
+LAST_OF_USER: Final = timedelta(days=7)
+LAST_OF_ORGANIZATION: Final = timedelta(days=1)
+"""How far back an archive of logs goes that is asked for without a range."""
 _SQL: Final = named_queries("exports")
 
 
@@ -56,13 +59,13 @@ def _zips(services: Services) -> list[Route]:
         principal: Principal = request.state.principal
         principal.may(*EVERYBODY)
         organization, user = request.path_params["organization"], request.path_params["user"]
-        return zip_download(services, principal, _archive(services, request, organization, user, timedelta(days=7)))
+        return zip_download(services, principal, _archive(services, request, organization, user, LAST_OF_USER))
 
     async def of_organization(request: Request) -> Response:
         principal: Principal = request.state.principal
         principal.may(*STAFF)
         organization = request.path_params["organization"]
-        return zip_download(services, principal, _archive(services, request, organization, None, timedelta(days=1)))
+        return zip_download(services, principal, _archive(services, request, organization, None, LAST_OF_ORGANIZATION))
 
     return [
         Route("/sessions/{key}/logs.zip", of_session, methods=["GET"]),

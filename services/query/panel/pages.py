@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from schemas import vocabulary
 from services.query import details
+from services.query.exports.routes import LAST_OF_ORGANIZATION, LAST_OF_USER
 from services.query.lists import fetch_page, freshness_of, scope_of
 from services.query.panel import facts, lists_page, table, words
 from services.query.panel.facts import Step
@@ -116,6 +117,7 @@ def _organization_values(found: Mapping[str, Any], path: str, current: str) -> d
         "chain_": facts.chain(found, path),
         "tabs": _tabs(ORGANIZATION_TABS, path, current, counts),
         "logs_href": f"/api/v1{path}/logs.zip",
+        "logs_words": words.last(LAST_OF_ORGANIZATION),
         "causes": facts.causes(found, path),
         "more_causes_href": address_of(path, status="failing"),
     }
@@ -174,6 +176,7 @@ def _user_values(principal: Principal, found: Mapping[str, Any], path: str, curr
         "chain_": facts.user_chain(found),
         "tabs": _tabs(USER_TABS, path, current, {"user_issues": found["open_issues"]}),
         "logs_href": f"/api/v1{path}/logs.zip",
+        "logs_words": words.last(LAST_OF_USER),
     }
 
 

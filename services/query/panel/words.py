@@ -122,6 +122,11 @@ def interval(seconds: int | None) -> str:
     return f"{seconds} s"
 
 
+def last(span: timedelta) -> str:
+    """Return a range of time up to now: `last 7 days`, `last 24 h`."""
+    return f"last {span.days} days" if span.days > 1 else f"last {int(span.total_seconds() // 3600)} h"
+
+
 def number(value: float | None) -> str:
     """Return a number with commas for thousands; what is not known is a dash."""
     return NONE if value is None else f"{value:,}"

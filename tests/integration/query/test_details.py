@@ -280,6 +280,29 @@ async def test_r27_a_zip_of_an_organization_holds_each_log_and_a_manifest(
     assert manifest["totals"]["missing_chunks"] == 1
 
 
+async def test_r27_logs_of_user_and_organization_are_offered_with_their_range(
+    service: Service, client: httpx.AsyncClient, now: datetime
+) -> None:  # fmt: skip
+    row = (await body(client, f"/users/{organization_id(0)}/{user_id(0, 1)}/sessions?limit=1"))["rows"][0]
+    user, organization = f"/users/{organization_id(0)}/{user_id(0, 1)}", f"/organizations/{organization_id(0)}"
+    async with await service.as_person("support") as person:
+        job = (await person.get(f"/sessions/{row['key']}")).text
+        for path, said, since in (
+            (user, "last 7 days", timedelta(days=7)),
+            (organization, "last 24 h", timedelta(days=1)),
+        ):
+            assert f'<a href="{path}/logs">' in job
+            page = (await person.get(f"{path}/logs")).text
+            assert f'href="/api/v1{path}/logs.zip"' in page
+            assert f"Download logs, {said}</a>" in page
+            manifest = json.loads((await archive(client, f"{path}/logs.zip")).read("manifest.json"))
+            assert datetime.fromisoformat(manifest["until"]) - datetime.fromisoformat(manifest["since"]) == since
+    async with await service.as_person("end_user", organization_id(0), user_id(0, 1)) as person:
+        job = (await person.get(f"/sessions/{row['key']}")).text
+        assert f'<a href="{user}/logs">' in job
+        assert f"{organization}/logs" not in job
+
+
 async def test_zips_of_a_session_and_of_a_user_in_a_range(client: httpx.AsyncClient, now: datetime) -> None:
     row = (await body(client, f"/users/{organization_id(0)}/{user_id(0, 1)}/sessions?limit=1"))["rows"][0]
     one = json.loads((await archive(client, f"/sessions/{row['key']}/logs.zip")).read("manifest.json"))

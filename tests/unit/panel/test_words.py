@@ -27,6 +27,10 @@ def test_a_moment_is_as_short_as_it_stays_clear(at: datetime | None, said: str) 
     assert words.when(at, BERLIN, NOW) == said
 
 
+def test_a_range_of_time_is_named_by_its_length() -> None:
+    assert [words.last(timedelta(days=7)), words.last(timedelta(days=1))] == ["last 7 days", "last 24 h"]
+
+
 def test_c14_a_closing_by_the_service_is_told_also_of_what_was_heard_of_later() -> None:
     closed = "closed by the service at 13:32:31: nothing heard of it for 30 min or more"
     assert words.closing("timed_out", NOW - timedelta(minutes=30), BERLIN, NOW) == closed
