@@ -2,7 +2,7 @@
 
 The entries are data, in `remediation.json`, with a version; what is not listed gets the category's answer, else the
 general one, so that an error is never shown without something to do. Where a status has no error of its own, the fact
-that decided it has an entry.
+that decided it has an entry; where an issue has none, its error code.
 """
 
 from __future__ import annotations
@@ -42,6 +42,15 @@ def advice_on(reason: str) -> Advice | None:
     catalogue = _catalogue()
     entry = catalogue["reasons"].get(reason)
     return None if entry is None else _advice(entry, True, catalogue["version"])
+
+
+def advice_on_issue(source: str | None, category: str | None, error_code: int) -> Advice:
+    """Return the advice on an issue: on its error where that is listed, else on its error code, 0 to 3."""
+    catalogue = _catalogue()
+    told = advice(source, category)
+    if error_code and told.listed:
+        return told
+    return _advice(catalogue["issue_codes"][str(error_code)], True, catalogue["version"])
 
 
 def _fits(entry: dict[str, Any], source: str, category: str | None, code: str | None) -> bool:

@@ -5,7 +5,7 @@ Everything raises NotFound for what does not exist or is somebody else's. Times 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from schemas.folding import fold
 from schemas.keys import session_key, session_of
-from schemas.remediation import advice, advice_on
+from schemas.remediation import Advice, advice, advice_on, advice_on_issue
 from schemas.sql import named_queries
 from schemas.status import DEFAULT_INTERVAL_S, REASON_BY_END
 from services.query import causes, chain
@@ -172,7 +172,10 @@ def log_state(row: Mapping[str, Any], parts: list[Any]) -> dict[str, Any]:
 
 
 async def session_issues(services: Services, principal: Principal, key: str) -> dict[str, Any]:
-    """Return the issues seen in one session: {"rows": […], "total"}; rows are at most 1,000, code 0 last."""
+    """Return the issues seen in one session: {"rows": […], "total", "advice": […]}; at most 1,000 rows, code 0 last.
+
+    Advice: what to do about them, once for each error code and cause; its `issues` is how many rows it is about.
+    """
     started_at, session_id = _address(key)
     async with services.reading(scope_of(principal)) as connection:
         _check(principal, await connection.fetchrow(_SQL["session_of_log"], started_at, session_id))
@@ -182,7 +185,17 @@ async def session_issues(services: Services, principal: Principal, key: str) -> 
     if principal.masks_names(services.now()):
         for row in rows:
             row["object_name"] = mask(row["object_name"])
-    return {"rows": rows, "total": total}
+    return {"rows": rows, "total": total, "advice": _issues_advice(rows)}
+
+
+def _issues_advice(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    found: dict[tuple[int, Advice], dict[str, Any]] = {}
+    for row in rows:
+        code, category = row["error_code"], row["error_category"]
+        told = advice_on_issue(row["error_source"], category, code)
+        kind = {"error_code": code, "error_category": category, "issues": 0, **asdict(told)}
+        found.setdefault((code, told), kind)["issues"] += 1
+    return list(found.values())
 
 
 def mask(name: str | None) -> str | None:
@@ -206,7 +219,6 @@ async def user(services: Services, principal: Principal, organization_id: UUID, 
         fresh = await freshness_of(connection, services.now())
     detail_of = {session_key(each["started_at"], each["session_id"]): each["status_detail"] for each in details}
     recent = [each | {"status_detail": detail_of.get(each["key"])} for each in strip(row["recent"])]
-    failing = row["status"] == "failing"
     hidden = ("recent", "email_key", "name_key", "digest", "revision", "last_session_id")
     return {
         **{name: value for name, value in row.items() if name not in hidden},
@@ -217,10 +229,21 @@ async def user(services: Services, principal: Principal, organization_id: UUID, 
         "last_session_key": _last_key(row),
         "chain": [asdict(link) for link in chain.of_user(facts, fresh.as_of or services.now())] if facts else [],
         "recent": recent,
-        "advice": _advice(row, row["reason"]) if failing else None,
+        "advice": _advice_on_user(row),
         "as_of": fresh.as_of,
         "lag_s": fresh.lag_s,
     }
+
+
+def _advice_on_user(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what to do about a user's status; None where nothing has to be done, or it was switched off by hand."""
+    reason = row["reason"]
+    if reason == "organization_off":
+        reason = f"off_{row['organization_disabled_reason']}"
+    if row["status"] == "failing" or (row["status"] == "partial" and row["error_category"]):
+        return _advice(row, reason)
+    told = advice_on(reason)
+    return None if told is None else asdict(told)
 
 
 def _last_key(row: Mapping[str, Any]) -> str | None:

@@ -62,6 +62,7 @@ def _values(
         "found_words": found_words(found),
         "sides": sides(found),
         "issues": None if issues is None else issues_of(issues, found),
+        "issues_advice": [] if issues is None else issues["advice"],
         "issues_words": "" if issues is None else issues_words(len(issues["rows"]), issues["total"]),
         "usual_words": usual_words(found["duration_s"], found["usual_duration_s"]),
         "tail": None if tail is None else logs.drawn(tail["lines"], []),

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from schemas.keys import session_key
 from schemas.recent import pack, unpack
 from services.query.panel.parts import icon
 from tests.integration.query.conftest import Service
-from tests.rig.seed import Plan, add_log, organization_id, seed, user_id
+from tests.rig.seed import Plan, add_issue, add_log, organization_id, seed, user_id
 
 
 @pytest.fixture
@@ -166,6 +167,66 @@ async def test_a_users_page_says_why_and_shows_its_last_20_sessions(client: http
     assert page["recent"][-1]["key"] == page["last_session_key"]
     assert page["advice"]["steps"]
     assert found["why"].startswith("caused by")
+
+
+TO_DO: Any = {
+    ("late", "overdue"): "vendor", ("late", "never_ran"): "organization_admin", ("late", "agent_silent"): "vendor",
+    ("stuck", "past_limit"): "vendor", ("partial", "session_issues"): "user", ("partial", "issues_missing"): "vendor",
+    ("disabled", "off_authorization"): "organization_admin", ("disabled", "off_throttling"): "organization_admin",
+    ("failing", "session_timed_out"): "vendor", ("failing", "session_errors"): "vendor",
+    ("disabled", "off_manual"): None, ("disabled", "organization_off"): None, ("healthy", "session_finished"): None,
+}  # fmt: skip
+
+
+async def test_a_user_gets_advice_on_every_status_that_needs_something_done(
+    service: Service, client: httpx.AsyncClient
+) -> None:
+    path = f"/users/{organization_id(0)}/{user_id(0, 1)}"
+    async with service.database.connect() as connection, await service.as_person("support") as person:
+        await connection.execute("UPDATE user_status SET error_source = NULL, error_category = NULL, error_code = NULL")
+        for (status, reason), who in TO_DO.items():
+            await connection.execute("UPDATE user_status SET status = $1, reason = $2", status, reason)
+            told = (await body(client, path))["advice"]
+            assert (told and told["who"]) == who, reason
+            assert told is None or told["listed"] == (reason != "session_errors"), (
+                "no error was told: the general answer"
+            )
+            assert ("What to do" in (await person.get(path)).text) == (who is not None), reason
+
+
+async def test_an_organization_off_after_an_error_says_what_to_do_about_that(
+    service: Service, client: httpx.AsyncClient
+) -> None:
+    async with service.database.connect() as connection:
+        await connection.execute("UPDATE organization SET sync_enabled = false, disabled_reason = 'authorization'")
+        await connection.execute("UPDATE user_status SET status = 'disabled', reason = 'organization_off'")
+    told = (await body(client, f"/users/{organization_id(0)}/{user_id(0, 1)}"))["advice"]
+    assert "kept refusing the account" in told["cause"]
+
+
+async def test_issues_of_a_session_have_advice_once_for_each_code(service: Service, client: httpx.AsyncClient) -> None:
+    row = (await body(client, "/sessions?issues=1&limit=1"))["rows"][0]
+    async with service.database.connect() as connection:
+        session = await connection.fetchrow(
+            "SELECT * FROM sync_session WHERE started_at = $1 AND user_id = $2",
+            datetime.fromisoformat(row["run"]), UUID(row["user_id"]),
+        )  # fmt: skip
+        assert session is not None
+        for number in range(3):
+            await add_issue(connection, session, f"Plain {number}")
+        await connection.execute(
+            "UPDATE issue_sighting SET error_source = NULL, error_category = NULL, error_code = 3"
+            " WHERE object_name ^@ 'Plain'"
+        )
+    told = (await body(client, f"/sessions/{row['key']}/issues"))["advice"]
+    assert [(each["error_code"], each["error_category"], each["issues"]) for each in told] == [
+        (1, "locked", 1), (3, None, 3),
+    ]  # fmt: skip
+    async with await service.as_person("support") as person:
+        page = (await person.get(f"/sessions/{row['key']}")).text
+    assert page.count('<details class="block advice">') == 2
+    assert "What to do about error code 3, object is inaccessible / updated prematurely in a storage: 3 issues" in page
+    assert all(each["steps"][0] in page for each in told)
 
 
 async def test_q10_the_overviews_numbers_are_those_of_the_lists(client: httpx.AsyncClient) -> None:

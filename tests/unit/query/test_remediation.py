@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from schemas.reasons import REASONS
-from schemas.remediation import WHO, advice, advice_on
-from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE
+from schemas.remediation import WHO, advice, advice_on, advice_on_issue
+from schemas.vocabulary import ERROR_CATEGORY, ERROR_CODE, ERROR_SOURCE
 
 CATALOGUE = json.loads((Path(__file__).parents[3] / "schemas" / "remediation.json").read_text(encoding="utf-8"))
 ENTRIES = CATALOGUE["entries"]
@@ -46,6 +46,21 @@ def test_the_facts_that_have_advice_are_facts_that_decide_a_status() -> None:
     assert found is not None
     assert found.cause != advice(None, None).cause
     assert advice_on("session_finished") is None
+
+
+def test_every_code_of_an_issue_has_an_answer_and_its_error_a_better_one() -> None:
+    by_code = [advice_on_issue(None, None, code) for code in ERROR_CODE]
+    assert len({found.cause for found in by_code}) == len(ERROR_CODE)
+    assert set(CATALOGUE["issue_codes"]) == set(map(str, ERROR_CODE))
+    assert advice_on_issue("crm", "validation", 1) == advice("crm", "validation")
+    assert advice_on_issue("crm", "brand_new", 1) == by_code[1]
+    assert advice_on_issue("crm", "validation", 0) == by_code[0], "a success has nothing to mend"
+
+
+def test_who_and_steps_stand_in_every_entry() -> None:
+    for entry in (*ENTRIES, *CATALOGUE["reasons"].values(), *CATALOGUE["issue_codes"].values(), CATALOGUE["general"]):
+        assert entry["who"] in WHO
+        assert all(step.endswith(".") for step in [entry["cause"], *entry["steps"]])
 
 
 def test_no_entry_hides_behind_a_more_general_one() -> None:
