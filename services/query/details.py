@@ -72,12 +72,26 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
         "advice": _advice(row, REASON_BY_END.get(row["status"], "")) if error else None,
         "same_cause": cause,
         "log": log_state(row, parts),
-        "attempts": [dict(part) for part in parts],
+        "attempts": _attempts(row["attempt"], parts),
         "previous_key": None if before is None else session_key(*before),
         "next_key": None if after is None else session_key(*after),
         "as_of": fresh.as_of,
         "lag_s": fresh.lag_s,
     }
+
+
+def _attempts(newest: int, parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the attempts in order, of very many the last: of those before the newest only logs are kept."""
+    logged = {part["attempt"]: dict(part) for part in parts}
+    numbers = sorted({*logged, *range(max(1, newest + 1 - _ATTEMPTS), newest + 1)})
+    return [logged.get(number) or {"attempt": number, **_NO_LOG} for number in numbers]
+
+
+_ATTEMPTS: Final = 20
+_NO_LOG: Final = {
+    "chunks": 0, "last_chunk": None, "final": False, "lines": 0, "dropped_lines": 0, "redactions": 0, "first_at": None,
+    "last_at": None,
+}  # fmt: skip
 
 
 def _address(key: str) -> tuple[datetime, UUID]:
@@ -99,9 +113,9 @@ def _check(principal: Principal, row: Mapping[str, Any] | None) -> None:
 
 _PLAIN: Final = (
     "session_id", "status", "status_sent", "status_detail", "objects", "changes", "failures", "total_changes", "issues",
-    "conflicts", "issues_sent", "issues_arrived", "trigger", "mode", "mail_system", "crm_system", "attempt", "seq",
-    "agent_id", "agent_version", "deadline_at", "next_run_at", "interval_s", "timed_out_at", "first_appended_at",
-    "appended_at",
+    "conflicts", "issues_sent", "issues_arrived", "trigger", "mode", "mail_system", "crm_system", "attempt",
+    "counted_attempt", "seq", "agent_id", "agent_version", "deadline_at", "next_run_at", "interval_s", "timed_out_at",
+    "first_appended_at", "appended_at",
 )  # fmt: skip
 
 

@@ -155,6 +155,23 @@ async def test_issues_of_a_session_are_those_it_saw(client: httpx.AsyncClient) -
     ]
 
 
+async def test_an_attempt_without_a_log_is_told_of_all_the_same(service: Service, client: httpx.AsyncClient) -> None:
+    row = (await body(client, "/sessions?limit=1"))["rows"][0]
+    change = "UPDATE sync_session SET attempt = $1, counted_attempt = 2 WHERE started_at = $2"
+    async with service.database.connect() as connection:
+        await connection.execute(change, 3, datetime.fromisoformat(row["run"]))
+        told = (await body(client, f"/sessions/{row['key']}"))["attempts"]
+        assert [(each["attempt"], each["lines"]) for each in told] == [(1, 6), (2, 0), (3, 0)]
+        async with await service.as_person("support") as person:
+            page = (await person.get(f"/sessions/{row['key']}")).text
+        assert "Attempt 1: 6 log lines, <time" in page
+        assert "Attempt 2: no log has arrived; the figures are still those of it</li>" in page
+        assert "Attempt 3: no log has arrived</li>" in page
+        await connection.execute(change, 9_000, datetime.fromisoformat(row["run"]))
+    told = (await body(client, f"/sessions/{row['key']}"))["attempts"]
+    assert [each["attempt"] for each in told] == [1, *range(8_981, 9_001)]
+
+
 async def test_a_users_page_says_why_and_shows_its_last_20_sessions(client: httpx.AsyncClient) -> None:
     found = (await body(client, "/users?status=failing&columns=user,status,why,last_20,in_a_row"))["rows"][0]
     page = await body(client, f"/users/{found['organization_id']}/{found['user_id']}")
