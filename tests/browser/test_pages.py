@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -87,6 +89,16 @@ async def test_job_details_open_step_copy_and_close(browse: Browse, site: Site) 
     assert seen["exception"].count("\n") >= 2
     assert "Who can fix" in seen["ticket"]
     assert seen["job_url"].rpartition("/")[2] in seen["ticket"]
+
+
+async def test_the_file_of_the_objects_holds_plain_numbers(browse: Browse, site: Site) -> None:
+    session = (await site.fetch("SELECT started_at, session_id FROM sync_session WHERE objects > 999 LIMIT 1"))[0]
+    seen = browse("report", path=f"/sessions/{session_key(*session)}")
+    rows = list(csv.reader(io.StringIO(seen["file"].removeprefix("\ufeff"))))
+    assert rows == [[cell.replace(",", "") for cell in row] for row in seen["seen"]]
+    assert int(rows[-1][2]) > 999
+    assert "," in seen["seen"][-1][2]
+    assert f",{rows[-1][2]}," in seen["file"], "a number stands without quotes"
 
 
 async def test_an_error_page_gives_the_id_of_its_request(browse: Browse) -> None:

@@ -67,8 +67,9 @@ document.addEventListener("click", (event) => {
   const button = hit(event, "[data-save]");
   const table = button && one(`#${CSS.escape(button.dataset.from ?? "")}`);
   if (!button || !table) return;
-  const cell = (/** @type {Element} */ each) => `"${guarded((each.textContent ?? "").trim()).replaceAll('"', '""')}"`;
-  const lines = [...table.querySelectorAll("tr")].map((row) => [...row.children].map(cell).join(","));
+  const cell = (/** @type {HTMLElement} */ each) => // a number as it is: its commas are decimal points elsewhere
+    each.dataset.value ?? `"${guarded((each.textContent ?? "").trim()).replaceAll('"', '""')}"`;
+  const lines = [...table.querySelectorAll("tr")].map((row) => [...row.cells].map(cell).join(","));
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob(["\ufeff", lines.join("\r\n"), "\r\n"], { type: "text/csv" }));
   link.download = button.dataset.save ?? "table.csv";
