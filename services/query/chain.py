@@ -87,7 +87,8 @@ def _agent(agent: Mapping[str, Any] | None, as_of: datetime) -> Link:
     if agent is None:
         return Link("agent", "open", "No agent of its own", None, "an agent shared by organizations may report")
     silent = is_silent(agent, as_of)
-    detail = f"{agent['agent_id']}, {agent['sessions_running'] or 0} sessions running"
+    running = agent["sessions_running"] or 0
+    detail = f"{agent['agent_id']}, {running:,} {'session' if running == 1 else 'sessions'} running"
     said = "Agent silent" if silent else "Agent reporting"
     return Link("agent", "deciding" if silent else "passed", said, agent["heard_at"], detail, "late" if silent else "")
 
@@ -107,4 +108,4 @@ def _users(row: Mapping[str, Any], failing_since: datetime | None) -> Link:
 
 def failing_words(row: Mapping[str, Any]) -> str:
     """Return how many of an organization's users are failing: `12 of 240 users failing`."""
-    return f"{row['failing']:,} of {row['users']:,} users failing"
+    return f"{row['failing']:,} of {row['users']:,} {'user' if row['users'] == 1 else 'users'} failing"

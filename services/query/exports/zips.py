@@ -225,7 +225,8 @@ def _chunk_text(chunk: Mapping[str, Any], before: Mapping[str, Any] | None) -> b
     if chunk["chunk_no"] > expected:
         lines.append(_missing(chunk["chunk_no"] - expected))
     if chunk["dropped_lines"]:
-        lines.append(f"---- {chunk['dropped_lines']} lines were dropped by the agent ----")
+        dropped = chunk["dropped_lines"]
+        lines.append(f"---- {dropped} {'line was' if dropped == 1 else 'lines were'} dropped by the agent ----")
     lines += [line_text(line) for line in lines_of(chunk["body"])]
     return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
