@@ -150,12 +150,13 @@ async def _filled(services: Services, asked: Asked, view: View, page: Page) -> T
     rest = await _unfiltered(services, asked, view)
     count, behind = table.matches(page.total, page.total_is_exact, rest, noun, bare.first < 200)
     shown = len(page.rows)
+    some = bool(shown or page.searched_to)  # a file has the time to look at every row
     made = replace(
         bare,
         rows=table.draw(view, page.rows, asked.frame.clock),
         matches=count, matches_rest=behind,
-        export_href=f"{asked.csv_path}?{view.query()}" if shown else "",
-        export_note="" if page.total <= table.CSV_ROWS_OF_EXCEL else "Excel will not show all of these rows",
+        export_href=f"{asked.csv_path}?{view.query()}" if some else "",
+        export_note=table.export_note(some, page.total_is_exact),
         previous_href=f"{asked.path}?{view.query(cursor=page.previous_cursor)}" if page.previous_cursor else "",
         next_href=f"{asked.path}?{view.query(cursor=page.next_cursor)}" if page.next_cursor else "",
         foot=f"All {count} shown" if shown == page.total else f"{view.limit} rows a page",

@@ -270,6 +270,13 @@ def matches(total: int | None, exact: bool, rest: int | None, noun: tuple[str, s
     return count, "" if narrow else noun[0 if total == 1 and exact else 1]
 
 
+def export_note(some: bool, exact: bool) -> str:
+    """Return what is to be known before an export; `exact` counts end far below what Excel shows."""
+    if not some:
+        return "There is nothing to export"
+    return "" if exact else f"Excel shows the first {CSV_ROWS_OF_EXCEL:,} rows only; this view may have more"
+
+
 def draw(view: View, found: Sequence[Mapping[str, Any]], clock: Clock) -> tuple[Row, ...]:
     """Return the rows of a page with their links, second lines and texts to copy."""
     return tuple(rows.row(view.list, each, clock) for each in found)
