@@ -61,3 +61,18 @@ async def test_the_users_file_holds_the_last_sessions_details(browse: Browse) ->
     titles: list[Any] = list(records(seen["csv"])[0])
     assert titles[:2] == ["User", "Status"]
     assert {"Exception", "Error Source", "Error Category", "Total Changes", "Conflicts", "Issues"} <= set(titles)
+
+
+async def test_a_file_says_how_far_it_is_and_why_it_did_not_come(browse: Browse) -> None:
+    path = f"/organizations/{NORTHWIND}/statistics?tz=UTC"
+    seen = browse("exports", statistics=path, logs=f"/organizations/{NORTHWIND}/logs?tz=UTC")
+    assert "'abc' is no number" in seen["refused"]
+    assert seen["button"].strip() == "Export to CSV"
+    assert seen["told"] == f"{seen['of_row']} saved"
+    assert seen["missing"].endswith("There is nothing here that you may see.")
+    assert seen["stayed"].endswith(path)
+    assert (seen["far"], seen["under_way"]) == ("Log archive: 2.5 MB…", 1)
+    assert (seen["cut"], seen["ended"]) == ("The log archive was cut midway, so no file was kept", 0)
+    assert "is not before the end of the range" in seen["backwards"]
+    assert {name.rpartition(".")[2] for name in (seen["of_row"], seen["of_range"], seen["without_script"])} == {"zip"}
+    assert seen["nothing"] == "There is nothing to export"

@@ -21,23 +21,48 @@ export function say(text) {
   setTimeout(() => { region.textContent = text; }, HEARD_MS);
 }
 
+/** Put a note among the toasts, above whatever is open now. @param {HTMLElement} note */
+function put(note) {
+  const place = placeOf("toasts");
+  if (note.parentElement !== place) place.append(note);
+  if (place.matches(":popover-open")) place.hidePopover();
+  place.showPopover();
+}
+
+/** @param {HTMLElement} note */
+function remove(note) {
+  const place = note.parentElement;
+  note.remove();
+  if (!place?.firstChild && place?.matches(":popover-open")) place.hidePopover();
+}
+
 /**
  * Show a toast for a few seconds. @param {string} text @param {string} [sign] @param {{word: string, act: () => void}} [action]
  */
 export function toast(text, sign = "check", action) {
-  const place = placeOf("toasts");
   const note = make("div", { class: "toast" }, icon(sign), make("span", {}, text));
   if (action) {
     const button = make("button", { type: "button" }, action.word);
     button.addEventListener("click", action.act);
     note.append(button);
   }
-  place.replaceChildren(note);
-  if (place.matches(":popover-open")) place.hidePopover();
-  place.showPopover();
+  for (const before of all(".toast:not(.lasting)")) before.remove();
+  put(note);
   say(text);
-  setTimeout(() => {
-    note.remove();
-    if (!place.firstChild && place.matches(":popover-open")) place.hidePopover();
-  }, action ? 8000 : 3500);
+  setTimeout(() => remove(note), action || sign === "warning" ? 8000 : 3500);
+}
+
+/** A toast for as long as something lasts; it is spoken once. @param {string} sign */
+export function lasting(sign) {
+  const words = make("span");
+  const note = make("div", { class: "toast lasting" }, icon(sign), words);
+  return {
+    /** @param {string} text */
+    tell(text) {
+      if (!words.textContent) say(text);
+      words.textContent = text;
+      if (!note.checkVisibility()) put(note); // also when the dialog it stood in was closed
+    },
+    end() { remove(note); },
+  };
 }
