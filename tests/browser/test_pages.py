@@ -379,14 +379,25 @@ async def test_an_end_user_sees_the_page_of_itself_and_nothing_else(browse: Brow
     assert seen["foreign"] == 404
 
 
-async def test_the_keyboard_is_enough(browse: Browse) -> None:
-    seen = browse("keys", path=STATISTICS)
+async def test_the_keyboard_is_enough(browse: Browse, site: Site) -> None:
+    seen = browse("keys", path=STATISTICS, job=(await _paths(site))[10])
     assert seen["find"] == "find"
     assert seen["first_box"] == "box-user"
     assert seen["second_row"] == 1
     assert seen["outlined"] == "2px"
     assert (seen["menu"], seen["help"]) == (1, 1)
     assert seen["skip"] == "skip"
+    name, category, exception = seen["cells"]["shown"]
+    assert seen["cells"]["head"].startswith(name)
+    assert seen["cells"]["category"] == category
+    assert seen["cells"]["exception"].startswith(exception)
+    here, before, again = seen["standing"]
+    assert before != here == again
+    assert seen["lines"] == ["line-1", "line-2", "line-3", "line-2"]
+    assert seen["message"][0] == seen["message"][1]
+    assert seen["archive"].endswith(".zip")
+    assert (seen["behind_dialog"], seen["switched_off"]) == ("", ""), "single letters act only where they may"
+    assert seen["switched_on"].startswith("#line-")
 
 
 async def test_every_number_of_the_overview_opens_the_list_that_proves_it(browse: Browse, site: Site) -> None:

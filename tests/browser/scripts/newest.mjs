@@ -13,7 +13,7 @@ export default async function ({ open, given }) {
   await page.waitForFunction((text) => document.querySelector("#tallies").textContent !== text, tallies, { timeout: 30000 });
   const words = await pill.textContent();
   const unmoved = JSON.stringify(await keys()) === JSON.stringify(before);
-  await pill.click();
+  await page.keyboard.press("r");
   const after = await keys();
   return { words, unmoved, moved_on: after[1] === before[0], gone: await page.locator("#newest-new .pill").count() };
 }

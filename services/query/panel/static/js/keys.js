@@ -12,20 +12,48 @@ if (letters) {
 }
 let going = 0;
 
-function row() {
-  return /** @type {HTMLElement | null} */ (document.activeElement?.closest("#rows > tr") ?? null);
+const ROW = "#rows > tr";
+const LINE = ".log tr[id]";
+
+/** What has the focus, or holds it. @param {string} selector */
+function focused(selector) {
+  return /** @type {HTMLElement | null} */ (document.activeElement?.closest(selector) ?? null);
 }
+
+const row = () => focused(ROW);
 
 /** @param {number} by */
 function move(by) {
-  const rows = all("#rows > tr, .log tr[id]");
-  const at = rows.indexOf(row() ?? document.body);
+  const rows = all(`${ROW}, ${LINE}`);
+  const at = rows.indexOf(focused(`${ROW}, ${LINE}`) ?? document.body);
   rows[Math.min(rows.length - 1, Math.max(0, at + by))]?.focus();
 }
 
 /** @param {string} selector @param {HTMLElement | null} [under] */
 function press(selector, under) {
   one(selector, under ?? document)?.click();
+}
+
+/** The focused cell, whole; of a focused row its head, of a log line its message. */
+function copyCell() {
+  const within = focused(`${ROW}, ${LINE}`);
+  const cell = within && (focused("td, th") ?? one("th, .msg", within));
+  if (!cell) return;
+  const button = one("[data-copy], [data-copy-whole]", cell);
+  if (button) { button.click(); return; }
+  const whole = focused("[data-full]")?.dataset.full;
+  void copyText(whole || cell.innerText.trim().replace(/\s*\n\s*/g, " "), "Cell");
+}
+
+/** Job details in the dialog step through the rows; as a page of their own, through the user's sessions. @param {number} by */
+function stepJob(by) {
+  if (one(".job-page")) press(`.job-page a[rel="${by < 0 ? "prev" : "next"}"]`);
+  else step(by);
+}
+
+/** Whether a key is a command: not while somebody types, nor with single letters switched off. @param {KeyboardEvent} event */
+export function isCommand(event) {
+  return !(typing() || event.ctrlKey || event.metaKey || event.altKey || (letters && !letters.checked));
 }
 
 /** @type {Record<string, () => void>} */
@@ -40,16 +68,16 @@ const KEYS = {
   m: () => press("#columns-menu > summary"),
   e: () => press("[data-export]"),
   r: () => press("[data-show-new]"),
-  c: () => { const cell = row() && one("td [data-copy], th", row() ?? undefined); if (cell?.matches("[data-copy]")) cell.click(); else if (cell) void copyText(cell.textContent?.trim() ?? "", "Cell"); },
-  "[": () => step(-1),
-  "]": () => step(1),
+  c: copyCell,
+  "[": () => stepJob(-1),
+  "]": () => stepJob(1),
 };
 
 document.addEventListener("click", (event) => { if (hit(event, "[data-help]")) help?.showModal(); });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.activeElement instanceof HTMLInputElement) document.activeElement.blur();
   if (event.key === "Enter" && row() && document.activeElement === row()) { press("a.name", row()); return; }
-  if (typing() || event.ctrlKey || event.metaKey || event.altKey || (letters && !letters.checked)) return;
+  if (!isCommand(event)) return;
   if (one("dialog[open]") && !["[", "]", "d"].includes(event.key)) return;
   if (Date.now() - going < 1200) {
     going = 0;

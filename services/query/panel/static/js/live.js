@@ -105,7 +105,7 @@ function countNew(part, fresh) {
   if (!place) return false;
   const unseen = [...fresh.children].filter((row) => !document.getElementById(row.id)).length;
   if (!unseen || place.contains(document.activeElement)) return false;
-  const pill = make("button", { type: "button", class: "pill" }, icon("arrow-up"), `${unseen} new · show`);
+  const pill = make("button", { type: "button", class: "pill", "data-show-new": "" }, icon("arrow-up"), `${unseen} new · show`);
   pill.addEventListener("click", () => { place.replaceChildren(); replacePart(part, fresh); });
   place.replaceChildren(pill);
   return true;

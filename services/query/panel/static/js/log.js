@@ -2,8 +2,9 @@
  * The log viewer: a window over a log of any length that moves as one scrolls; next match, next error, link to a line,
  * wrapped lines, following a session that runs. Without it, the links in the foot lead from part to part.
  */
-import { all, hit, make, one, typing } from "./dom.js";
+import { all, hit, make, one } from "./dom.js";
 import { copyText } from "./copy.js";
+import { isCommand } from "./keys.js";
 import { toast } from "./say.js";
 
 const wrap = one("[data-wrap]");
@@ -157,7 +158,7 @@ document.addEventListener("change", (event) => {
   if (box instanceof HTMLInputElement) box.form?.requestSubmit();
 });
 document.addEventListener("keydown", (event) => {
-  if (typing() || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!isCommand(event) || one("dialog[open]")) return;
   if (event.key === "n") void next("mark", "match");
   if (event.key === "e") void next("tr.error", "error");
   if (event.key === "l") {
