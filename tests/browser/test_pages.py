@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -154,6 +155,13 @@ async def test_suggestions_say_how_many_rows_each_word_leaves(filtered: dict[str
     assert filtered["spoken"] == [["combobox", "true", "true"], [None, 0]] * 2
     assert len(filtered["proved"]) > 4
     assert [(word, number) for word, number, rows in filtered["proved"] if number != rows] == []
+
+
+async def test_today_is_that_of_the_zone_that_the_page_names(browse: Browse) -> None:
+    seen = browse("dates", path=STATISTICS.replace("tz=UTC", "tz=Pacific/Kiritimati"), browser="Pacific/Pago_Pago")
+    today = datetime.now(ZoneInfo("Pacific/Kiritimati")).date()
+    days = [today - timedelta(days=before) for before in (0, 1, 6, 29)]
+    assert seen["offered"] == [f"{day}.." for day in days]
 
 
 async def test_columns_counts_colours_theme_and_zone(browse: Browse, site: Site) -> None:

@@ -42,10 +42,10 @@ async function count(box, menu) {
   }
 }
 
-/** @param {number} days before today */
+/** @param {number} days before today, as the page counts days */
 function since(days) {
-  const at = new Date(Date.now() - days * 86400000);
-  return `${at.getFullYear()}-${String(at.getMonth() + 1).padStart(2, "0")}-${String(at.getDate()).padStart(2, "0")}..`;
+  const today = new Intl.DateTimeFormat("sv-SE", { timeZone: document.body.dataset.zone || undefined }).format(); // 2026-11-01
+  return `${new Date(Date.parse(today) - days * 86400000).toISOString().slice(0, 10)}..`;
 }
 
 /** @param {HTMLInputElement} box @returns {[string, string, string?][]} words, what is put into the box, and of a status its slug and icon */
