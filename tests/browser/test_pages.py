@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
+from schemas.columns import LISTS
 from schemas.keys import session_key
 from schemas.vocabulary import SESSION_STATUS
 from services.query.panel.parts import status_icon
@@ -167,8 +168,8 @@ async def test_today_is_that_of_the_zone_that_the_page_names(browse: Browse) -> 
 async def test_columns_counts_colours_theme_and_zone(browse: Browse, site: Site) -> None:
     seen = browse("columns", statistics=STATISTICS, users=USERS)
     assert seen["before"] == [
-        "User", "Run", "Status", "Objects", "Objects", "Changes", "Failures", "Total Changes", "Error Source",
-        "Error Category", "Exception", "Issues", "Conflicts", "Actions",
+        "User", "Run", "Status", "Objects, detailed report", "Objects", "Changes", "Failures", "Total Changes",
+        "Error Source", "Error Category", "Exception", "Issues", "Conflicts", "Actions",
     ]  # fmt: skip
     assert seen["pressed"] == ["errors", "timed_out"]
     assert "errors, timed out" in seen["chip"]
@@ -385,6 +386,16 @@ async def test_an_end_user_sees_the_page_of_itself_and_nothing_else(browse: Brow
     assert seen["issues"][:5] == ["Type", "Name", "Direction", "Operation name", "Error Code"]
     assert set(seen["elsewhere"].values()) == {mine}
     assert seen["foreign"] == 404
+
+
+async def test_what_is_cut_or_off_or_needs_words_says_so_to_everybody(browse: Browse) -> None:
+    seen = browse("tips", path=f"{STATISTICS}&limit=20", users=USERS)
+    assert seen["objects"] == [1, 1], "two columns of one title are told apart without the icon"
+    columns = {name: LISTS[at].column(name) for at, name in (("statistics", "changes"), ("users", "last_20"))}
+    assert seen["explained"] == {name: column and column.description for name, column in columns.items()}
+    assert seen["off"] == {"first": "This is the first page", "touched": "There is nothing to export"}
+    assert seen["closed"] == 0
+    assert seen["without_script"] == "This is the first page"
 
 
 async def test_the_keyboard_is_enough(browse: Browse, site: Site) -> None:

@@ -49,6 +49,8 @@ class Head:
     """The slugs of its choices, one by one, where they are statuses: each is drawn with its icon."""
     hint: str = ""
     remove_href: str = ""
+    heard: str = ""
+    """What tells its title from another that reads the same, for those who do not see the icon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,9 @@ def _head(
     down = order.get(column.name)
     explained = column.name in {"changes", "total_changes", "health", "why", "last_20", "failing_share"}
     return Head(
-        name=column.name, title=column.title, heading=column.heading, type=_box_kind(column), kind=look.kind,
+        name=column.name, title=column.title, heading=column.heading,
+        heard=column.heading.removeprefix(column.title) if _shares_title(view, column) else "",
+        type=_box_kind(column), kind=look.kind,
         number=column.type in {Type.NUMBER, Type.SHARE, Type.SECONDS} and look.kind != "users-bar",
         width=0 if stretch else look.width, phone=look.phone, stress=look.stress,
         wide=looks.FIRST[view.list.name] >= 170, sorted="" if down is None else ("descending" if down else "ascending"),
@@ -226,13 +230,16 @@ def picklist(view: View) -> tuple[Choice, ...]:
     """Return all columns, the shown ones first and in their order."""
     shown = [column.name for column in view.columns]
     rest = [column for column in view.list.columns if column.name not in shown]
-    titles = [column.title for column in view.list.columns]
 
     def title(column: Column) -> str:
-        return column.heading if titles.count(column.title) > 1 else column.title
+        return column.heading if _shares_title(view, column) else column.title
 
     first = [Choice(column.name, title(column), True, index == 0) for index, column in enumerate(view.columns)]
     return (*first, *(Choice(column.name, title(column)) for column in rest))
+
+
+def _shares_title(view: View, column: Column) -> bool:
+    return [each.title for each in view.list.columns].count(column.title) > 1
 
 
 def hidden_fields(view: View) -> tuple[tuple[str, str], ...]:
