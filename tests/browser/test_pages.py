@@ -398,6 +398,12 @@ async def test_what_is_cut_or_off_or_needs_words_says_so_to_everybody(browse: Br
     assert seen["without_script"] == "This is the first page"
 
 
+async def test_a_shortened_name_is_shown_whole_to_mouse_and_keyboard(browse: Browse) -> None:
+    seen = browse("names", path="/sessions?limit=20&tz=UTC&organization=Northwind")
+    assert seen["organization"] == "Northwind Traders"
+    assert seen["person"] == "\n".join(seen["lines"])
+
+
 async def test_the_keyboard_is_enough(browse: Browse, site: Site) -> None:
     seen = browse("keys", path=STATISTICS, job=(await _paths(site))[10])
     assert seen["find"] == "find"

@@ -48,12 +48,13 @@ def row_cells(table: Table, row: Row, clock: Clock) -> Markup:
     for index, column in enumerate(table.shown):
         cell = Cell(column, row, row.values[column.name], index == 0, roomy, clock)
         inside = _KINDS.get(column.kind, _text)(cell)
+        whole = " data-full" if column.kind in _NAMES else ""
         if index == 0:
-            made.append(f'<th scope="row">{inside}</th>')
+            made.append(f'<th scope="row"{whole}>{inside}</th>')
         elif column.phone or column.number:
-            made.append(f'<td class="{column.phone}{" num" if column.number else ""}">{inside}</td>')
+            made.append(f'<td class="{column.phone}{" num" if column.number else ""}"{whole}>{inside}</td>')
         else:
-            made.append(f"<td>{inside}</td>")
+            made.append(f"<td{whole}>{inside}</td>")
     return Markup("".join(made))
 
 
@@ -209,3 +210,5 @@ _KINDS: Final[Mapping[str, Callable[[Cell], str]]] = {
     "code": _code, "session-link": _session_link, "id": _id,
 }  # fmt: skip
 """By the kind of a column's look (`looks`); every other kind is a text."""
+_NAMES: Final = frozenset({"person", "name", "organization"})
+"""Kinds that are links: shown whole where one points at the cell or at its link."""
