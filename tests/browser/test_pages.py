@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -402,6 +403,22 @@ async def test_a_shortened_name_is_shown_whole_to_mouse_and_keyboard(browse: Bro
     seen = browse("names", path="/sessions?limit=20&tz=UTC&organization=Northwind")
     assert seen["organization"] == "Northwind Traders"
     assert seen["person"] == "\n".join(seen["lines"])
+
+
+async def test_the_words_of_the_source_and_figures_are_whole_at_1440_pixels(browse: Browse, site: Site) -> None:
+    user = (await _paths(site))[7]
+    paths = {
+        "users": "/users?tz=UTC", "organization_users": USERS, "statistics": STATISTICS, "sessions": "/sessions?tz=UTC",
+        "issues": "/issues?tz=UTC", "user_sessions": f"{user}?tz=UTC", "user_issues": f"{user}/issues?state=&tz=UTC",
+        "organization_issues": f"/organizations/{NORTHWIND}/issues?tz=UTC",
+    }  # fmt: skip
+    titles = ["Error Category", "Error Code", "Error Source", "Status", "Session status"]
+    seen = browse("widths", paths=paths, titles=titles)
+    assert {name: words for name, words in seen["cut"].items() if words} == {}
+    assert all(re.fullmatch(r"[\d,]+ [A-Z][A-Za-z-]+(, …)?", line) for line in seen["report"]), (
+        "a cut one keeps its number"
+    )
+    assert len(seen["report"]) > 50
 
 
 async def test_the_keyboard_is_enough(browse: Browse, site: Site) -> None:

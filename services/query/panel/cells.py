@@ -151,7 +151,8 @@ def _report(cell: Cell) -> str:
     lines = cell.row.second["report"]
     if not lines:
         return '<span class="line t3">none reached</span>'
-    rest = f'<span class="sub">{escape(", ".join(lines[1:]))}</span>' if cell.roomy and len(lines) > 1 else ""
+    more = ", …" if len(lines) > 2 else ""  # a second figure in one line might be cut
+    rest = f'<span class="sub">{escape(lines[1])}{more}</span>' if cell.roomy and len(lines) > 1 else ""
     button = copy_button(cell.row.copies["report"], "Objects, detailed report")
     return f'<span class="with-copy"><span>{_cut(lines[0], "line", chr(10).join(lines))}{rest}</span>{button}</span>'
 
