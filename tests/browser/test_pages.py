@@ -329,7 +329,7 @@ async def test_a_long_log_is_a_window_that_moves(browse: Browse, site: Site) -> 
     long = (await site.fetch(
         "SELECT started_at, session_id FROM log_chunk GROUP BY 1, 2 ORDER BY sum(line_count) DESC LIMIT 1"
     ))[0]  # fmt: skip
-    seen = browse("log", path=f"/sessions/{session_key(*long)}/log")
+    seen = browse("log", path=f"/sessions/{session_key(*long)}/log", short=f"{(await _paths(site))[10]}/log")
     assert seen["counts"] == [
         "error 8", "warning 0", "info 1,900", "debug 1,892", "mail 950", "CRM 950", "engine 950", "agent 950",
     ]  # fmt: skip
@@ -347,6 +347,11 @@ async def test_a_long_log_is_a_window_that_moves(browse: Browse, site: Site) -> 
     assert seen["walked"][-1] == "Lines 3,501 to 3,800 of 3,800, the end"
     assert seen["lost"] == 0, "the lost part stands on its own page alone"
     assert seen["before_end"] == "Lines 3,001 to 3,500 of 3,800"
+    lost = "Part 11 of the log did not arrive. 19 of 20 parts arrived. Lines are missing before line 2201."
+    assert seen["told"] == lost
+    assert seen["sources"] == ["CRM", "agent", "engine", "mail"]
+    assert seen["searched"] == "?text=batch&level=error", "a search can be narrowed without a script"
+    assert seen["dropped"] == [["12 lines dropped by the agent", "lost", "line-21"]]
 
 
 async def test_a_page_weighs_less_than_150_kilobytes(browse: Browse, site: Site) -> None:

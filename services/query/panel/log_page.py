@@ -90,7 +90,7 @@ def _drawn(row: Any, chunks: Sequence[Any], look: Look, path: str) -> dict[str, 
     hits = logs.hits(positions, look.at)
     return {
         "look": look, "shown": shown, "wanted": look.wanted, "hits": hits,
-        "lines": logs.drawn(shown["lines"], _gaps(shown, lines, look), text=look.wanted.text),
+        "lines": logs.drawn(shown["lines"], _gaps(shown, chunks, lines, look), text=look.wanted.text),
         "strip_": logs.strip(lines, shown["lines"]),
         "later_href": look.href(path, after=shown["next"]) if shown["next"] else "",
         "earlier_href": look.href(path, before=shown["previous"]) if shown["previous"] else "",
@@ -109,14 +109,15 @@ def _whole_href(look: Look, positions: Sequence[int], path: str) -> str:
 
 
 def _gaps(
-    shown: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], look: Look
+    shown: Mapping[str, Any], chunks: Sequence[Any], lines: Sequence[Mapping[str, Any]], look: Look
 ) -> Sequence[Mapping[str, Any]]:  # fmt: skip
-    """Return the lost parts that have a place in the window: none where lines are left out on purpose."""
+    """Return the gaps that have a place in the window: none where lines are left out on purpose."""
     if look.lines.text or look.lines.level or look.lines.source:
         return ()
     first = shown["lines"][0] if shown["previous"] else None
     following = lines[shown["next"]] if shown["next"] else None
-    return logs.gaps_of_page(shown["gaps"], first, following)
+    gaps = sorted([*shown["gaps"], *logs.drops(chunks)], key=logs.place_of)
+    return logs.gaps_of_page(gaps, first, following)
 
 
 def _trail(found: Mapping[str, Any], principal: Principal) -> tuple[Step, ...]:

@@ -8,6 +8,7 @@ from math import inf
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+from schemas import vocabulary
 from schemas.folding import fold
 from services.query.logs import Wanted
 
@@ -22,18 +23,27 @@ Key = tuple[int, float]
 def drawn(
     lines: Sequence[Mapping[str, Any]], gaps: Sequence[Mapping[str, Any]], *, text: str = ""
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Return lines and, where they are missing, what says so; both in order."""
+    """Return lines and, where some are missing, the gap that says so; both in order."""
     made: list[dict[str, Any]] = []
     left = list(gaps)
     for line in lines:
         while left and place_of(left[0]) <= (line["attempt"], line["line"]):
-            made.append({"lost": left.pop(0)})
+            made.append({"gap": left.pop(0)})
         made.append({
             "number": line["position"], "at": moment(line["at"]), "level": line["level"],
-            "icon": LEVEL_ICON.get(line["level"], "ring"), "source": line["source"],
+            "icon": LEVEL_ICON.get(line["level"], "ring"),
+            "source": vocabulary.words(vocabulary.LOG_SOURCE, line["source"]),
             "pieces": marked(line["message"], text), "exception": line["exception"],
         })  # fmt: skip
-    return made + [{"lost": gap} for gap in left]
+    return made + [{"gap": gap} for gap in left]
+
+
+def drops(chunks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return where the agent dropped lines, as gaps: `dropped` of them before line `before_line` of an attempt."""
+    return [
+        {"attempt": chunk["attempt"], "dropped": chunk["dropped_lines"], "before_line": chunk["first_line"]}
+        for chunk in chunks if chunk["dropped_lines"]
+    ]  # fmt: skip
 
 
 def place_of(gap: Mapping[str, Any]) -> Key:

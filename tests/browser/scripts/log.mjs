@@ -45,5 +45,15 @@ export default async function ({ open, given }) {
   }
   const lost = await plain.locator("tr.lost").count();
   await plain.locator('#log-ways a[rel="prev"]').click();
-  return { counts, windows, back, errors, hits, second, narrowed, walked, lost, before_end: await plain.textContent("#log-place") };
+  const before_end = await plain.textContent("#log-place");
+  await plain.goto(`${given.path}?after=1900`);
+  const told = (await plain.textContent("tr.lost")).trim();
+  const sources = await plain.$$eval("#log-lines tr[id] td:nth-child(4)", (all) => [...new Set(all.map((each) => each.textContent))].sort());
+  await plain.goto(`${given.short}?text=batch`);
+  await plain.locator(".log-tools input[name=level][value=error]").check();
+  await Promise.all([plain.waitForEvent("load"), plain.getByRole("button", { name: "Search" }).click()]);
+  const searched = new URL(plain.url()).search;
+  await plain.goto(given.short);
+  const dropped = await plain.$$eval("tr.dropped", (rows) => rows.map((row) => [row.textContent.trim().split(".")[0], row.previousElementSibling.className, row.nextElementSibling.id]));
+  return { told, sources, searched, dropped, counts, windows, back, errors, hits, second, narrowed, walked, lost, before_end };
 }

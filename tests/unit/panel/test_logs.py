@@ -49,7 +49,7 @@ def test_lost_parts_stand_where_they_are_missing() -> None:
     ]
     gap = {"attempt": 1, "chunk": 1, "chunks": 1, "before_line": 41}
     drawn = logs.drawn(lines, [gap])
-    assert ["lost" in each for each in drawn] == [False, True, False]
+    assert ["gap" in each for each in drawn] == [False, True, False]
 
 
 def test_a_lost_part_stands_on_the_one_page_where_it_is_missing() -> None:
@@ -59,6 +59,15 @@ def test_a_lost_part_stands_on_the_one_page_where_it_is_missing() -> None:
     told = [[gap["chunk"] for gap in logs.gaps_of_page(gaps, first, following)] for first, following in pages]
     assert told == [[], [], [2], [4]]
     assert [gap["chunk"] for gap in logs.gaps_of_page(gaps, None, None)] == [2, 4]
+
+
+def test_dropped_lines_stand_where_the_agent_dropped_them() -> None:
+    chunks = [CHUNKS[0], CHUNKS[1] | {"dropped_lines": 12}, CHUNKS[2]]
+    drops = logs.drops(chunks)
+    assert drops == [{"attempt": 1, "dropped": 12, "before_line": 11}]
+    drawn = logs.drawn(LINES, drops)
+    assert [each.get("number", each.get("gap")) for each in drawn[9:12]] == [10, drops[0], 11]
+    assert {each["source"] for each in drawn if "source" in each} == {"mail", "CRM"}
 
 
 def test_a_window_goes_on_both_ways_and_says_where_it_ends() -> None:

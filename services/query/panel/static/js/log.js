@@ -62,7 +62,7 @@ function extend(rel, rows) {
   if (!place || !body) return;
   const anchor = all("tr[id]", body).find((row) => row.getBoundingClientRect().bottom > place.getBoundingClientRect().top);
   const before = anchor?.getBoundingClientRect().top ?? 0;
-  if (rel === "next") { one("tr.dropped", body)?.remove(); body.append(...rows); } else body.prepend(...rows);
+  if (rel === "next") body.append(...rows); else body.prepend(...rows);
   const over = all("tr", body).length - MOST;
   if (over > 0) {
     const far = rel === "next" ? all("tr", body) : all("tr", body).reverse();
