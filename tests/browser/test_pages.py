@@ -64,7 +64,10 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Brows
     seen = browse("narrow", paths=paths, phone=[paths[1], paths[8], paths[0]])
     assert seen["found"] == {}
     assert {page: rules for page, rules in seen["rules"].items() if rules} == {}
-    shared = {"boxes": False, "labels": True, "inside": True, "chips": 1, "clean": True, "kept": ">=10", "cleared": 0}
+    shared = {
+        "boxes": False, "labels": True, "inside": True, "chips": 1, "clean": True, "kept": ">=10", "cleared": 0,
+        "sorted": ["-users", "descending"], "explicit": True,
+    }  # fmt: skip
     assert seen["sheet"] == {"script": shared | {"rules": [], "closed": True}, "plain": shared}
     assert seen["small"] == []
 

@@ -50,11 +50,11 @@ def row_cells(table: Table, row: Row, clock: Clock) -> Markup:
         inside = _KINDS.get(column.kind, _text)(cell)
         whole = " data-full" if column.kind in _NAMES else ""
         if index == 0:
-            made.append(f'<th scope="row"{whole}>{inside}</th>')
+            made.append(f'<th scope="row" role="rowheader"{whole}>{inside}</th>')
         elif column.phone or column.number:
-            made.append(f'<td class="{column.phone}{" num" if column.number else ""}"{whole}>{inside}</td>')
+            made.append(f'<td role="cell" class="{column.phone}{" num" if column.number else ""}"{whole}>{inside}</td>')
         else:
-            made.append(f"<td{whole}>{inside}</td>")
+            made.append(f'<td role="cell"{whole}>{inside}</td>')
     return Markup("".join(made))
 
 

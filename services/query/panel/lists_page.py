@@ -137,6 +137,7 @@ def _bare(asked: Asked, view: View, broken: Mapping[str, str] | None = None) -> 
         keep=" ".join(view.list.default_filter),
         chips=table.chips(view, asked.path), clear_href=_clear(asked, view), matches_rest="not counted",
         export_note="There is nothing to export", limit=view.limit, sort_words=table.sort_words(view),
+        orders=table.orders(view),
     )  # fmt: skip
 
 

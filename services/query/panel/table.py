@@ -9,7 +9,7 @@ from schemas.columns import Column, Type
 from services.query.panel import looks, rows, words
 from services.query.panel.parts import Clock
 from services.query.panel.rows import Row
-from services.query.view import View
+from services.query.view import SortKey, View
 
 KIND_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "organizations": ("organization", "organizations"),
@@ -152,6 +152,7 @@ class Table:
     foot: str = ""
     foot_note: str = ""
     sort_words: str = ""
+    orders: tuple[Choice, ...] = ()
     previous_href: str = ""
     next_href: str = ""
 
@@ -251,20 +252,37 @@ def hidden_fields(view: View) -> tuple[tuple[str, str], ...]:
 
 def sort_words(view: View) -> str:
     """Return the order in words: `Errors 24 h, most first`."""
-    said = []
-    for key in view.sort:
-        column = key.column
-        if column.name == "status" and view.list.kind == "sessions":
-            said.append("status, errors first, then newest start")
-        elif column.name in {"status", "health"}:
-            said.append(f"{column.title}, {'least' if key.descending else 'most'} urgent first")
-        elif column.type in {Type.TIME, Type.PERIOD}:
-            said.append(f"{column.title}, {'newest' if key.descending else 'oldest'} first")
-        elif column.type in {Type.NUMBER, Type.SHARE, Type.SECONDS}:
-            said.append(f"{column.title}, {'most' if key.descending else 'least'} first")
-        else:
-            said.append(column.title + (", Z to A" if key.descending else ""))
-    return ", then ".join(said)
+    return ", then ".join(_key_words(view, key) for key in view.sort)
+
+
+def _key_words(view: View, key: SortKey) -> str:
+    column = key.column
+    if column.name == "status" and view.list.kind == "sessions":
+        return "status, errors first, then newest start"
+    if column.name in {"status", "health"}:
+        return f"{column.title}, {'least' if key.descending else 'most'} urgent first"
+    if column.type in {Type.TIME, Type.PERIOD}:
+        return f"{column.title}, {'newest' if key.descending else 'oldest'} first"
+    if column.type in {Type.NUMBER, Type.SHARE, Type.SECONDS}:
+        return f"{column.title}, {'most' if key.descending else 'least'} first"
+    return column.title + (", Z to A" if key.descending else "")
+
+
+def orders(view: View) -> tuple[Choice, ...]:
+    """Return the orders of a list in words, for where no title can be pressed; the default one has no name."""
+    default = view.list.default_sort
+    keys = [
+        SortKey(column, down) for column in view.list.columns for down in (False, True)
+        if (column in view.columns or column.name == default.removeprefix("-"))
+        and column.sortable and not (column.personal and view.masked)
+        and not (down and column.name == "status" and view.list.kind == "sessions")
+    ]  # fmt: skip
+    offered = {str(key): _key_words(view, key) for key in keys}
+    current = ",".join(map(str, view.sort))
+    offered = {current: sort_words(view)} | offered
+    return tuple(
+        Choice("" if name == default else name, words, shown=name == current) for name, words in offered.items()
+    )
 
 
 def matches(total: int | None, exact: bool, rest: int | None, noun: tuple[str, str], narrow: bool) -> tuple[str, str]:

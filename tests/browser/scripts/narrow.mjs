@@ -29,7 +29,7 @@ export default async function ({ open, given }) {
     await phone.goto(given.phone[0]);
     const told = { boxes: await phone.locator("thead input").first().isVisible() };
     await phone.locator("[data-filters]").click();
-    told.labels = await phone.$$eval("#filters .field", (fields) => fields.every((field) => field.querySelector("label").htmlFor === field.querySelector("input").id));
+    told.labels = await phone.$$eval("#filters .field", (fields) => fields.every((field) => field.querySelector("label").htmlFor === field.querySelector("input, select").id));
     told.inside = await phone.locator("#filters .field input").first().isVisible();
     if (javaScriptEnabled) {
       await phone.evaluate(axe);
@@ -39,11 +39,14 @@ export default async function ({ open, given }) {
       await phone.locator("[data-filters]").click();
     }
     await phone.locator("#filters input[name=users]").fill(">=10");
+    await phone.getByLabel("Sorted by").selectOption({ label: "Users, most first" });
     await phone.locator("#filters .primary").click();
     await phone.waitForURL(/users=/);
     told.chips = await phone.locator(".chip").count();
     told.clean = javaScriptEnabled ? !phone.url().includes("name=&") : true;
     await phone.locator("[data-filters]").click();
+    told.sorted = [new URL(phone.url()).searchParams.get("sort"), await phone.getAttribute('thead a[data-sort="users"] >> xpath=..', "aria-sort")];
+    told.explicit = await phone.$$eval("table, #rows, #rows > tr, #rows > tr > *", (parts) => parts.every((part) => part.hasAttribute("role")));
     told.kept = await phone.locator("#filters input[name=users]").inputValue();
     await phone.locator("#filters .acts a").click();
     await phone.waitForURL((url) => !url.search.includes("users="));
