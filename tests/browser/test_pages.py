@@ -429,6 +429,12 @@ async def test_the_words_of_the_source_and_figures_are_whole_at_1440_pixels(brow
     assert len(seen["report"]) > 50
 
 
+async def test_no_sticky_part_covers_what_has_the_focus(browse: Browse) -> None:
+    seen = browse("covered", path=STATISTICS)
+    assert seen["seen"] == {"row": 0, "cell": 0, "first": 0, "actions": 0}
+    assert seen["still"] == [0, 310]
+
+
 async def test_the_keyboard_is_enough(browse: Browse, site: Site) -> None:
     seen = browse("keys", path=STATISTICS, job=(await _paths(site))[10])
     assert seen["find"] == "find"
