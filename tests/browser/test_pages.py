@@ -389,7 +389,7 @@ async def test_an_end_user_sees_the_page_of_itself_and_nothing_else(browse: Brow
         other_job=f"/sessions/{session_key(other['started_at'], other['session_id'])}",
     )  # fmt: skip
     assert seen["home"] == mine
-    assert seen["nav"] == ["My synchronization"]
+    assert seen["nav"] == ["User Dashboard"]
     assert "Failing" in seen["chain"]
     assert seen["advice"] == 1
     assert seen["issues"][:5] == ["Type", "Name", "Direction", "Operation name", "Error Code"]

@@ -116,7 +116,7 @@ def own_page(principal: Principal) -> str | None:
 def _nav(principal: Principal, section: str) -> tuple[Item, ...]:
     mine = own_page(principal)
     if mine:
-        return (Item("My synchronization", mine, "u", True),)
+        return (Item("User Dashboard", mine, "u", True),)
     listed = (
         ("Overview", "/", "v"), ("Organizations", "/organizations", "o"), ("Users", "/users", "u"),
         ("Sessions", "/sessions", "s"), ("Issues", "/issues", "i"),

@@ -74,7 +74,7 @@ def reveal(page: Frame, list_name: str) -> dict[str, Any]:
         return {"reveal": "Names are masked"}
     if page.reveal_until and page.reveal_until > page.now:
         until = words.minute(page.reveal_until, page.zone)
-        return {"reveal": f"Names shown to you until {until}, recorded in Activity"}
+        return {"reveal": f"Names shown to you until {until}, recorded in the audit trail"}
     return {}
 
 

@@ -101,7 +101,7 @@ def error_page(
     mine = own_page(principal) if principal else None
     again = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
     acts = [("Try again", again)] if status >= 500 else []
-    acts.append(("My synchronization", mine) if mine else ("Organizations", "/organizations"))
+    acts.append(("User Dashboard", mine) if mine else ("Organizations", "/organizations"))
     sign = SIGNS.get(status, "warning")
     shown = html(
         "error.html", title=title, text=text, sign=sign, acts=acts, home=mine or "/",

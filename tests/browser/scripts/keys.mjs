@@ -37,7 +37,7 @@ export default async function ({ open, given }) {
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => !document.querySelector("dialog[open]"));
   await page.keyboard.press("m");
-  const menu = await page.locator("#columns-menu[open]").count();
+  const menu = await page.locator('#columns-menu[open] > summary[aria-label^="Menu"]').count();
   await page.keyboard.press("Escape");
   await page.keyboard.press("?");
   const help = await page.locator("dialog.help[open]").count();

@@ -266,6 +266,8 @@ async def test_s18_names_are_masked_for_support_until_revealed_and_revealing_is_
     }
     await client.post("/reveal", data={"csrf": await token_of(service, client)})
     assert {row["name"] for row in (await client.get(path)).json()["rows"]} == {clear}
+    panel = await client.get(f"/organizations/{organization_id(0)}/issues")
+    assert "recorded in the audit trail" in panel.text
     assert clear in (await client.get(f"{path}.csv")).text
     service.services.now = later(service, timedelta(minutes=15, seconds=1))
     assert {row["name"] for row in (await client.get(path)).json()["rows"]} == {masked}
