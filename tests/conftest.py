@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local.refusals import Refusal
@@ -18,6 +20,7 @@ from services.common.topics import create_topics
 from tests.rig import databases, parts
 from tests.rig.databases import Database
 from tests.rig.servers import make_kafka, make_postgres, running, scratch
+from tests.rig.stack import Stack, running_stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,13 @@ async def database(postgres: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def topics(kafka: KafkaRig, database: Database) -> AsyncIterator[Topics]:
     """Fresh topics of this test alone, with their position rows at 0 in its database."""
+    async with fresh_topics(kafka, database) as fresh:
+        yield fresh
+
+
+@asynccontextmanager
+async def fresh_topics(kafka: KafkaRig, database: Database) -> AsyncIterator[Topics]:
+    """Make topics with a prefix of their own, and their position rows at 0; delete the topics at the end."""
     prefix = f"t{secrets.token_hex(4)}-"
     await create_topics(kafka.bootstrap, database.owner_url, prefix)
     yield Topics(kafka.bootstrap, prefix)
@@ -95,6 +105,15 @@ async def topics(kafka: KafkaRig, database: Database) -> AsyncIterator[Topics]:
         await admin.delete_topics([prefix + topic.name for topic in TOPICS])
     finally:
         await admin.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stack(kafka: KafkaRig, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Everything running, with the sessions of a real connector: once for a file, which only reads."""
+    async with databases.fresh(postgres) as database, fresh_topics(kafka, database) as topics:
+        folder = tmp_path_factory.mktemp("stack")
+        async with running_stack(postgres, kafka.bootstrap, topics.prefix, database, folder) as whole:
+            yield whole
 
 
 @pytest.fixture

@@ -24,10 +24,10 @@ from services.ingest.agent import HttpTransport, Reporter
 from services.ingest.agent.transport import Fate, NotNow, Outcome
 from tests.faults.test_workers import assert_exact
 from tests.faults.workers import Pipeline, running_pipeline, until
-from tests.integration.connector.systems import process, wait_until_ready
 from tests.integration.ingest.conftest import add_token
 from tests.rig import parts
 from tests.rig.databases import Database
+from tests.rig.outside import process, wait_until_ready
 from tests.rig.servers import make_kafka
 
 AGENTS = 3

@@ -25,7 +25,9 @@ from schemas.credentials import new_token
 from services.common.topics import create_topics
 from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS
 from tests.conftest import KafkaRig
-from tests.integration.connector.systems import (
+from tests.rig import databases, parts
+from tests.rig.databases import Database
+from tests.rig.outside import (
     COMMAND,
     Outside,
     free_port,
@@ -33,8 +35,6 @@ from tests.integration.connector.systems import (
     running_outside,
     wait_until_ready,
 )
-from tests.rig import databases, parts
-from tests.rig.databases import Database
 from tests.rig.watching import PANEL, RUNBOOK, Alertmanager, Prometheus, alertmanager, prometheus, until
 
 REACH: Final = r" [1-9]\d* users? of [1-9]\d* organizations? fails? of it now\.$"

@@ -19,7 +19,7 @@ from services.ingest.connectors.caldav_crm.memory import Memory
 from services.ingest.connectors.caldav_crm.passes import sync_person
 from services.ingest.connectors.caldav_crm.world import Person, everybody
 from tests.integration.connector.recorder import Recorder
-from tests.integration.connector.systems import Outside, running_outside
+from tests.rig.outside import Outside, running_outside
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from services.ingest.connectors.caldav_crm.agent import PASS_DEADLINE, Agent, op
 from services.ingest.connectors.caldav_crm.hands import hands
 from services.ingest.connectors.caldav_crm.sessionlog import listening
 from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS
-from tests.integration.connector.systems import PATIENCE_S, Outside
+from tests.rig.outside import PATIENCE_S, Outside
 
 PEOPLE = ORGANIZATIONS[0].people
 

@@ -25,7 +25,8 @@ from services.common.kafka import client_options
 from services.ingest.connectors.caldav_crm.life import journal_of
 from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS
 from tests.conftest import Topics
-from tests.integration.connector.systems import (
+from tests.rig.databases import Database
+from tests.rig.outside import (
     COMMAND,
     PATIENCE_S,
     Outside,
@@ -33,7 +34,6 @@ from tests.integration.connector.systems import (
     process,
     wait_until_ready,
 )
-from tests.rig.databases import Database
 
 STOPPED_WITHIN_S = 5.0
 
