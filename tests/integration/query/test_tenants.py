@@ -69,6 +69,7 @@ async def test_s1_c32_no_route_tells_an_organization_of_another(service: Service
     answer = await admin.get(f"/api/v1/organizations/{organization_id(B)}/sessions.csv")
     foreign_export = answer.headers["syncwatch-export-id"]
     cursor = (await admin.get("/api/v1/sessions?limit=2")).json()["next"]
+    canaries = (THEIRS, str(organization_id(B)), *(str(user_id(B, number)) for number in range(3)), keys["theirs"])
     seen = 0
     for client in (
         await service.as_key("organization_admin", organization_id(A)),
@@ -84,13 +85,16 @@ async def test_s1_c32_no_route_tells_an_organization_of_another(service: Service
                     f"?q={THEIRS}",
                     f"?user={THEIRS}",
                     "?columns=user,email",
+                    "?counts=status",
                 ):
                     answer = await client.request(method, path + more)
                     assert answer.status_code != 500, (method, path, more, answer.text)
                     said = texts_of(answer)
-                    echoed = said.replace(f"“{THEIRS}”", "").replace(f'"{THEIRS}"', "").replace(f"={THEIRS}", "")
+                    asked = path + more
+                    assert [each for each in canaries if each not in asked and each in said] == [], (method, asked)
                     if "/api/" in path:
-                        assert THEIRS not in echoed, (method, path, more)
+                        echoed = said.replace(f"“{THEIRS}”", "").replace(f'"{THEIRS}"', "").replace(f"={THEIRS}", "")
+                        assert THEIRS not in echoed, (method, asked)
                     seen += 1
     assert seen > 500
 
@@ -155,6 +159,26 @@ async def test_s22_the_audit_tells_two_keys_of_one_name_apart(service: Service, 
         listed = {str(row["key_id"]) for row in await connection.fetch("SELECT key_id FROM api_key")}
         actors = [row["actor"] for row in await connection.fetch("SELECT actor FROM audit_event")]
     assert sorted(actors) == sorted(f"key reports ({key_id})" for key_id in listed)
+
+
+async def test_c32_a_page_of_another_organization_is_as_little_there_as_one_of_none(
+    service: Service, keys: dict[str, str]
+) -> None:
+    client = await service.as_person("organization_admin", organization_id(A))
+    theirs = (f"/organizations/{organization_id(B)}", f"/users/{organization_id(B)}/{user_id(B, 1)}")
+    nowhere = (f"/organizations/{identity('x')}", f"/users/{organization_id(A)}/{identity('x')}")
+    sessions = (f"/sessions/{keys['theirs']}", f"/sessions/{session_key(service.clock, identity('nowhere'))}")
+    tabs = ("", "/statistics", "/issues", "/logs", "?counts=status", "/statistics?counts=status")
+    pairs = [
+        *((theirs[0] + tab, nowhere[0] + tab) for tab in tabs),
+        *((theirs[1] + tab, nowhere[1] + tab) for tab in ("", "/issues", "/logs", "?counts=status")),
+        *((sessions[0] + part, sessions[1] + part) for part in ("", "/exception", "/log")),
+    ]
+    for foreign, missing in pairs:
+        answers = [await client.get(path) for path in (foreign, missing)]
+        assert [answer.status_code for answer in answers] == [404, 404], foreign
+        said = [answer.text.replace(answer.headers["x-request-id"], "") for answer in answers]
+        assert said[0] == said[1], foreign
 
 
 async def test_c32_neighbours_counts_and_search_stay_in_the_organization(
