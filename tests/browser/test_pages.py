@@ -54,9 +54,17 @@ def _short(path: str) -> str:
 
 async def test_axe_finds_nothing_in_either_theme(browse: Browse, site: Site) -> None:
     paths = [_short(path) for path in await _paths(site)]
-    seen = browse("axe", paths=paths, statistics=f"{STATISTICS}&limit=8")
+    end_user = site.people["end_user"]
+    mine = f"/users/{NORTHWIND}/{end_user['user_id']}"
+    others = {
+        "sign-in": {"cookie": "", "path": "/sign-in"},
+        "a link": {"cookie": "", "path": f"/sign-in/{end_user['token']}"},
+        "a link used up": {"cookie": "", "path": "/sign-in?problem=expired"},
+        **{f"own{tab}": {"cookie": end_user["cookie"], "path": mine + tab} for tab in ("", "/issues", "/logs")},
+    }
+    seen = browse("axe", paths=paths, statistics=f"{STATISTICS}&limit=8", others=others)
     assert {page: found for page, found in seen["found"].items() if found} == {}
-    assert len(seen["found"]) == 2 * (len(paths) + 3)
+    assert len(seen["found"]) == 2 * (len(paths) + 5 + len(others))
 
 
 async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Browse, site: Site) -> None:
