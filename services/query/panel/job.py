@@ -13,7 +13,7 @@ from services.query.logs import Wanted, session_log
 from services.query.panel import logs, marks, pages, rows, words
 from services.query.panel.facts import failing_href
 from services.query.panel.frame import Frame, own_page
-from services.query.panel.parts import Clock, outcome
+from services.query.panel.parts import outcome
 from services.query.panel.render import html
 from services.query.panel.rows import organization_path, session_path, user_path
 from services.query.principal import Principal
@@ -58,7 +58,7 @@ def _values(
         "objects": objects(found),
         "objects_total": total(found["report"]),
         "objects_text": rows.report_text(found["report"], found["mail_system"], found["crm_system"]),
-        "status_detail": rows.status_detail(found, Clock(page.zone, page.now)),
+        "status_detail": rows.status_detail(found, page.clock),
         "found_words": found_words(found),
         "sides": sides(found),
         "issues": None if issues is None else issues_of(issues, found),
@@ -158,7 +158,7 @@ def sides(found: Mapping[str, Any]) -> dict[str, Any] | None:
 def ticket(found: Mapping[str, Any], page: Frame, link: str) -> str:
     """Return what support pastes into a ticket: plain text without names of objects."""
     error, advice = found["error"], found["advice"]
-    detail = rows.status_detail(found, Clock(page.zone, page.now))
+    detail = rows.status_detail(found, page.clock)
     lines = [
         f"Status: {vocabulary.words(vocabulary.SESSION_STATUS, found['status'])}" + (f", {detail}" if detail else ""),
         f"User: {found['user']['name']}" + (f" ({found['user']['email']})" if found["user"]["email"] else ""),

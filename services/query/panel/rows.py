@@ -138,7 +138,7 @@ def _session(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:
 
 def status_detail(found: Values, clock: Clock) -> str:
     """Return what stands beside a session's status: that the service closed it, and the agent's own words."""
-    closing = words.closing(found["status"], found["timed_out_at"], *clock)
+    closing = words.closing(found["status"], found["timed_out_at"], clock.zone, clock.now)
     return "; ".join(filter(None, (closing, found["status_detail"])))
 
 
