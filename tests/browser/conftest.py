@@ -55,6 +55,7 @@ def site(postgres: str) -> Iterator[Site]:
 
 
 Browse = Callable[..., dict[str, Any]]
+Script = Callable[[str, str, str, dict[str, Any]], dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -73,13 +74,15 @@ def chromium() -> Path:
 
 
 @pytest.fixture(scope="session")
-def browse(site: Site, node: Path, chromium: Path) -> Browse:
-    """Run one script in Chromium as a person of some role; return what it saw. No CSP report, no script error."""
+def run_script(node: Path, chromium: Path) -> Script:
+    """Run one script in Chromium at an address, with a cookie and what it is given; return what it saw.
 
-    def run(script: str, role: str = "support", **given: Any) -> dict[str, Any]:
+    No CSP report, no script error.
+    """
+
+    def run(script: str, base: str, cookie: str, given: dict[str, Any]) -> dict[str, Any]:
         environment = {
-            **os.environ, "CHROMIUM": str(chromium), "BASE": site.base, "COOKIE": site.people[role]["cookie"],
-            "GIVEN": json.dumps({"people": site.people, **given}),
+            **os.environ, "CHROMIUM": str(chromium), "BASE": base, "COOKIE": cookie, "GIVEN": json.dumps(given),
         }  # fmt: skip
         done = subprocess.run(
             [str(node), str(HERE / "run.mjs"), script], env=environment, cwd=HERE, capture_output=True, text=True,
@@ -89,5 +92,15 @@ def browse(site: Site, node: Path, chromium: Path) -> Browse:
         seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         assert seen.pop("reports") == [], "the page broke its content security policy, or a script failed"
         return seen
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def browse(site: Site, run_script: Script) -> Browse:
+    """Run one script over the small world as a person of some role; return what it saw."""
+
+    def run(script: str, role: str = "support", **given: Any) -> dict[str, Any]:
+        return run_script(script, site.base, site.people[role]["cookie"], {"people": site.people, **given})
 
     return run
