@@ -213,7 +213,10 @@ async def test_c34_the_table_does_not_move_while_somebody_reads(browse: Browse, 
         stop.set()
         churn.join(10)
     assert seen["selected"]
-    assert seen["still_selected"] == seen["selected"]
+    assert seen["still_selected"] == seen["selected"] == seen["copied"]
+    assert seen["opened"]
+    assert seen["opened"] == seen["still_open"]
+    assert seen["tabbed"] is True, "the focus is lost"
     assert seen["scroll"] == [120, 60]
     assert seen["unmoved"]
     assert "new · show" in seen["pill"]

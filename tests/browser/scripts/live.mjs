@@ -13,10 +13,29 @@ export default async function ({ open, given }) {
   await page.waitForFunction(() => document.querySelectorAll("#rows > tr.changed").length > 0, null, { timeout: 20000 });
   await page.waitForTimeout(2500);
   const still_selected = await page.evaluate(() => getSelection()?.toString());
+  await page.keyboard.press("Control+C");
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
   const scroll = await page.evaluate(() => [document.querySelector(".scroll").scrollTop, document.querySelector(".scroll").scrollLeft]);
   const pill = await page.waitForSelector("[data-show-new]", { timeout: 20000 }).then((found) => found.textContent());
   const unmoved = JSON.stringify(await order()) === JSON.stringify(before);
   await page.evaluate(() => getSelection().removeAllRanges());
+
+  const tip = () => page.locator("#tip").textContent({ timeout: 1000 }).catch(() => null);
+  await page.locator("#rows .full.mono").last().focus();
+  const opened = await tip();
+  await page.waitForTimeout(1500);
+  const still_open = await tip();
+  await page.keyboard.press("Escape");
+
+  const expected = await page.$$eval("#rows > tr", (rows) => rows.slice(5, 8).flatMap((row) => [...row.querySelectorAll("a, button, [tabindex='0']")].map((stop) => `${row.id} ${stop.textContent} ${stop.className}`)));
+  const stops = [];
+  await page.locator("#rows > tr").nth(5).locator("a").first().focus();
+  while (stops.length < expected.length) {
+    await page.waitForTimeout(500);
+    stops.push(await page.evaluate(() => `${document.activeElement.closest("tr")?.id} ${document.activeElement.textContent} ${document.activeElement.className}`));
+    await page.keyboard.press("Tab");
+  }
+  const tabbed = expected.every((stop, at) => stop === stops[at]) || { expected, stops };
   await page.locator("#columns-menu > summary").click();
   await page.waitForTimeout(1500);
   const menu_open = await page.locator("#columns-menu[open]").count();
@@ -31,5 +50,5 @@ export default async function ({ open, given }) {
   await page.waitForSelector("[data-show-new]", { timeout: 20000 });
   await page.locator("[data-show-new]").click();
   await page.waitForFunction((first) => document.querySelector("#rows > tr")?.id !== first, before[0]);
-  return { selected, still_selected, scroll, pill, unmoved, menu_open, typed, caret, focused, shown: (await order()).length };
+  return { selected, still_selected, copied, opened, still_open, tabbed, scroll, pill, unmoved, menu_open, typed, caret, focused, shown: (await order()).length };
 }
