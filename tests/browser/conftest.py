@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -104,3 +107,23 @@ def browse(site: Site, run_script: Script) -> Browse:
         return run_script(script, site.base, site.people[role]["cookie"], {"people": site.people, **given})
 
     return run
+
+
+@contextmanager
+def once_read(ready: Path, happen: Callable[[], Coroutine[Any, Any, Any]]) -> Iterator[None]:
+    """Let something happen as soon as the script has read its page and made the file `ready`."""
+    ended = threading.Event()
+
+    def wait() -> None:
+        while not ready.exists() and not ended.wait(0.1):
+            pass
+        if ready.exists():
+            asyncio.run(happen())
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

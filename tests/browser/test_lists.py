@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Browse, Site
+from tests.browser.conftest import Browse, Site, once_read
 from tests.browser.world import identity
 
 NORTHWIND = identity("Northwind Traders")
@@ -18,6 +19,12 @@ def records(text: str) -> list[dict[str, str]]:
     """Return the rows of a CSV as a spreadsheet reads them."""
     return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
 
+
+LONG_ISSUES = """
+INSERT INTO sync_issue SELECT (jsonb_populate_record(each, jsonb_build_object(
+         'issue_id', gen_random_uuid(), 'object_id', 'long', 'error_text', repeat('x', 60000)))).*
+  FROM sync_issue each CROSS JOIN generate_series(1, 900) WHERE issue_id = (
+       SELECT issue_id FROM sync_issue WHERE organization_id = $1 AND state = 'open' LIMIT 1)"""
 
 LISTS = {
     "organizations": ("/organizations?tz=UTC", "synchronization_status", "enabled", "users", "Name"),
@@ -76,3 +83,28 @@ async def test_a_file_says_how_far_it_is_and_why_it_did_not_come(browse: Browse)
     assert "is not before the end of the range" in seen["backwards"]
     assert {name.rpartition(".")[2] for name in (seen["of_row"], seen["of_range"], seen["without_script"])} == {"zip"}
     assert seen["nothing"] == "There is nothing to export"
+
+
+async def test_c20_an_export_cut_midway_says_so_and_leaves_no_file(browse: Browse, site: Site, tmp_path: Path) -> None:
+    ready, cut = tmp_path / "ready", tmp_path / "cut"
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query ~ $1"
+
+    async def end_it() -> None:
+        try:
+            assert len(await site.fetch(ended, "^COPY ")) == 1
+        finally:
+            cut.touch()
+
+    earlier = [row["export_id"] for row in await site.fetch("SELECT export_id FROM export")]
+    await site.fetch(LONG_ISSUES, NORTHWIND)
+    try:
+        with once_read(ready, end_it):
+            path = f"/organizations/{NORTHWIND}/issues?tz=UTC&limit=8"
+            seen = browse("cut", path=path, cut=str(cut), ready=str(ready))
+    finally:
+        await site.fetch("DELETE FROM sync_issue WHERE object_id = 'long'")
+    (export,) = await site.fetch("SELECT state FROM export WHERE export_id <> ALL ($1::uuid[])", earlier)
+    assert "MB" in seen["midway"]
+    assert seen["said"] == "The export was cut midway, so no file was kept"
+    assert (seen["files"], seen["busy"]) == ([], None)
+    assert export["state"] == "cut"

@@ -7,8 +7,6 @@ import csv
 import io
 import re
 import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from schemas.columns import LISTS
 from schemas.keys import session_key
 from schemas.vocabulary import SESSION_STATUS
 from services.query.panel.parts import status_icon
-from tests.browser.conftest import Browse, Site
+from tests.browser.conftest import Browse, Site, once_read
 from tests.browser.world import HOSTILE, identity
 
 NORTHWIND = identity("Northwind Traders")
@@ -223,26 +221,6 @@ async def test_c34_the_table_does_not_move_while_somebody_reads(browse: Browse, 
     assert seen["menu_open"] == 1
     assert (seen["typed"], seen["caret"]) == ("qzx", 3)
     assert seen["focused"] == "user"
-
-
-@contextmanager
-def once_read(ready: Path, happen: Callable[[], Coroutine[Any, Any, Any]]) -> Iterator[None]:
-    """Let something happen as soon as the script has read its page and made the file `ready`."""
-    ended = threading.Event()
-
-    def wait() -> None:
-        while not ready.exists() and not ended.wait(0.1):
-            pass
-        if ready.exists():
-            asyncio.run(happen())
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 async def test_a_row_that_no_longer_matches_stays_and_says_so(browse: Browse, site: Site, tmp_path: Path) -> None:
