@@ -43,7 +43,7 @@ function show(cell) {
   const tip = make("div", { class: cell.classList.contains("mono") ? "tip mono" : "tip", role: "tooltip", id: "tip" }, textOf(cell));
   tip.addEventListener("mouseenter", () => clearTimeout(closing));
   tip.addEventListener("mouseleave", closeSoon);
-  (cell.closest("dialog") ?? document.body).append(tip);
+  (cell.closest("dialog, main") ?? document.body).append(tip); // within a landmark, as all that can be read
   place(cell, tip);
   cell.setAttribute("aria-describedby", "tip");
   open = { from: cell, tip };
