@@ -8,11 +8,6 @@ from typing import Final
 DAY: Final = 24
 
 
-def hour_of(at: datetime) -> datetime:
-    """Return the hour that a moment is in, as its beginning."""
-    return at.replace(minute=0, second=0, microsecond=0)
-
-
 def first_hour(at: datetime, hours: int = DAY) -> datetime:
     """Return the first of so many hours, of which the one that `at` is in is the last."""
-    return hour_of(at) - timedelta(hours=hours - 1)
+    return at.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours - 1)
