@@ -176,7 +176,10 @@ def _cause(cause: Mapping[str, Any], path: str) -> Bar:
 
 def failing_href(path: str, error: Mapping[str, Any]) -> str:
     """Return the users of an organization that fail for this source, category and code now."""
-    return asked(
-        path, status="failing", error_source=f"eq:{error['source']}", error_category=f"eq:{error['category']}",
-        error_code=f"eq:{error['code']}" if error["code"] else "has:empty",
-    )  # fmt: skip
+    code = f"eq:{error['code']}" if error["code"] else "has:empty"
+    return asked(path, status="failing", **exactly(error), error_code=code)
+
+
+def exactly(kind: Mapping[str, Any]) -> dict[str, str]:
+    """Return the filters that find a kind of error, and no other, in a list of sessions or users."""
+    return {"error_source": f"eq:{kind['source']}", "error_category": f"eq:{kind['category']}"}

@@ -249,11 +249,7 @@ def cards(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
 
 
 def _card(kind: Mapping[str, Any], day: str, page: Frame) -> dict[str, Any]:
-    exact = {
-        "error_source": f"eq:{kind['source']}",
-        "error_category": f"eq:{kind['category']}",
-        "tz": page.zone.key,
-    }
+    exact = facts.exactly(kind) | {"tz": page.zone.key}
     return {
         "source": vocabulary.words(vocabulary.ERROR_SOURCE, kind["source"]),
         "category": vocabulary.words(vocabulary.ERROR_CATEGORY, kind["category"]),
