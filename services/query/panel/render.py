@@ -110,10 +110,10 @@ def _environment() -> Environment:
     made.globals.update(
         asset=asset, icon=parts.icon, status=parts.status, user_status=_user_status, moment=_moment,
         number=parts.number, figure=parts.figure, bar=parts.bar, strip=parts.strip, copy_button=parts.copy_button,
-        tag=parts.tag, object_icon=parts.object_icon, row_cells=_row_cells, times=words.times,
-        status_icon=parts.status_icon,
+        tag=parts.tag, object_icon=parts.object_icon, row_cells=_row_cells, status_icon=parts.status_icon,
         status_words=parts.status_words, error_code_words=parts.error_code_words, strip_words=marks.strip_words,
-        kept=KEPT, vocabulary=vocabulary, say=vocabulary.words, direction_words=vocabulary.direction_words,
+        times=words.times, kept=KEPT, vocabulary=vocabulary, say=vocabulary.words,
+        direction_words=vocabulary.direction_words,
     )  # fmt: skip
     return made
 
