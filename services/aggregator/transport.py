@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, ClassVar, Final, cast
 
 from aiokafka import TopicPartition
@@ -36,6 +36,15 @@ class BareRecords(fetching.PartitionRecords):  # type: ignore[misc]  # aiokafka 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Faust's thread, whose fetches bring bare records and do not wait long for partitions where nothing comes."""
+
+    async def call_thread(self, fun: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+        """Do as Faust does; who asks a thread that has ended waits for good, as one does who asked just before."""
+        try:
+            return await super().call_thread(fun, *args, **kwargs)
+        except RuntimeError:
+            if not self.thread_loop.is_closed():
+                raise
+            return await asyncio.Event().wait()  # whoever asks is cancelled soon: the worker is stopping
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         fetching.PartitionRecords = BareRecords  # aiokafka lets nobody choose; nothing else in this process consumes
