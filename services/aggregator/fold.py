@@ -7,7 +7,7 @@ equal versions with different content the greater digest wins. No I/O, no clock:
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -31,58 +31,49 @@ STARTED_AT_CHANGED: Final = "started_at_changed"
 _RUNNING: Final = SessionStatus.RUNNING
 
 
-E = TypeVar("E", SessionEvent, IssueEvent, DirectoryEvent)
+E = TypeVar("E", IssueEvent, DirectoryEvent)
 K = TypeVar("K")
 V = TypeVar("V", int, tuple[int, int])
-
-
-class Digested(Struct, Generic[E], gc=False):
-    """An event with its digest, computed where a tie or a row needs it: most events of a batch need none."""
-
-    event: E
-    known_digest: int | None = None
-
-    @property
-    def digest(self) -> int:
-        if self.known_digest is None:
-            self.known_digest = digest(self.event)
-        return self.known_digest
 
 
 class Session(Struct, gc=False):
     """The newest version of one session in this batch. Append times in ms since 1970."""
 
-    newest: Digested[SessionEvent]
-    counted: Digested[SessionEvent]
+    event: SessionEvent
+    counts: SessionEvent
     """Whose counts are shown: the newest that ended, else the newest."""
     appended_ms: int
     first_ms: int
     partition: int
+    known_digest: int | None = None
 
     @property
-    def event(self) -> SessionEvent:
-        return self.newest.event
+    def digest(self) -> int:
+        """Of the newest version. Computed where a tie or the row needs it: most versions of a batch need none."""
+        if self.known_digest is None:
+            self.known_digest = digest(self.event)
+        return self.known_digest
 
     @property
-    def counts(self) -> SessionEvent:
-        return self.counted.event
+    def counts_digest(self) -> int:
+        return self.digest if self.counts is self.event else digest(self.counts)
+
+    def become(self, event: SessionEvent, appended_ms: int, partition: int) -> None:
+        """Take another version for the newest."""
+        self.event, self.appended_ms, self.partition, self.known_digest = event, appended_ms, partition, None
 
 
 @dataclass(slots=True)
 class Sighting:
     """The newest version of one issue in one session."""
 
-    newest: Digested[IssueEvent]
+    event: IssueEvent
     issue_id: UUID
     appended_ms: int
     first_ms: int
     partition: int
     ever_resolved: bool
     """Any version in this batch said resolved, also one that a newer replaced."""
-
-    @property
-    def event(self) -> IssueEvent:
-        return self.newest.event
 
 
 @dataclass(slots=True)
@@ -95,13 +86,9 @@ class Chunk:
 class Announced:
     """The greatest revision of one organization or user."""
 
-    newest: Digested[DirectoryEvent]
+    event: DirectoryEvent
     appended_ms: int
     partition: int
-
-    @property
-    def event(self) -> DirectoryEvent:
-        return self.newest.event
 
 
 @dataclass(slots=True)
@@ -152,45 +139,44 @@ class Fold:
         new = event.data
         place: int | tuple[int, datetime] = new.session_id.int
         kept = self.sessions.get(place)
-        if kept is not None and (old := kept.newest.event.data).started_at != new.started_at:
+        if kept is not None and (old := kept.event.data).started_at != new.started_at:
             if _same_user(old, new):
                 return STARTED_AT_CHANGED
             place = (new.session_id.int, new.started_at)  # two users, two sessions, one id
             kept = self.sessions.get(place)
-        seen = Digested(event)
         if kept is None:
-            self.sessions[place] = Session(seen, seen, appended_ms, appended_ms, partition)
+            self.sessions[place] = Session(event, event, appended_ms, appended_ms, partition)
             return None
-        if not _same_user(kept.newest.event.data, new):
+        if not _same_user(kept.event.data, new):
             return FOREIGN
-        self._merge_session(kept, seen, appended_ms, partition)
+        self._merge_session(kept, event, appended_ms, partition)
         return None
 
-    def _merge_session(self, kept: Session, seen: Digested[SessionEvent], appended_ms: int, partition: int) -> None:
+    def _merge_session(self, kept: Session, event: SessionEvent, appended_ms: int, partition: int) -> None:
         if appended_ms < kept.first_ms:
             kept.first_ms = appended_ms
-        old, new = kept.newest.event.data, seen.event.data
+        old, new = kept.event.data, event.data
         if new.seq > old.seq if new.attempt == old.attempt else new.attempt > old.attempt:
-            if kept.counted is kept.newest and (old.status is _RUNNING or new.status is not _RUNNING):
-                kept.counted = seen
+            if kept.counts is kept.event and (old.status is _RUNNING or new.status is not _RUNNING):
+                kept.counts = event
             else:
-                self._follow_counts(kept, seen)
-            kept.newest, kept.appended_ms, kept.partition = seen, appended_ms, partition
+                self._follow_counts(kept, event)
+            kept.become(event, appended_ms, partition)
         elif (new.attempt, new.seq) < (old.attempt, old.seq):
-            self._follow_counts(kept, seen)
-        elif seen.digest == kept.newest.digest:
+            self._follow_counts(kept, event)
+        elif (its_digest := digest(event)) == kept.digest:
             kept.appended_ms = min(kept.appended_ms, appended_ms)  # a copy changes nothing
         else:
             self.clashes += 1
-            self._follow_counts(kept, seen)
-            if seen.digest > kept.newest.digest:
-                kept.newest, kept.appended_ms, kept.partition = seen, appended_ms, partition
+            self._follow_counts(kept, event)
+            if its_digest > kept.digest:
+                kept.become(event, appended_ms, partition)
 
     @staticmethod
-    def _follow_counts(kept: Session, seen: Digested[SessionEvent]) -> None:
-        new, old = _counted_order(seen.event), _counted_order(kept.counts)
-        if new > old or (new == old and seen.digest > kept.counted.digest):
-            kept.counted = seen
+    def _follow_counts(kept: Session, event: SessionEvent) -> None:
+        new, old = _counted_order(event), _counted_order(kept.counts)
+        if new > old or (new == old and digest(event) > kept.counts_digest):
+            kept.counts = event
 
     def _add_issue(self, event: IssueEvent, appended_ms: int, partition: int) -> None:
         data = event.data
@@ -199,13 +185,12 @@ class Fold:
         resolved = data.state is IssueState.RESOLVED
         kept = self.sightings.get(place)
         if kept is None:
-            self.sightings[place] = Sighting(Digested(event), issue_id, appended_ms, appended_ms, partition, resolved)
+            self.sightings[place] = Sighting(event, issue_id, appended_ms, appended_ms, partition, resolved)
             return
         kept.first_ms = min(kept.first_ms, appended_ms)
         kept.ever_resolved = kept.ever_resolved or resolved
-        seen = Digested(event)
-        if self._is_newer(kept.newest, seen, _version(kept.event), _version(event)):
-            kept.newest, kept.appended_ms, kept.partition = seen, appended_ms, partition
+        if self._is_newer(kept.event, event, _version(kept.event), _version(event)):
+            kept.event, kept.appended_ms, kept.partition = event, appended_ms, partition
 
     def _add_log(self, event: LogEvent, appended_ms: int, partition: int) -> None:
         data = event.data
@@ -223,21 +208,21 @@ class Fold:
         self, known: dict[K, Announced], place: K, event: DirectoryEvent, appended_ms: int, partition: int
     ) -> None:
         kept = known.get(place)
-        seen = Digested(event)
-        if kept is None or self._is_newer(kept.newest, seen, kept.event.data.revision, event.data.revision):
-            known[place] = Announced(seen, appended_ms, partition)
+        if kept is None or self._is_newer(kept.event, event, kept.event.data.revision, event.data.revision):
+            known[place] = Announced(event, appended_ms, partition)
 
     def _add_heartbeat(self, event: HeartbeatEvent, appended_ms: int, partition: int) -> None:
         kept = self.agents.get(event.data.agent_id)
         if kept is None or kept.appended_ms < appended_ms:
             self.agents[event.data.agent_id] = Heard(event, appended_ms)
 
-    def _is_newer(self, kept: Digested[E], seen: Digested[E], old: V, new: V) -> bool:
+    def _is_newer(self, kept: E, event: E, old: V, new: V) -> bool:
         if new != old:
             return new > old
-        if seen.digest != kept.digest:
+        known, its_digest = digest(kept), digest(event)
+        if its_digest != known:
             self.clashes += 1
-        return seen.digest > kept.digest
+        return its_digest > known
 
 
 _ADD: Final[dict[type, Callable[..., None]]] = {

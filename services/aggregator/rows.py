@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 import zstandard
 
-from schemas.events import Failure, ObjectCounts, SessionData, SessionStatus
+from schemas.events import Failure, ObjectCounts, SessionData, SessionStatus, digest
 from schemas.folding import fold as fold_text
 from schemas.redact import MARK, redact
 from services.aggregator.fold import Announced, Chunk, Heard, Session, Sighting
@@ -94,9 +94,9 @@ def session_row(session: Session, arrived: Mapping[Attempt, tuple[int, int]]) ->
     durations = data.durations
     return (
         data.started_at, data.session_id, data.organization_id, data.user_id, session.partition, data.attempt, data.seq,
-        session.newest.digest, moment(session.first_ms), moment(session.appended_ms), data.status.value, data.ended_at,
+        session.digest, moment(session.first_ms), moment(session.appended_ms), data.status.value, data.ended_at,
         data.deadline_at, data.next_run_at, data.interval_s,
-        counts.status is not _RUNNING, counts.attempt, counts.seq, session.counted.digest, *_counts(counts.objects),
+        counts.status is not _RUNNING, counts.attempt, counts.seq, session.counts_digest, *_counts(counts.objects),
         issues, issues_arrived, data.issues_sent, data.log_chunks_sent, data.log_chunks_dropped, *_failure(data.error),
         data.status_detail, data.trigger, data.mode, data.mail_system, data.crm_system, event.agent_id,
         data.agent_version,
@@ -121,7 +121,7 @@ def sighting_row(sighting: Sighting) -> tuple[Any, ...]:
     text = data.error_text or ("" if error is None else error.message)
     return (
         data.started_at, data.session_id, sighting.issue_id, data.organization_id, data.user_id, data.attempt, data.seq,
-        sighting.newest.digest, min(data.started_at, moment(sighting.first_ms)), moment(sighting.appended_ms),
+        digest(sighting.event), min(data.started_at, moment(sighting.first_ms)), moment(sighting.appended_ms),
         data.state.value, data.object_type, data.object_name, data.object_id, data.counterpart_id,
         data.direction.value, data.operation.value, data.error_code, clean(text) if text else "",
         None if error is None else error.source, None if error is None else error.category,
@@ -170,7 +170,7 @@ def organization_row(announced: Announced) -> tuple[Any, ...]:
     return (
         data.organization_id, name, fold_text(name or ""), data.external_id, data.mail_system,
         data.crm_system, data.sync_enabled, _disabled_reason(announced), _actor(announced), data.interval_s,
-        data.revision, announced.newest.digest, moment(announced.appended_ms), data.state.value,
+        data.revision, digest(announced.event), moment(announced.appended_ms), data.state.value,
     )  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def user_row(announced: Announced) -> tuple[Any, ...]:
         data.organization_id, data.user_id, email, name, fold_text(email or ""),
         fold_text(name or email or ""), data.external_id, data.mail_system, data.crm_system,
         data.sync_enabled, _disabled_reason(announced), _actor(announced), data.interval_s, data.revision,
-        announced.newest.digest, moment(announced.appended_ms), data.state.value,
+        digest(announced.event), moment(announced.appended_ms), data.state.value,
     )  # fmt: skip
 
 

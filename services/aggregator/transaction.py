@@ -152,7 +152,7 @@ class Transaction:
         overtaken: list[Key] = []
         for session, row in merged:
             _, _, _, was, became, clashed, had_error, first_appended_at, issues_arrived, is_overtaken = row
-            event = session.newest.event
+            event = session.event
             data = event.data
             error = data.error
             recent = _recent(session, became, first_appended_at, issues_arrived)
@@ -304,7 +304,7 @@ def _with(seen: Sequence[RecentSession], session: RecentSession) -> list[RecentS
 
 def _by_digest(sessions: Sequence[Session], changed: Sequence[asyncpg.Record]) -> list[Session]:
     """Return the session of each row that the merge returned. A digest is the cheapest name within a batch."""
-    of_digest = {session.newest.digest: session for session in sessions}
+    of_digest = {session.digest: session for session in sessions}
     if len(of_digest) == len(sessions):
         return [of_digest[row["digest"]] for row in changed]
     of_key = {(session.event.data.started_at, session.event.data.session_id): session for session in sessions}

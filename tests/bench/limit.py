@@ -22,7 +22,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.events import Event, SessionEvent
 from schemas.sql import named_queries
 from services.aggregator.app import RECORDS_A_FETCH
-from services.aggregator.fold import Digested, Session
+from services.aggregator.fold import Session
 from services.aggregator.rows import SESSION_COLUMNS, session_row
 from services.common.kafka import MAX_FETCH_BYTES, client_options
 from services.common.pool import create_pool
@@ -110,14 +110,9 @@ async def _prepare(connection: asyncpg.Connection) -> None:
     await connection.execute(TABLE)
 
 
-class _Undigested(Digested[SessionEvent]):
-    digest = 0  # type: ignore[assignment]  # the limit has no ties to break
-
-
 def plain(event: SessionEvent, appended_ms: int, partition: int) -> Session:
-    """Return one event as what `session_row` makes a row of."""
-    lazy = _Undigested(event)
-    return Session(lazy, lazy, appended_ms, appended_ms, partition)
+    """Return one event as what `session_row` makes a row of, without a digest: the limit has no ties to break."""
+    return Session(event, event, appended_ms, appended_ms, partition, 0)
 
 
 async def _write(pool: asyncpg.Pool, sessions: dict[int, tuple[SessionEvent, int, int]]) -> None:

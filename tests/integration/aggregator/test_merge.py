@@ -64,7 +64,7 @@ async def test_p5_sql_merges_as_the_fold_does(stored: Stored) -> None:
     assert len(rows) == len(fold.sessions)
     for kept in fold.sessions.values():
         row, data, counted = rows[kept.event.data.session_id], kept.event.data, kept.counts.data
-        assert (row["attempt"], row["seq"], row["digest"]) == (data.attempt, data.seq, kept.newest.digest)
+        assert (row["attempt"], row["seq"], row["digest"]) == (data.attempt, data.seq, kept.digest)
         assert (row["counted_attempt"], row["counted_seq"]) == (counted.attempt, counted.seq)
         assert row["changes"] == counted.objects[0].created
     records = [(each.timestamp, each.value) for log in stored.log.records.values() for each in log if each.value]
