@@ -19,6 +19,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS batch_session (
 -- user is. What the service closed is reopened or ended by any greater version, and keeps timed_out_at: the page tells it.
 -- A batch holds a session once and is written in key order, so two writers cannot deadlock.
 -- overtaken: sightings of this attempt came before it was told of, and are to be counted. OFFSET keeps it to index look-ups.
+-- $1, $2: the first and the last `started_at` of the batch, so that only the days between them are opened for those.
 WITH merged AS (
   INSERT INTO sync_session AS kept (
     started_at, session_id, organization_id, user_id, partition, attempt, seq, digest, began, first_appended_at, appended_at,
@@ -86,7 +87,7 @@ WITH merged AS (
 SELECT digest, started_at, session_id, was, became, coalesce(clashed, false) AS clashed, was_source IS NOT NULL AS had_error,
        first_appended_at, issues_arrived,
        incomplete AND EXISTS (SELECT FROM issue_sighting f WHERE f.started_at = merged.started_at
-         AND f.session_id = merged.session_id AND f.attempt = merged.attempt OFFSET 0) AS overtaken
+         AND f.session_id = merged.session_id AND f.attempt = merged.attempt AND f.started_at BETWEEN $1 AND $2 OFFSET 0) AS overtaken
   FROM merged;
 
 -- name: count_hours

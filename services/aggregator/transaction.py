@@ -137,7 +137,8 @@ class Transaction:
         sessions = list(self.fold.sessions.values())
         records = self.work.session_rows or [rows.session_row(session, arrived) for session in sessions]
         await copy_records(self.connection, "batch_session", records, rows.SESSION_COLUMNS)
-        changed = await self.connection.fetch(_MERGE_SESSIONS)
+        starts = [session.event.data.started_at for session in sessions]
+        changed = await self.connection.fetch(_MERGE_SESSIONS, min(starts), max(starts))
         if len(changed) < len(sessions):
             await self._explain_unmerged()
         merged = list(zip(_by_digest(sessions, changed), changed, strict=True))

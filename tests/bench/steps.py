@@ -136,7 +136,9 @@ async def _merge_plainly(pool: Any, work: Work, clock: Clock) -> None:
     clock.spent["rows"] += time.perf_counter() - began
     async with pool.acquire() as connection, connection.transaction():
         await connection.copy_records_to_table("batch_session", records=records, columns=rows.SESSION_COLUMNS)
-        await clock.time("plain", lambda: connection.fetch(_SESSIONS["merge_sessions"]))
+        starts = [session.event.data.started_at for session in work.fold.sessions.values()]
+        days = min(starts), max(starts)
+        await clock.time("plain", lambda: connection.fetch(_SESSIONS["merge_sessions"], *days))
 
 
 def main() -> None:
