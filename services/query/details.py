@@ -18,9 +18,11 @@ from schemas.sql import named_queries
 from schemas.status import DEFAULT_INTERVAL_S, REASON_BY_END
 from services.query import causes, chain
 from services.query.expressions import NOTHING_SAID
-from services.query.lists import freshness_of, report_words, scope_of, strip
+from services.query.freshness import freshness_of
 from services.query.principal import Principal
 from services.query.problems import NotFound
+from services.query.rows import report_words, strip
+from services.query.scope import scope_of
 from services.query.services import Services
 
 _SQL: Final = named_queries("details")

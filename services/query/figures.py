@@ -12,10 +12,12 @@ from uuid import UUID
 from schemas.sql import named_queries
 from schemas.vocabulary import ORGANIZATION_HEALTH, SESSION_STATUS, USER_STATUS
 from services.query import causes
+from services.query.freshness import freshness_of
 from services.query.hours import DAY, first_hour
-from services.query.lists import fetch_page, freshness_of, scope_of
+from services.query.lists import fetch_page
 from services.query.principal import Principal
 from services.query.problems import TooSlow
+from services.query.scope import scope_of
 from services.query.services import Services
 from services.query.silence import silence_of
 from services.query.view import One, Scope, View, parse

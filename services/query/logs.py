@@ -17,9 +17,9 @@ from schemas.keys import session_of
 from schemas.sql import named_queries
 from schemas.vocabulary import LOG_LEVEL, LOG_SOURCE
 from services.query.filters import Problem
-from services.query.lists import scope_of
 from services.query.principal import Principal
 from services.query.problems import NotFound
+from services.query.scope import scope_of
 from services.query.services import Services
 from services.query.view import BadQuery
 

@@ -10,8 +10,9 @@ from uuid import UUID
 from schemas.sql import named_queries
 from schemas.status import GONE_AFTER, SILENT_AFTER
 from schemas.topics import EVENTS
-from services.query.lists import Freshness, freshness_of, scope_of
+from services.query.freshness import Freshness, freshness_of
 from services.query.principal import Principal
+from services.query.scope import scope_of
 from services.query.services import Services
 
 _SQL: Final = named_queries("silence")

@@ -15,8 +15,10 @@ from services.query import details, figures, logs, silence
 from services.query.api.document import document
 from services.query.api.parameters import Parameters
 from services.query.api.table import EVERYBODY, LIST_ROUTES, STAFF, ListRoute
-from services.query.lists import Page, fetch_page, json_ready, scope_of
+from services.query.lists import Page, fetch_page
 from services.query.principal import Principal
+from services.query.rows import json_ready
+from services.query.scope import scope_of
 from services.query.services import Services
 from services.query.view import View, parse
 

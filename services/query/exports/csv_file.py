@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from services.query.counting import narrow_count
 from services.query.exports.columns import csv_columns
 from services.query.exports.crlf import Crlf
 from services.query.exports.sink import Download, Meta, Sink
-from services.query.lists import freshness_of, narrow_count, needs_existing, pick
+from services.query.freshness import freshness_of
+from services.query.picking import pick
 from services.query.principal import Principal
+from services.query.scope import needs_existing
 from services.query.services import Services
 from services.query.statements import is_indexed, selection
 from services.query.view import One, OneUser, View

@@ -19,9 +19,9 @@ from services.query.audit import Audit, write
 from services.query.exports.csv_file import csv_download
 from services.query.exports.zips import Archive, zip_download
 from services.query.filters import Problem
-from services.query.lists import scope_of
 from services.query.principal import Principal
 from services.query.problems import NotFound
+from services.query.scope import scope_of
 from services.query.services import Services
 from services.query.view import BadQuery
 

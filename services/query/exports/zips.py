@@ -15,10 +15,12 @@ import orjson
 from schemas.keys import session_key
 from schemas.sql import named_queries
 from services.query.exports.sink import Download, Meta, Sink
-from services.query.lists import ensure, freshness_of, json_ready, scope_of
+from services.query.freshness import freshness_of
 from services.query.logs import Gap, all_gaps, lines_of
 from services.query.principal import Principal
 from services.query.problems import NotFound
+from services.query.rows import json_ready
+from services.query.scope import ensure, scope_of
 from services.query.services import Services
 
 _SQL: Final = named_queries("exports")

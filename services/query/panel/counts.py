@@ -4,10 +4,11 @@ import time
 from dataclasses import replace
 from typing import Final
 
+from services.query.counting import counted
 from services.query.filters import parse_filter
-from services.query.lists import counted, pick
 from services.query.panel import words
 from services.query.panel.table import choices_of
+from services.query.picking import pick
 from services.query.services import Services
 from services.query.view import View
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from starlette.requests import Request
 
 from schemas.topics import EVENTS, LOGS
-from services.query.lists import Freshness
+from services.query.freshness import Freshness
 from services.query.panel import words
 from services.query.panel.parts import Clock
 from services.query.preferences import THEMES

@@ -9,8 +9,9 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from schemas import vocabulary
 from schemas.columns import LISTS, ListView
+from services.query.counting import status_counts
 from services.query.filters import Among, Problem
-from services.query.lists import Page, fetch_page, status_counts
+from services.query.lists import Page, fetch_page
 from services.query.panel import looks, table, words
 from services.query.panel.counts import value_counts
 from services.query.panel.frame import Frame

@@ -10,7 +10,8 @@ from starlette.responses import HTMLResponse, Response
 from schemas import vocabulary
 from services.query import details
 from services.query.exports.routes import LAST_OF_ORGANIZATION, LAST_OF_USER
-from services.query.lists import fetch_page, freshness_of, scope_of
+from services.query.freshness import freshness_of
+from services.query.lists import fetch_page
 from services.query.panel import facts, lists_page, table, words
 from services.query.panel.facts import Step
 from services.query.panel.frame import Frame, frame, own_page
@@ -22,6 +23,7 @@ from services.query.panel.rows import organization_path, user_path
 from services.query.panel.table import Tab
 from services.query.principal import Principal
 from services.query.problems import Busy, TooSlow
+from services.query.scope import scope_of
 from services.query.services import Services
 from services.query.view import parse
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,11 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.columns import LISTS, Type
+from schemas.columns import LISTS, Column, Type
+from schemas.vocabulary import direction_words
+from schemas.vocabulary import words as word_of
 from services.query.exports.columns import columns_of
 from services.query.formulas import guarded_sql
-from services.query.lists import fetch_page, words
+from services.query.lists import fetch_page
 from services.query.principal import Principal
+from services.query.rows import report_words
 from services.query.view import All, parse
 from tests.corpus.formulas import CASES
 from tests.integration.query.conftest import Service
@@ -107,6 +112,29 @@ async def test_times_stand_in_the_views_zone_with_the_zone_in_the_title(service:
     assert answer.text.count("\r\n") == 2
     tabbed = await client.get("/api/v1/sessions.csv?columns=run,status&sep=tab")
     assert len(read(tabbed.text, "\t")[0]) == 3
+
+
+def words(column: Column, row: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """Return how a value of a page reads in a file; nothing reads as an empty text."""
+    value = row[column.name]
+    if value is None:
+        return ""
+    match column.type:
+        case Type.LIST | Type.OPEN_LIST:
+            return word_of(column.words or {}, value)
+        case Type.DIRECTION:
+            return direction_words(value, row.get("mail_system"), row.get("crm_system"))
+        case Type.CODE:
+            meaning = (column.words or {}).get(str(value), "")
+            return f"{value} {meaning}".rstrip()
+        case Type.TIME | Type.PERIOD:
+            return str(value.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S"))
+        case Type.SECONDS | Type.SHARE:
+            return str(Decimal(str(value)).quantize(Decimal("0.1"), ROUND_HALF_UP))
+        case Type.REPORT:
+            return report_words(value, row.get("mail_system"), row.get("crm_system"))
+        case _:
+            return str(value)
 
 
 @pytest.mark.parametrize("list_name", ["organizations", "users", "sessions", "issues"])

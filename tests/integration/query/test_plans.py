@@ -8,8 +8,8 @@ from datetime import datetime
 import pytest
 
 from schemas.sql import named_queries
-from services.query.lists import usual_planning
 from services.query.orders import is_usual
+from services.query.planning import usual_planning
 from services.query.statements import Statement, branches, count, page
 from services.query.view import All, One, OneUser, Scope, View, parse
 from tests.integration.query.conftest import Service

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.query import lists, search
+from services.query import deadlines, lists, search
 from services.query.statements import Statement
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, organization_id, seed
@@ -25,7 +25,7 @@ async def client(
         await seed(connection, Plan(now=now, organizations=2, users=4, sessions=6))
         await connection.execute("UPDATE sync_issue SET first_seen_at = began")
     service.services.settings = replace(service.services.settings, search_s=0)
-    monkeypatch.setattr(lists, "_OVERTIME_S", 60)
+    monkeypatch.setattr(deadlines, "_OVERTIME_S", 60)
     # A page is one look here, and thousands of looks would find nothing: rows are hours apart.
     monkeypatch.setattr(search, "FIRST_LOOK", timedelta(hours=2))
     monkeypatch.setattr(search, "FIRST_LOOK_OF_ONE", timedelta(days=1))
@@ -106,7 +106,7 @@ async def test_a_file_holds_every_row_that_a_search_would_find(client: httpx.Asy
 async def test_a_filter_of_another_list_that_takes_too_long_is_refused(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "_OVERTIME_S", 0)
+    monkeypatch.setattr(deadlines, "_OVERTIME_S", 0)
     monkeypatch.setattr(lists, "page", lambda *_: Statement("SELECT pg_sleep(60)"))
     answer = await client.get("/api/v1/users?objects=>=0")
     assert answer.status_code == 504

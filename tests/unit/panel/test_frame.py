@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from services.query.lists import Freshness
+from services.query.freshness import Freshness
 from services.query.panel.frame import Fresh, fresh
 
 NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)

@@ -1,0 +1,77 @@
+"""How many rows a view has, in the time that a count may take."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+
+from schemas.vocabulary import SESSION_STATUS
+from services.query.deadlines import WORTHWHILE_S, shortened
+from services.query.filters import Among, Filter
+from services.query.picking import pick
+from services.query.planning import usual_planning
+from services.query.principal import Principal
+from services.query.problems import TooWide
+from services.query.search import count_spans
+from services.query.services import Services
+from services.query.statements import COUNT_LIMIT, Picks, count
+from services.query.view import View
+
+
+async def narrow_count(services: Services, connection: Any, view: View, picks: Picks) -> tuple[int, bool]:
+    """Count a view whose order has no index, or raise TooWide with what to do."""
+    number, exact = await counted(services, connection, view, picks)
+    if not exact:
+        titles = " and ".join(key.column.title for key in view.sort)
+        raise TooWide(
+            f"Sorting by {titles} needs a view of at most {COUNT_LIMIT:,} rows. "
+            "Narrow it by organization, user, status or time."
+        )
+    return number, True
+
+
+async def counted(
+    services: Services, connection: Any, view: View, picks: Picks, deadline: float | None = None, *,
+    is_last: bool = False,
+) -> tuple[int, bool]:  # fmt: skip
+    """Return (number of rows, whether it is exact); a count that takes too long is given up.
+
+    `is_last`: nothing else is asked in this transaction, so that it may end with a count given up.
+    """
+    least = services.settings.count_timeout_s
+    if deadline is not None:  # the rows are worth more than their number
+        least = min(least, deadline - time.monotonic(), services.settings.search_s / 2)
+    if least < WORTHWHILE_S / 3:
+        return 0, False
+    number = 0
+    spans = count_spans(view)
+    seconds = least / len(spans)
+    try:
+        async with nullcontext() if is_last else shortened(connection, seconds):
+            for span in spans:
+                statement = count(view, picks, span)
+                number += await connection.fetchval(
+                    statement.sql, *statement.args, timeout=seconds if is_last else None
+                )
+                if number > COUNT_LIMIT:
+                    return COUNT_LIMIT, False
+    except (asyncpg.QueryCanceledError, TimeoutError):
+        return number, False
+    return number, True
+
+
+async def status_counts(services: Services, principal: Principal, view: View) -> dict[str, tuple[int, bool]]:
+    """Return the number of sessions per status with the view's other filters in force: slug → (count, exact)."""
+    others = tuple(each for each in view.filters if each.column.name != "status")
+    column = view.list.column("status")
+    assert column is not None
+    counts = {}
+    async with services.reading(view.scope, planning=usual_planning(view)) as connection:
+        for status in SESSION_STATUS:
+            one = replace(view, filters=(*others, Filter(column, status, False, Among((status,)))), cursor=None)
+            counts[status] = await counted(services, connection, one, await pick(connection, one))
+    return counts
