@@ -12,6 +12,7 @@ from schemas.reasons import reason_words
 from schemas.status import SILENT_AFTER, facts_of
 from schemas.vocabulary import DISABLED_REASON, words
 from schemas.why import flags_of, why
+from services.query.nouns import times
 
 COUNTED: Final = ("late", "stuck", "partial", "healthy", "new", "disabled")
 """The statuses whose users the end of an organization's chain counts."""
@@ -88,7 +89,7 @@ def _agent(agent: Mapping[str, Any] | None, as_of: datetime) -> Link:
         return Link("agent", "open", "No agent of its own", None, "an agent shared by organizations may report")
     silent = is_silent(agent, as_of)
     running = agent["sessions_running"] or 0
-    detail = f"{agent['agent_id']}, {running:,} {'session' if running == 1 else 'sessions'} running"
+    detail = f"{agent['agent_id']}, {times(running, 'session')} running"
     said = "Agent silent" if silent else "Agent reporting"
     return Link("agent", "deciding" if silent else "passed", said, agent["heard_at"], detail, "late" if silent else "")
 
@@ -108,4 +109,4 @@ def _users(row: Mapping[str, Any], failing_since: datetime | None) -> Link:
 
 def failing_words(row: Mapping[str, Any]) -> str:
     """Return how many of an organization's users are failing: `12 of 240 users failing`."""
-    return f"{row['failing']:,} of {row['users']:,} {'user' if row['users'] == 1 else 'users'} failing"
+    return f"{row['failing']:,} of {times(row['users'], 'user')} failing"

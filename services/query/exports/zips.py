@@ -17,6 +17,7 @@ from schemas.sql import named_queries
 from services.query.exports.sink import Download, Meta, Sink
 from services.query.freshness import freshness_of
 from services.query.logs import Gap, all_gaps, lines_of
+from services.query.nouns import times
 from services.query.principal import Principal
 from services.query.problems import NotFound
 from services.query.rows import json_ready
@@ -227,14 +228,13 @@ def _chunk_text(chunk: Mapping[str, Any], before: Mapping[str, Any] | None) -> b
     if chunk["chunk_no"] > expected:
         lines.append(_missing(chunk["chunk_no"] - expected))
     if chunk["dropped_lines"]:
-        dropped = chunk["dropped_lines"]
-        lines.append(f"---- {dropped} {'line was' if dropped == 1 else 'lines were'} dropped by the agent ----")
+        lines.append(f"---- {times(chunk['dropped_lines'], 'line was', 'lines were')} dropped by the agent ----")
     lines += [line_text(line) for line in lines_of(chunk["body"])]
     return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 
 def _missing(chunks: int) -> str:
-    return f"---- {chunks} {'part' if chunks == 1 else 'parts'} of the log did not arrive ----"
+    return f"---- {times(chunks, 'part')} of the log did not arrive ----"
 
 
 def _tail_text(gaps: Sequence[Gap]) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from services.query.nouns import times
 from services.query.panel import pages, words
 from services.query.panel.facts import Pair
 from services.query.panel.frame import Frame
@@ -75,7 +76,7 @@ def heading(whose: Mapping[str, int] | None, page: Frame) -> list[Pair]:
     lag = words.NONE if page.fresh.lag_s is None else words.rough(page.fresh.lag_s)
     pairs = [Pair("As of", at=page.fresh.as_of), Pair("Behind", lag)]
     if whose and whose["users"]:
-        counts = words.times(whose["users"], "user"), words.times(whose["organizations"], "organization")
+        counts = times(whose["users"], "user"), times(whose["organizations"], "organization")
         pairs.append(Pair("Stopped", " of ".join(counts)))
     return pairs
 

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from schemas import vocabulary
 from schemas.columns import LISTS
 from services.query import figures
+from services.query.nouns import times
 from services.query.panel import facts, marks, pages, rows, silences, words
 from services.query.panel.frame import Frame
 from services.query.panel.render import html
@@ -267,7 +268,7 @@ def _card(kind: Mapping[str, Any], day: str, page: Frame) -> dict[str, Any]:
 
 def where_now(kind: Mapping[str, Any]) -> str:
     """Return where users fail for a kind of error now: `2 organizations`; what is over says so."""
-    return words.times(kind["organizations"], "organization") if kind["users"] else "nobody fails for it now"
+    return times(kind["organizations"], "organization") if kind["users"] else "nobody fails for it now"
 
 
 def usual(kind: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from jinja2.runtime import Context
 
 from schemas import vocabulary
 from schemas.retention import KEPT
+from services.query.nouns import times
 from services.query.panel import marks, parts, words
 from services.query.panel.cells import row_cells
 from services.query.panel.parts import Clock
@@ -112,7 +113,7 @@ def _environment() -> Environment:
         number=parts.number, figure=parts.figure, bar=parts.bar, strip=parts.strip, copy_button=parts.copy_button,
         tag=parts.tag, object_icon=parts.object_icon, row_cells=_row_cells, status_icon=parts.status_icon,
         status_words=parts.status_words, error_code_words=parts.error_code_words, strip_words=marks.strip_words,
-        times=words.times, kept=KEPT, vocabulary=vocabulary, say=vocabulary.words,
+        times=times, kept=KEPT, vocabulary=vocabulary, say=vocabulary.words,
         direction_words=vocabulary.direction_words,
     )  # fmt: skip
     return made

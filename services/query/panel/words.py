@@ -137,11 +137,6 @@ def capped(total: int | None, exact: bool) -> str:
     return NONE if total is None else f"{total:,}" + ("" if exact else "+")
 
 
-def times(count: int, one: str, many: str | None = None) -> str:
-    """Return a count with its noun: `1 user`, `2 users`, `0 users`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def short_id(text: object) -> str:
     """Return both ends of a long id: `0192f6c4-…-9b1e`."""
     full = str(text)
