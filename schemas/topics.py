@@ -31,6 +31,10 @@ class Topic:
     on_gap: OnGap | None
     ticked: bool = False
 
+    def is_called(self, full_name: str) -> bool:
+        """Whether this is the topic of a full name, whatever prefix stands in front."""
+        return full_name.endswith(self.name)
+
     @property
     def config(self) -> Mapping[str, str]:
         """Return the topic's configuration for Kafka; limits on sizes are the deployment's."""

@@ -13,13 +13,14 @@ SET LOCAL app.org = '{organization_id}';
 -- name: freshness
 -- As of: the smallest applied append time over the partitions that are not halted; NULL until every one has been read.
 -- Heard at: when the last of all partitions moved, by the clock on the wall; still since: when the stillest one did.
--- Counted to: the append time that events are applied furthest to, by which the leader counts the last 24 hours.
+-- Counted to: the append time that events are applied furthest to, by which the leader counts the last 24 hours. Any prefix
+-- may stand in front of their topic's name.
 SELECT CASE WHEN bool_and(applied_to IS NOT NULL) FILTER (WHERE halted IS NULL)
             THEN min(applied_to) FILTER (WHERE halted IS NULL) END AS as_of,
        coalesce(array_agg(topic || '/' || partition ORDER BY topic, partition) FILTER (WHERE halted IS NOT NULL),
                 '{}') AS halted,
        max(heard_at) AS heard_at, min(heard_at) FILTER (WHERE halted IS NULL) AS still_since,
-       max(applied_to) FILTER (WHERE topic = 'syncwatch.events') AS counted_to
+       max(applied_to) FILTER (WHERE topic LIKE '%syncwatch.events') AS counted_to
   FROM kafka_position;
 
 -- name: plan_once

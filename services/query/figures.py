@@ -35,7 +35,6 @@ class _Snapshot:
     scope: Scope
     now: datetime
     as_of: datetime | None
-    topic_prefix: str
 
 
 async def overview(services: Services, principal: Principal) -> dict[str, Any]:
@@ -67,7 +66,7 @@ async def overview_parts(services: Services, principal: Principal) -> tuple[dict
             async with services.reading(scope) as connection:
                 fresh = await freshness_of(connection, now)
                 found |= {name: getattr(fresh, name) for name in ("as_of", "lag_s", "halted", "deaf_s")}
-                snapshot = _Snapshot(connection, scope, now, fresh.as_of, services.settings.topic_prefix)
+                snapshot = _Snapshot(connection, scope, now, fresh.as_of)
                 while left:
                     found |= await _PARTS[left[0]](snapshot)
                     del left[0]
@@ -100,7 +99,7 @@ async def _causes(of: _Snapshot) -> dict[str, Any]:
 
 
 async def _silence(of: _Snapshot) -> dict[str, Any]:
-    return {"silence": await silence_of(of.connection, of.as_of, of.now, of.topic_prefix)}
+    return {"silence": await silence_of(of.connection, of.as_of, of.now)}
 
 
 async def _hours_of_day(of: _Snapshot) -> dict[str, Any]:

@@ -63,7 +63,6 @@ class Settings:
     reader_all_database_url: str = setting("Postgres as syncwatch_reader_all, as a URL", secret=True)
     panel_database_url: str = setting("Postgres as syncwatch_panel, as a URL", secret=True)
     secret_key: str = setting("any long random text, kept: signs cursors and forms", secret=True)
-    topic_prefix: str = setting("put in front of every topic name", default="")
     host: str = setting("address to listen on", default="127.0.0.1")
     port: int = setting("port of panel and API", parse=int, default=8080)
     metrics_port: int = setting("port of /metrics, /alive and /ready", parse=int, default=9104)

@@ -22,7 +22,7 @@ STILL: Final = timedelta(seconds=30)
 MOST_AGENTS: Final = 500
 
 
-async def silence_of(connection: Any, as_of: datetime | None, now: datetime, topic_prefix: str) -> dict[str, Any]:
+async def silence_of(connection: Any, as_of: datetime | None, now: datetime) -> dict[str, Any]:
     """Return whose silence it is, and how many of a status are new:
 
     late {users, agent_silent, due_at and organization of the longest}, incomplete (users whose last report is),
@@ -37,7 +37,6 @@ async def silence_of(connection: Any, as_of: datetime | None, now: datetime, top
     agents = await connection.fetchrow(_SQL["count_agents"], at, SILENT_AFTER, GONE_AFTER)
     partitions = await connection.fetch(_SQL["partitions"])
     first = await connection.fetch(_SQL["agents"], at, SILENT_AFTER, GONE_AFTER, 1) if agents["silent"] else []
-    events = topic_prefix + EVENTS.name
     return {
         "late": {
             "users": _users(touched, "late"),
@@ -47,8 +46,8 @@ async def silence_of(connection: Any, as_of: datetime | None, now: datetime, top
         },
         "incomplete": _users(touched, "partial", "issues_missing"),
         "agents": {**agents, "longest": {name: first[0][name] for name in ("agent_id", "heard_at")} if first else None},
-        "partitions": state_of([row for row in partitions if row["topic"] == events], now),
-        "other_partitions": state_of([row for row in partitions if row["topic"] != events], now),
+        "partitions": state_of([row for row in partitions if EVENTS.is_called(row["topic"])], now),
+        "other_partitions": state_of([row for row in partitions if not EVENTS.is_called(row["topic"])], now),
         "fresh": {
             status: sum(row["fresh"] for row in touched if row["status"] == status)
             for status in ("failing", "stuck", "late", "partial")
@@ -120,8 +119,7 @@ def _age(fresh: Freshness) -> dict[str, Any]:
 
 async def stopped(services: Services, principal: Principal, known: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Return how many users of how many organizations have events that are not applied any more, of those in view."""
-    events = services.settings.topic_prefix + EVENTS.name
-    halted = [row["partition"] for row in known if row["topic"] == events and row["halted"]]
+    halted = [row["partition"] for row in known if EVENTS.is_called(row["topic"]) and row["halted"]]
     if not halted:
         return {"users": 0, "organizations": 0}
     async with services.reading(scope_of(principal)) as connection:

@@ -174,7 +174,7 @@ def fresh(freshness: Freshness, zone: ZoneInfo, now: datetime) -> Fresh:
 def _banners(freshness: Freshness, zone: ZoneInfo, now: datetime) -> Iterator[Banner]:
     at = words.clock(freshness.as_of, zone) if freshness.as_of else "an unknown time"
     for topic, whose in ((EVENTS, "users"), (LOGS, "users' logs")):
-        if halted := sum(name.rpartition("/")[0].endswith(topic.name) for name in freshness.halted):
+        if halted := sum(topic.is_called(name.rpartition("/")[0]) for name in freshness.halted):
             text = f"What is reported of {halted}/{topic.partitions} of the {whose} is not applied; all else goes on."
             yield Banner("Part of the monitoring has stopped.", text, True)
     if freshness.deaf_s is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from services.query.freshness import freshness_of
+from services.query.view import All
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, organization_id, seed, user_id
 
@@ -61,8 +62,7 @@ async def test_an_agent_of_an_organization_is_not_silent_because_we_are_behind(s
     assert told == [(False, "passed", False, True), (True, "deciding", True, False)]
 
 
-async def test_users_not_judged_are_told_of_where_topics_have_a_prefix(service: Service, now: datetime) -> None:
-    service.services.settings = replace(service.services.settings, topic_prefix="blue.")
+async def test_whatever_prefix_topics_have_their_partitions_are_known(service: Service, now: datetime) -> None:
     async with service.database.connect() as connection:
         await seed(connection, Plan(now=now, organizations=1, users=1, sessions=1))
         await connection.execute(
@@ -72,10 +72,18 @@ async def test_users_not_judged_are_told_of_where_topics_have_a_prefix(service: 
             "UPDATE kafka_position SET applied_to = $1 WHERE topic = 'blue.syncwatch.events' AND partition < 3",
             now - timedelta(minutes=4),
         )
-    async with await service.as_key("support") as client:
+        await connection.execute("UPDATE kafka_position SET halted = 'gap' WHERE partition = 5")
+        await connection.execute("UPDATE user_status SET partition = 5")
+    async with await service.as_person("support") as client:
         told = (await client.get("/api/v1/overview")).json()["silence"]
-    assert (told["partitions"]["all"], told["partitions"]["behind"]) == (12, 3)
-    assert told["other_partitions"]["behind"] == 0
+        page = (await client.get("/monitoring")).text
+    async with service.services.reading(All()) as connection:
+        fresh = await freshness_of(connection, now)
+    assert (told["partitions"]["all"], told["partitions"]["behind"], told["partitions"]["halted"]) == (12, 3, 1)
+    assert told["other_partitions"]["all"] == 0
+    assert "What is reported of 1/12 of the users is not applied" in page
+    assert "<dt>Stopped</dt><dd>1 user of 1 organization</dd>" in page
+    assert fresh.counted_to == now
 
 
 async def test_while_we_hear_nothing_no_agent_is_called_silent(service: Service, now: datetime) -> None:

@@ -50,4 +50,5 @@ def test_what_has_stopped_is_told_by_its_share_of_users_and_names_no_partition()
     (events,) = said(halted=("syncwatch.events/3", "syncwatch.events/7"))
     assert events.endswith("What is reported of 2/12 of the users is not applied; all else goes on.")
     assert told(halted=("syncwatch.events/3",)).tone == "stopped"
+    assert told(halted=("blue.syncwatch.events/3",)).tone == "stopped"
     assert said(halted=("syncwatch.logs/3",))[0].endswith("1/12 of the users' logs is not applied; all else goes on.")
