@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -12,6 +13,7 @@ from schemas.status import GONE_AFTER, SILENT_AFTER
 from schemas.topics import EVENTS
 from services.query.freshness import Freshness, freshness_of
 from services.query.principal import Principal
+from services.query.problems import TooSlow
 from services.query.scope import scope_of
 from services.query.services import Services
 
@@ -89,6 +91,34 @@ async def last_heard(services: Services, principal: Principal, organization_id: 
     return None if row is None else (row["agent_id"], row["heard_at"])
 
 
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """What monitors the syncs, as of one moment: `agents` and `partitions` are rows as the functions below return them.
+
+    `stopped`: how many {users, organizations} have events that are not applied any more; None: not counted in time.
+    """
+
+    freshness: Freshness
+    agents: list[dict[str, Any]]
+    partitions: list[dict[str, Any]]
+    stopped: dict[str, int] | None = None
+
+
+async def monitoring(services: Services, principal: Principal) -> Monitoring:
+    """Return the agents, the partitions and whose data stands still, of what this principal may see."""
+    now = services.now()
+    found = None
+    try:
+        async with services.reading(scope_of(principal)) as connection:
+            fresh = await freshness_of(connection, now)
+            found = Monitoring(fresh, await _agents(connection, fresh, now), await _partitions(connection))
+            return replace(found, stopped=await _stopped(connection, found.partitions))
+    except TooSlow:
+        if found is None:
+            raise
+        return found
+
+
 async def agents(services: Services, principal: Principal) -> dict[str, Any]:
     """Return the agents heard within a day that this principal may see, the longest silent first, at most 500:
 
@@ -98,8 +128,7 @@ async def agents(services: Services, principal: Principal) -> dict[str, Any]:
     now = services.now()
     async with services.reading(scope_of(principal)) as connection:
         fresh = await freshness_of(connection, now)
-        rows = await connection.fetch(_SQL["agents"], fresh.as_of or now, SILENT_AFTER, GONE_AFTER, MOST_AGENTS)
-    return {"agents": [dict(row) for row in rows], **_age(fresh)}
+        return {"agents": await _agents(connection, fresh, now), **_age(fresh)}
 
 
 async def partitions(services: Services, principal: Principal) -> dict[str, Any]:
@@ -109,18 +138,24 @@ async def partitions(services: Services, principal: Principal) -> dict[str, Any]
     """
     async with services.reading(scope_of(principal)) as connection:
         fresh = await freshness_of(connection, services.now())
-        rows = await connection.fetch(_SQL["partitions"])
-    return {"partitions": [dict(row) for row in rows], **_age(fresh)}
+        return {"partitions": await _partitions(connection), **_age(fresh)}
 
 
 def _age(fresh: Freshness) -> dict[str, Any]:
     return {"as_of": fresh.as_of, "lag_s": fresh.lag_s, "halted": fresh.halted}
 
 
-async def stopped(services: Services, principal: Principal, known: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how many users of how many organizations have events that are not applied any more, of those in view."""
+async def _agents(connection: Any, fresh: Freshness, now: datetime) -> list[dict[str, Any]]:
+    rows = await connection.fetch(_SQL["agents"], fresh.as_of or now, SILENT_AFTER, GONE_AFTER, MOST_AGENTS)
+    return [dict(row) for row in rows]
+
+
+async def _partitions(connection: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in await connection.fetch(_SQL["partitions"])]
+
+
+async def _stopped(connection: Any, known: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     halted = [row["partition"] for row in known if EVENTS.is_called(row["topic"]) and row["halted"]]
     if not halted:
         return {"users": 0, "organizations": 0}
-    async with services.reading(scope_of(principal)) as connection:
-        return dict(await connection.fetchrow(_SQL["stopped"], halted))
+    return dict(await connection.fetchrow(_SQL["stopped"], halted))

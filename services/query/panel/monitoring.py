@@ -9,15 +9,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from services.query.nouns import times
-from services.query.panel import pages, words
+from services.query.panel import words
 from services.query.panel.facts import Pair
-from services.query.panel.frame import Frame
+from services.query.panel.frame import Frame, frame
 from services.query.panel.render import html
 from services.query.panel.rows import asked, organization_path
 from services.query.panel.table import Tab
 from services.query.principal import Principal
 from services.query.services import Services
-from services.query.silence import agents, is_behind, is_still, partitions, stopped
+from services.query.silence import is_behind, is_still, monitoring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +51,12 @@ class Part:
 
 
 async def show(services: Services, request: Request, principal: Principal) -> Response:
-    """Answer with the Monitoring page."""
-    heard = await agents(services, principal)
-    applied = (await partitions(services, principal))["partitions"]
-    whose = await pages.in_time(stopped(services, principal, applied))
-    page = await pages.framed(services, request, principal, "Monitoring", "")
-    every = [agent(row, page) for row in heard["agents"]]
+    """Answer with the Monitoring page: agents, partitions and the line above them are of one moment."""
+    found = await monitoring(services, principal)
+    page = frame(
+        request, principal, found.freshness, title="Monitoring", section="", now=services.now(), secret=services.secret
+    )
+    every = [agent(row, page) for row in found.agents]
     silent = [each for each in every if each.silent]
     only_silent = request.query_params.get("agents") == "silent"
     tabs = (
@@ -65,8 +65,8 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
             asked("/monitoring", agents="silent", tz=page.zone.key)),
     )  # fmt: skip
     values = {
-        "agents": silent if only_silent else every, "tabs": tabs, "facts_": heading(whose, page),
-        "parts": [part(row, page) for row in applied],
+        "agents": silent if only_silent else every, "tabs": tabs, "facts_": heading(found.stopped, page),
+        "parts": [part(row, page) for row in found.partitions],
     }  # fmt: skip
     return HTMLResponse(html("monitoring.html", page=page, **values))
 

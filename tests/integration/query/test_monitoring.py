@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
+from services.query import silence
 from services.query.freshness import freshness_of
 from services.query.view import All
 from tests.integration.query.conftest import Service
@@ -217,6 +221,40 @@ async def test_the_monitoring_page_says_whose_data_stands_still(service: Service
     assert "<dt>Stopped</dt><dd>7 users of 2 organizations</dd>" in after
     assert "What is reported of 1/12 of the users is not applied" in after
     assert "<dt>Stopped</dt><dd>3 users of 1 organization</dd>" in own
+
+
+async def test_the_monitoring_page_is_of_one_moment(service: Service, now: datetime) -> None:
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=1, users=1, sessions=1))
+    async with await service.as_person("support") as person, service.database.connect() as connection:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE agent")
+            asked = asyncio.create_task(person.get("/monitoring"))
+            while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+            await connection.execute("UPDATE kafka_position SET halted = 'hash' WHERE partition = 7")
+        during, after = (await asked).text, (await person.get("/monitoring")).text
+    told = "stopped: hash", "Part of the monitoring has stopped"
+    assert [[each in page for each in told] for page in (during, after)] == [[False, False], [True, True]]
+
+
+async def test_whom_a_stopped_partition_concerns_is_left_out_where_that_takes_too_long(
+    service: Service, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=1, users=1, sessions=1))
+        await connection.execute("UPDATE kafka_position SET halted = 'hash' WHERE partition = 7")
+    waits = silence._SQL["stopped"].replace("FROM user_status", "FROM sync_issue, user_status")
+    monkeypatch.setattr(silence, "_SQL", {**silence._SQL, "stopped": waits})
+    async with (
+        await service.as_person("support") as person, service.database.connect() as connection,
+        connection.transaction(),
+    ):  # fmt: skip
+        await connection.execute("LOCK TABLE sync_issue")
+        page = await person.get("/monitoring")
+    assert page.status_code == 200
+    assert "stopped: hash" in page.text
+    assert "<dt>Stopped" not in page.text
 
 
 async def test_while_we_are_behind_who_is_late_is_so_as_of_then(service: Service, now: datetime) -> None:
