@@ -14,7 +14,6 @@ from services.query.deadlines import WORTHWHILE_S, shortened
 from services.query.filters import Among, Filter
 from services.query.picking import pick
 from services.query.planning import usual_planning
-from services.query.principal import Principal
 from services.query.problems import TooWide
 from services.query.search import count_spans
 from services.query.services import Services
@@ -64,14 +63,15 @@ async def counted(
     return number, True
 
 
-async def status_counts(services: Services, principal: Principal, view: View) -> dict[str, tuple[int, bool]]:
+async def status_counts(services: Services, view: View) -> dict[str, tuple[int, bool]]:
     """Return the number of sessions per status with the view's other filters in force: slug → (count, exact)."""
-    others = tuple(each for each in view.filters if each.column.name != "status")
+    others = replace(view, filters=tuple(each for each in view.filters if each.column.name != "status"), cursor=None)
     column = view.list.column("status")
     assert column is not None
     counts = {}
     async with services.reading(view.scope, planning=usual_planning(view)) as connection:
+        picks = await pick(connection, others)  # a status picks nobody
         for status in SESSION_STATUS:
-            one = replace(view, filters=(*others, Filter(column, status, False, Among((status,)))), cursor=None)
-            counts[status] = await counted(services, connection, one, await pick(connection, one))
+            one = replace(others, filters=(*others.filters, Filter(column, status, False, Among((status,)))))
+            counts[status] = await counted(services, connection, one, picks)
     return counts

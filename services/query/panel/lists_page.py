@@ -242,7 +242,7 @@ NOT_YET: Final = {
 
 
 async def _with_counts(services: Services, asked: Asked, view: View, made: Table) -> Table:
-    counts = await status_counts(services, asked.principal, view)
+    counts = await status_counts(services, view)
     pressed = pressed_statuses(view)
     tabs = tuple(
         Tab(slug, slug, words.capped(*counts.get(slug, (0, True))), slug in pressed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,9 +18,11 @@ import pytest
 from schemas.columns import CLOSED, LISTS, Type
 from schemas.folding import fold
 from schemas.vocabulary import SESSION_STATUS
+from services.query import counting, picking
 from services.query.problems import Busy
 from services.query.services import Services, Settings, open_pools
-from services.query.view import All
+from services.query.statements import Picks
+from services.query.view import All, View
 from tests.integration.query.conftest import Service
 from tests.rig.databases import Database
 from tests.rig.relay import relayed
@@ -202,6 +205,32 @@ async def test_r20_statistics_come_by_status_and_the_newest_first_in_each(client
     order = [(rank[row["status"]], -datetime.fromisoformat(row["run"]).timestamp()) for row in rows]
     assert order == sorted(order)
     assert len({status for status, _ in order}) > 2
+
+
+async def test_statistics_look_up_once_whom_a_name_means_and_count_each_status_of_theirs(
+    service: Service, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[View] = []
+
+    async def pick(connection: Any, view: View) -> Picks:
+        looked_up.append(view)
+        return await picking.pick(connection, view)
+
+    monkeypatch.setattr(counting, "pick", pick)
+    path = f"/organizations/{organization_id(0)}"
+    rows = (await client.get(f"/api/v1{path}/users?limit=1")).json()["rows"]
+    name = quote(f"eq:{rows[0]['email']}")
+    async with await service.as_person("support") as person:
+        page = (await person.get(f"{path}/statistics?email={name}&status=errors")).text
+    told = dict(re.findall(r'name="toggle" value="(\w+)" aria-pressed.*?<b>([\d,]+)</b>', page))
+    counts = {
+        status: str((await client.get(f"/api/v1{path}/sessions?email={name}&status={status}")).json()["total"])
+        for status in told
+    }
+    assert told == counts
+    assert len(told) == len(SESSION_STATUS)
+    assert set(told.values()) > {"0"}
+    assert len(looked_up) == 1
 
 
 async def test_c23_a_plus_is_not_a_space(service: Service, client: httpx.AsyncClient, now: datetime) -> None:
