@@ -84,7 +84,8 @@ async def test_job_details_open_step_copy_and_close(browse: Browse, site: Site) 
     assert seen["focused"] == "Close"
     assert seen["place"] == f"{seen['nth']} of {seen['matches']}"
     assert seen["shown"] == [True, ""], "a way within the details does not leave them"
-    assert seen["link"] == [seen["job_url"].removeprefix(site.base), "UTC"]
+    assert seen["link"] == seen["job_url"]
+    assert seen["job_url"].endswith("?tz=UTC")
     assert seen["toast"] == {"on_top": True, "heard": True}, "behind the veil nothing is seen or heard"
     assert "this user's usual" in seen["run"]
     assert seen["issues"] in ([0, None], [seen["issues"][0], f"{seen['issues'][0]} of this session"])
@@ -101,7 +102,7 @@ async def test_job_details_open_step_copy_and_close(browse: Browse, site: Site) 
     assert seen["said"] == "Exception copied"
     assert seen["exception"].count("\n") >= 2
     assert "Who can fix" in seen["ticket"]
-    assert seen["job_url"].rpartition("/")[2] in seen["ticket"]
+    assert f"Details: {seen['job_url']}\n" in seen["ticket"]
 
 
 async def test_the_file_of_the_objects_holds_plain_numbers(browse: Browse, site: Site) -> None:
@@ -174,6 +175,20 @@ async def test_today_is_that_of_the_zone_that_the_page_names(browse: Browse) -> 
     today = datetime.now(ZoneInfo("Pacific/Kiritimati")).date()
     days = [today - timedelta(days=before) for before in (0, 1, 6, 29)]
     assert seen["offered"] == [f"{day}.." for day in days]
+
+
+async def test_an_address_names_the_zone_of_its_page_and_means_the_same_times_elsewhere(
+    browse: Browse, site: Site
+) -> None:
+    log = next(path for path in await _paths(site) if "/log?" in path).partition("?")[0]
+    seen = browse("zones", role="platform_admin", here="Asia/Tokyo", there="America/New_York", log=log)
+    assert seen["first"] is None, "the browser's zone was not known yet: the next page has it"
+    steps = "menu", "filtered", "cleared", "row", "job", "back", "log", "line", "copied", "reloaded"
+    assert seen["named"] == {step: ["Asia/Tokyo"] for step in steps}
+    assert seen["kept"] == seen["list"], "job details lead back to the address that they were opened from"
+    assert seen["elsewhere"] == {
+        "zone": "Asia/Tokyo", "run": seen["run"], "job": ["+09:00"], "menu": ["America/New_York"],
+    }  # fmt: skip
 
 
 async def test_columns_counts_colours_theme_and_zone(browse: Browse, site: Site) -> None:

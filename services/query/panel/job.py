@@ -69,7 +69,7 @@ def _values(
         "log_lines": 0 if tail is None else tail["total"],
         "recent": None if who is None else [outcome(each["status"], each["report_complete"]) for each in who["recent"]],
         "outcome": outcome(found["status"], found["report_complete"]),
-        "ticket": ticket(found, page, f"{public_url}{path}"),
+        "ticket": ticket(found, page, public_url + rows.asked(path, tz=page.zone.key)),
         "cause_href": failing_href(organization, found["error"]) if found["error"] else "",
         "own": own,
     }  # fmt: skip

@@ -44,5 +44,5 @@ export default async function ({ open, given }) {
   await page.locator('[data-what="Text for the ticket"]').click();
   await page.waitForFunction(() => document.querySelector(".toast")?.textContent?.includes("ticket"));
   const ticket = await page.evaluate(() => navigator.clipboard.readText());
-  return { link: [link.pathname, link.searchParams.get("tz")], nth: Math.max(1, place_of_row) + 1, shown, toast, run, issues, matches, list_url, focused, place, job_url, terms, headings, stepped, marked, kept_inside, after_back, returned, standing, exception, said, ticket };
+  return { link: link.href, nth: Math.max(1, place_of_row) + 1, shown, toast, run, issues, matches, list_url, focused, place, job_url, terms, headings, stepped, marked, kept_inside, after_back, returned, standing, exception, said, ticket };
 }

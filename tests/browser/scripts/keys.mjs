@@ -44,7 +44,7 @@ export default async function ({ open, given }) {
   await page.keyboard.press("Escape");
   await page.keyboard.press("g");
   await page.keyboard.press("o");
-  await page.waitForURL("**/organizations");
+  await page.waitForURL((url) => url.pathname === "/organizations");
   await page.keyboard.press("Tab");
   const skip = await page.evaluate(() => document.activeElement?.className);
 

@@ -1,5 +1,5 @@
 /** Copy buttons: `data-copy` holds the text (empty: the address); `data-copy-whole` says where it is, byte for byte. */
-import { hit, icon, one } from "./dom.js";
+import { hit, icon, one, zoned } from "./dom.js";
 import { guarded } from "./formulas.js";
 import { toast } from "./say.js";
 
@@ -37,15 +37,7 @@ async function textOf(button) {
     if (!answer.ok) throw new Error(String(answer.status));
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await answer.arrayBuffer());
   }
-  return copy || here();
-}
-
-/** This page's address with its zone, so that whoever opens it reads the same times. */
-function here() {
-  const address = new URL(location.href);
-  const zone = document.body.dataset.zone;
-  if (zone && !address.searchParams.has("tz")) address.searchParams.set("tz", zone);
-  return address.href;
+  return copy || zoned(location.href);
 }
 
 document.addEventListener("click", async (event) => {

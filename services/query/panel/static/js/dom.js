@@ -41,3 +41,11 @@ export function typing() {
   const at = document.activeElement;
   return at instanceof HTMLInputElement ? at.type !== "checkbox" : at instanceof HTMLTextAreaElement || at instanceof HTMLSelectElement;
 }
+
+/** A whole address of this site that names a zone, so that whoever opens a copy reads the same times. @param {string} href */
+export function zoned(href) {
+  const address = new URL(href, location.href);
+  const zone = document.body.dataset.zone;
+  if (zone && !address.searchParams.has("tz")) address.search += `${address.search && "&"}tz=${encodeURIComponent(zone)}`;
+  return address.href;
+}

@@ -1,5 +1,5 @@
 /** Job details: the page at its own address, shown in a dialog over the list. Back closes it. */
-import { all, hit, one } from "./dom.js";
+import { all, hit, one, zoned } from "./dom.js";
 import { say, toast } from "./say.js";
 
 const dialog = /** @type {HTMLDialogElement | null} */ (one("#job"));
@@ -9,13 +9,14 @@ let opener = null;
 /** @param {string} href @param {HTMLElement | null} from @param {boolean} push */
 async function open(href, from, push) {
   if (!dialog) return;
-  const answer = await fetch(href, { headers: { "Syncwatch-Part": "job" } });
+  const address = zoned(href);
+  const answer = await fetch(address, { headers: { "Syncwatch-Part": "job" } });
   if (!answer.ok) { toast("Job details did not come, please try again", "warning"); return; }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   dialog.replaceChildren(...page.body.childNodes);
   mark(from);
   if (!dialog.open) dialog.showModal();
-  if (push) history.pushState({ job: href }, "", href); else history.replaceState({ job: href }, "", href);
+  if (push) history.pushState({ job: address }, "", address); else history.replaceState({ job: address }, "", address);
   one("[data-close]", dialog)?.focus();
   one(".job-scroll", dialog)?.scrollTo(0, 0);
 }

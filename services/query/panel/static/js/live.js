@@ -2,7 +2,7 @@
  * Live refresh that never moves a row: what is in view changes in place and gets a dot, what is new is counted in a
  * pill, what no longer matches turns grey. Nothing changes under the pointer, the focus, a selection or an open menu.
  */
-import { all, icon, make, one } from "./dom.js";
+import { all, icon, make, one, zoned } from "./dom.js";
 import { say } from "./say.js";
 import { tipOpen } from "./tips.js";
 
@@ -131,7 +131,7 @@ function mergeParts(page) {
 /** The page as it is now; null where no answer comes: the freshness mark grows old by itself, the next try tells more. @param {string} address */
 async function read(address) {
   try {
-    const answer = await fetch(address, { headers: { "Syncwatch-Part": "live" } });
+    const answer = await fetch(zoned(address), { headers: { "Syncwatch-Part": "live" } });
     return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
   } catch {
     return null;

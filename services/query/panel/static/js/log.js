@@ -2,7 +2,7 @@
  * The log viewer: a window over a log of any length that moves as one scrolls; next match, next error, link to a line,
  * wrapped lines, following a session that runs. Without it, the links in the foot lead from part to part.
  */
-import { all, hit, make, one } from "./dom.js";
+import { all, hit, make, one, zoned } from "./dom.js";
 import { copyText } from "./copy.js";
 import { isCommand } from "./keys.js";
 import { toast } from "./say.js";
@@ -52,7 +52,7 @@ function placed(place) {
 
 /** @param {string} href */
 async function fetched(href) {
-  const answer = await fetch(href, { headers: { "Syncwatch-Part": "log" } });
+  const answer = await fetch(zoned(href), { headers: { "Syncwatch-Part": "log" } });
   return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
 }
 

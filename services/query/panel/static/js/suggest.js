@@ -1,5 +1,5 @@
 /** What a closed list allows, under its search box, with the meaning of the operators. Typing is always allowed. */
-import { hit, icon, make, one } from "./dom.js";
+import { hit, icon, make, one, zoned } from "./dom.js";
 
 const HINTS = /** @type {Record<string, string>} */ ({
   closed: "a, b: either of them\nnot:a: the others",
@@ -28,7 +28,7 @@ function countsOf(box) {
   const address = `${location.pathname}?${params}`;
   const known = asked.get(address);
   if (known && Date.now() - known.at < FRESH_MS) return known.counts;
-  const counts = fetch(address).then((answer) => answer.ok ? answer.json() : {}).catch(() => ({}));
+  const counts = fetch(zoned(address)).then((answer) => answer.ok ? answer.json() : {}).catch(() => ({}));
   asked.set(address, { at: Date.now(), counts });
   return counts;
 }

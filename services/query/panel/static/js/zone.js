@@ -1,6 +1,9 @@
-/** The browser's time zone, told to the server once by a cookie; a zone chosen by hand is kept per person and wins. */
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-if (!document.cookie.split("; ").includes(`syncwatch_zone=${encodeURIComponent(zone)}`)) {
-  document.cookie = `syncwatch_zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
-}
-export {};
+/**
+ * The browser's time zone, told to the server once by a cookie; a zone chosen by hand is kept per person and wins. The
+ * address names the zone of its page, but for a first visit: that was answered before the browser's zone was known.
+ */
+import { zoned } from "./dom.js";
+
+const told = `syncwatch_zone=${encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC")}`;
+if (document.cookie.split("; ").includes(told)) history.replaceState(history.state, "", zoned(location.href));
+else document.cookie = `${told}; path=/; max-age=31536000; samesite=lax`;
