@@ -22,15 +22,7 @@ from services.query.rows import shaped
 from services.query.scope import needs_existing
 from services.query.search import Walk, is_loose, is_walked
 from services.query.services import Services
-from services.query.statements import (
-    EXCEPTION_SHOWN,
-    Picks,
-    answered,
-    branches,
-    is_indexed,
-    page,
-    probes,
-)
+from services.query.statements import EXCEPTION_SHOWN, Picks, answered, branches, is_indexed, page, probes
 from services.query.view import Cursor, View, seal
 
 _SQL: Final = named_queries("lists")
