@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from schemas.vocabulary import SESSION_STATUS
+from services.query.panel.parts import status_icon
+from tests.browser.addresses import NORTHWIND, STATISTICS, USERS
 from tests.browser.conftest import Browse, Site, once_read
-from tests.browser.world import identity
-
-NORTHWIND = identity("Northwind Traders")
 
 
 def records(text: str) -> list[dict[str, str]]:
@@ -29,8 +31,8 @@ INSERT INTO sync_issue SELECT (jsonb_populate_record(each, jsonb_build_object(
 LISTS = {
     "organizations": ("/organizations?tz=UTC", "synchronization_status", "enabled", "users", "Name"),
     "users": ("/users?tz=UTC", "status", "failing", "user", "User"),
-    "organization_users": (f"/organizations/{NORTHWIND}?tz=UTC", "synchronization_disabled", "False", "user", "User"),
-    "statistics": (f"/organizations/{NORTHWIND}/statistics?tz=UTC", "failures", ">=1", "run", "User"),
+    "organization_users": (USERS, "synchronization_disabled", "False", "user", "User"),
+    "statistics": (STATISTICS, "failures", ">=1", "run", "User"),
     "sessions": ("/sessions?tz=UTC", "status", "timed out", "run", "User"),
     "issues": ("/issues?tz=UTC", "operation", "Create", "first_seen", "User"),
 }
@@ -71,13 +73,12 @@ async def test_the_users_file_holds_the_last_sessions_details(browse: Browse) ->
 
 
 async def test_a_file_says_how_far_it_is_and_why_it_did_not_come(browse: Browse) -> None:
-    path = f"/organizations/{NORTHWIND}/statistics?tz=UTC"
-    seen = browse("exports", statistics=path, logs=f"/organizations/{NORTHWIND}/logs?tz=UTC")
+    seen = browse("exports", statistics=STATISTICS, logs=f"/organizations/{NORTHWIND}/logs?tz=UTC")
     assert "'abc' is no number" in seen["refused"]
     assert seen["button"].strip() == "Export to CSV"
     assert seen["told"] == f"{seen['of_row']} saved"
     assert seen["missing"].endswith("There is nothing here that you may see.")
-    assert seen["stayed"].endswith(path)
+    assert seen["stayed"].endswith(STATISTICS)
     assert (seen["far"], seen["under_way"]) == ("Log archive: 2.5 MB…", 1)
     assert (seen["cut"], seen["ended"]) == ("The log archive was cut midway, so no file was kept", 0)
     assert "is not before the end of the range" in seen["backwards"]
@@ -108,3 +109,49 @@ async def test_c20_an_export_cut_midway_says_so_and_leaves_no_file(browse: Brows
     assert seen["said"] == "The export was cut midway, so no file was kept"
     assert (seen["files"], seen["busy"]) == ([], None)
     assert export["state"] == "cut"
+
+
+@pytest.fixture(scope="module")
+def filtered(browse: Browse) -> dict[str, Any]:
+    """What filters do, understood and not: looked at once."""
+    return browse("filters", statistics=STATISTICS)
+
+
+async def test_c23_a_plus_is_not_a_space(filtered: dict[str, Any]) -> None:
+    seen = filtered
+    assert len(seen["found"]) == 1
+    assert "ann%2Bcrm@" in seen["plus_url"] or "ann%2Bcrm%40" in seen["plus_url"]
+    assert seen["links"]
+    assert all("ann%2Bcrm" in link for link in seen["links"])
+    assert seen["by_hand"]["rows"] == 0
+    assert "ann crm@" in seen["by_hand"]["chip"]
+    assert "%2B" in seen["lost_plus"]
+
+
+async def test_c24_a_filter_not_understood_is_not_a_filter_passed(filtered: dict[str, Any]) -> None:
+    seen = filtered
+    for query, told in seen["wrong"].items():
+        assert (told["status"], told["rows"], told["exports"]) == (400, 0, 0), query
+        assert told["said"], query
+    assert seen["wrong"]["failures=abc"]["value"] == "abc"
+    assert seen["wrong"]["status=eror"]["value"] == "eror"
+    assert "late" in seen["choices"]
+    assert seen["after_choice"]
+    assert seen["empty_boxes"]["status"] == 200
+    assert seen["empty_boxes"]["rows"] > 50
+
+
+async def test_suggestions_say_how_many_rows_each_word_leaves(filtered: dict[str, Any]) -> None:
+    assert {box for box, _, number, _ in filtered["suggested"] if number} == {"status", "error_category"}
+    icons = {word: icon for box, word, _, icon in filtered["suggested"] if box == "status"}
+    assert icons == {word.replace("_", " "): f"#i-{status_icon(word)}" for word in SESSION_STATUS}
+    assert filtered["spoken"] == [["combobox", "true", "true"], [None, 0]] * 2
+    assert len(filtered["proved"]) > 4
+    assert [(word, number) for word, number, rows in filtered["proved"] if number != rows] == []
+
+
+async def test_today_is_that_of_the_zone_that_the_page_names(browse: Browse) -> None:
+    seen = browse("dates", path=STATISTICS.replace("tz=UTC", "tz=Pacific/Kiritimati"), browser="Pacific/Pago_Pago")
+    today = datetime.now(ZoneInfo("Pacific/Kiritimati")).date()
+    days = [today - timedelta(days=before) for before in (0, 1, 6, 29)]
+    assert seen["offered"] == [f"{day}.." for day in days]

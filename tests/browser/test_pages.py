@@ -1,82 +1,20 @@
-"""Pages in a real browser: dialog, columns, colours, live rows, keyboard, without JavaScript, accessibility."""
+"""Pages in a real browser: dialog, columns, colours, live rows, logs, the Overview, without JavaScript."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
 import io
-import json
-import re
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import asyncpg
-import pytest
 
-from schemas.columns import LISTS
 from schemas.keys import session_key
-from schemas.vocabulary import SESSION_STATUS
-from services.query.panel.parts import status_icon
+from tests.browser.addresses import NORTHWIND, STATISTICS, USERS, paths_of
 from tests.browser.conftest import Browse, Site, once_read
-from tests.browser.world import HOSTILE, identity
-
-NORTHWIND = identity("Northwind Traders")
-STATISTICS = f"/organizations/{NORTHWIND}/statistics?tz=UTC"
-USERS = f"/organizations/{NORTHWIND}?tz=UTC"
-
-
-async def _paths(site: Site) -> list[str]:
-    session = (await site.fetch(
-        "SELECT started_at, session_id, organization_id, user_id FROM sync_session s WHERE organization_id = $1 "
-        "AND status = 'errors' AND issues > 0 AND EXISTS (SELECT FROM log_chunk l WHERE l.session_id = s.session_id)",
-        NORTHWIND,
-    ))[0]  # fmt: skip
-    job = f"/sessions/{session_key(session['started_at'], session['session_id'])}"
-    user = f"/users/{session['organization_id']}/{session['user_id']}"
-    organization = f"/organizations/{NORTHWIND}"
-    return [
-        "/", "/organizations", organization, f"{organization}/statistics", f"{organization}/issues",
-        f"{organization}/logs", "/users", user, f"{user}/issues", "/sessions", job, f"{job}/log?text=batch", "/issues",
-        "/find?q=ra", "/monitoring", "/users?status=broken", "/users?user=nobody+is+called+so", "/nowhere",
-    ]  # fmt: skip
-
-
-def _short(path: str) -> str:
-    """Return the path with a page of few rows: axe-core looks at every cell."""
-    is_list = path.rpartition("/")[2] in {"organizations", "users", "sessions", "issues", "statistics"}
-    return f"{path}?limit=8" if is_list else path
-
-
-async def test_axe_finds_nothing_in_either_theme(browse: Browse, site: Site) -> None:
-    paths = [_short(path) for path in await _paths(site)]
-    end_user = site.people["end_user"]
-    mine = f"/users/{NORTHWIND}/{end_user['user_id']}"
-    others = {
-        "sign-in": {"cookie": "", "path": "/sign-in"},
-        "a link": {"cookie": "", "path": f"/sign-in/{end_user['token']}"},
-        "a link used up": {"cookie": "", "path": "/sign-in?problem=expired"},
-        **{f"own{tab}": {"cookie": end_user["cookie"], "path": mine + tab} for tab in ("", "/issues", "/logs")},
-    }
-    seen = browse("axe", paths=paths, statistics=f"{STATISTICS}&limit=8", others=others)
-    assert {page: found for page, found in seen["found"].items() if found} == {}
-    assert len(seen["found"]) == 2 * (len(paths) + 5 + len(others))
-
-
-async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Browse, site: Site) -> None:
-    paths = [_short(path) for path in await _paths(site)]
-    seen = browse("narrow", paths=paths, phone=[paths[1], paths[8], paths[0]])
-    assert seen["found"] == {}
-    assert {page: rules for page, rules in seen["rules"].items() if rules} == {}
-    shared = {
-        "boxes": False, "labels": True, "inside": True, "chips": 1, "clean": True, "kept": ">=10", "cleared": 0,
-        "sorted": ["-users", "descending"], "explicit": True,
-    }  # fmt: skip
-    assert seen["sheet"] == {"script": shared | {"rules": [], "closed": True}, "plain": shared}
-    assert seen["small"] == []
 
 
 async def test_job_details_open_step_copy_and_close(browse: Browse, site: Site) -> None:
@@ -121,66 +59,10 @@ async def test_an_error_page_gives_the_id_of_its_request(browse: Browse) -> None
     assert seen["copied"] == seen["id"] != ""
 
 
-async def test_c07_a_web_page_and_a_trace_as_the_error(browse: Browse) -> None:
-    seen = browse("hostile", path=STATISTICS)
-    assert seen["alive"] == 0, "markup in an error is text"
-    assert seen["height"] == seen["other"], "the row keeps its height"
-    assert seen["from_row"] == HOSTILE
-    assert seen["from_dialog"] == HOSTILE
-    assert seen["tip"].startswith("<!DOCTYPE html>")
-    assert seen["tip_closed"]
-
-
-@pytest.fixture(scope="module")
-def filtered(browse: Browse) -> dict[str, Any]:
-    """What filters do, understood and not: looked at once."""
-    return browse("filters", statistics=STATISTICS)
-
-
-async def test_c23_a_plus_is_not_a_space(filtered: dict[str, Any]) -> None:
-    seen = filtered
-    assert len(seen["found"]) == 1
-    assert "ann%2Bcrm@" in seen["plus_url"] or "ann%2Bcrm%40" in seen["plus_url"]
-    assert seen["links"]
-    assert all("ann%2Bcrm" in link for link in seen["links"])
-    assert seen["by_hand"]["rows"] == 0
-    assert "ann crm@" in seen["by_hand"]["chip"]
-    assert "%2B" in seen["lost_plus"]
-
-
-async def test_c24_a_filter_not_understood_is_not_a_filter_passed(filtered: dict[str, Any]) -> None:
-    seen = filtered
-    for query, told in seen["wrong"].items():
-        assert (told["status"], told["rows"], told["exports"]) == (400, 0, 0), query
-        assert told["said"], query
-    assert seen["wrong"]["failures=abc"]["value"] == "abc"
-    assert seen["wrong"]["status=eror"]["value"] == "eror"
-    assert "late" in seen["choices"]
-    assert seen["after_choice"]
-    assert seen["empty_boxes"]["status"] == 200
-    assert seen["empty_boxes"]["rows"] > 50
-
-
-async def test_suggestions_say_how_many_rows_each_word_leaves(filtered: dict[str, Any]) -> None:
-    assert {box for box, _, number, _ in filtered["suggested"] if number} == {"status", "error_category"}
-    icons = {word: icon for box, word, _, icon in filtered["suggested"] if box == "status"}
-    assert icons == {word.replace("_", " "): f"#i-{status_icon(word)}" for word in SESSION_STATUS}
-    assert filtered["spoken"] == [["combobox", "true", "true"], [None, 0]] * 2
-    assert len(filtered["proved"]) > 4
-    assert [(word, number) for word, number, rows in filtered["proved"] if number != rows] == []
-
-
-async def test_today_is_that_of_the_zone_that_the_page_names(browse: Browse) -> None:
-    seen = browse("dates", path=STATISTICS.replace("tz=UTC", "tz=Pacific/Kiritimati"), browser="Pacific/Pago_Pago")
-    today = datetime.now(ZoneInfo("Pacific/Kiritimati")).date()
-    days = [today - timedelta(days=before) for before in (0, 1, 6, 29)]
-    assert seen["offered"] == [f"{day}.." for day in days]
-
-
 async def test_an_address_names_the_zone_of_its_page_and_means_the_same_times_elsewhere(
     browse: Browse, site: Site
 ) -> None:
-    log = next(path for path in await _paths(site) if "/log?" in path).partition("?")[0]
+    log = f"{(await pages_of(site))['job']}/log"
     seen = browse("zones", role="platform_admin", here="Asia/Tokyo", there="America/New_York", log=log)
     assert seen["first"] is None, "the browser's zone was not known yet: the next page has it"
     steps = "menu", "filtered", "cleared", "row", "job", "back", "log", "line", "copied", "reloaded"
@@ -337,7 +219,7 @@ async def test_a_long_log_is_a_window_that_moves(browse: Browse, site: Site) -> 
     long = (await site.fetch(
         "SELECT started_at, session_id FROM log_chunk GROUP BY 1, 2 ORDER BY sum(line_count) DESC LIMIT 1"
     ))[0]  # fmt: skip
-    seen = browse("log", path=f"/sessions/{session_key(*long)}/log", short=f"{(await _paths(site))[10]}/log")
+    seen = browse("log", path=f"/sessions/{session_key(*long)}/log", short=f"{(await paths_of(site))[10]}/log")
     assert seen["counts"] == [
         "error 8", "warning 0", "info 1,900", "debug 1,892", "mail 950", "CRM 950", "engine 950", "agent 950",
     ]  # fmt: skip
@@ -360,13 +242,6 @@ async def test_a_long_log_is_a_window_that_moves(browse: Browse, site: Site) -> 
     assert seen["sources"] == ["CRM", "agent", "engine", "mail"]
     assert seen["searched"] == "?text=batch&level=error", "a search can be narrowed without a script"
     assert seen["dropped"] == [["12 lines dropped by the agent", "lost", "line-21"]]
-
-
-async def test_a_page_weighs_less_than_150_kilobytes(browse: Browse, site: Site) -> None:
-    paths = await _paths(site)
-    heaviest = [paths[0], paths[3], paths[6], paths[8], paths[10], paths[11]]
-    seen = browse("weight", paths=heaviest)
-    assert {page: weight for page, weight in seen["weights"].items() if weight > 150_000} == {}
 
 
 async def test_an_organization_without_sessions_says_how_to_connect_an_agent(browse: Browse, site: Site) -> None:
@@ -400,65 +275,6 @@ async def test_an_end_user_sees_the_page_of_itself_and_nothing_else(browse: Brow
     assert seen["issues"][:5] == ["Type", "Name", "Direction", "Operation name", "Error Code"]
     assert set(seen["elsewhere"].values()) == {mine}
     assert seen["foreign"] == 404
-
-
-async def test_what_is_cut_or_off_or_needs_words_says_so_to_everybody(browse: Browse) -> None:
-    seen = browse("tips", path=f"{STATISTICS}&limit=20", users=USERS)
-    assert seen["objects"] == [1, 1], "two columns of one title are told apart without the icon"
-    columns = {name: LISTS[at].column(name) for at, name in (("statistics", "changes"), ("users", "last_20"))}
-    assert seen["explained"] == {name: column and column.description for name, column in columns.items()}
-    assert seen["off"] == {"first": "This is the first page", "touched": "There is nothing to export"}
-    assert seen["closed"] == 0
-    assert seen["without_script"] == "This is the first page"
-
-
-async def test_a_shortened_name_is_shown_whole_to_mouse_and_keyboard(browse: Browse) -> None:
-    seen = browse("names", path="/sessions?limit=20&tz=UTC&organization=Northwind")
-    assert seen["organization"] == "Northwind Traders"
-    assert seen["person"] == "\n".join(seen["lines"])
-
-
-async def test_the_words_of_the_source_and_figures_are_whole_at_1440_pixels(browse: Browse, site: Site) -> None:
-    user = (await _paths(site))[7]
-    paths = {
-        "users": "/users?tz=UTC", "organization_users": USERS, "statistics": STATISTICS, "sessions": "/sessions?tz=UTC",
-        "issues": "/issues?tz=UTC", "user_sessions": f"{user}?tz=UTC", "user_issues": f"{user}/issues?state=&tz=UTC",
-        "organization_issues": f"/organizations/{NORTHWIND}/issues?tz=UTC",
-    }  # fmt: skip
-    titles = ["Error Category", "Error Code", "Error Source", "Status", "Session status"]
-    seen = browse("widths", paths=paths, titles=titles)
-    assert {name: words for name, words in seen["cut"].items() if words} == {}
-    assert all(re.fullmatch(r"[\d,]+ [A-Z][A-Za-z-]+(, …)?", line) for line in seen["report"]), (
-        "a cut one keeps its number"
-    )
-    assert len(seen["report"]) > 50
-
-
-async def test_no_sticky_part_covers_what_has_the_focus(browse: Browse) -> None:
-    seen = browse("covered", path=STATISTICS)
-    assert seen["seen"] == {"row": 0, "cell": 0, "first": 0, "actions": 0}
-    assert seen["still"] == [0, 310]
-
-
-async def test_the_keyboard_is_enough(browse: Browse, site: Site) -> None:
-    seen = browse("keys", path=STATISTICS, job=(await _paths(site))[10])
-    assert seen["find"] == "find"
-    assert seen["first_box"] == "box-user"
-    assert seen["second_row"] == 1
-    assert seen["outlined"] == "2px"
-    assert (seen["menu"], seen["help"]) == (1, 1)
-    assert seen["skip"] == "skip"
-    name, category, exception = seen["cells"]["shown"]
-    assert seen["cells"]["head"].startswith(name)
-    assert seen["cells"]["category"] == category
-    assert seen["cells"]["exception"].startswith(exception)
-    here, before, again = seen["standing"]
-    assert before != here == again
-    assert seen["lines"] == ["line-1", "line-2", "line-3", "line-2"]
-    assert seen["message"][0] == seen["message"][1]
-    assert seen["archive"].endswith(".zip")
-    assert (seen["behind_dialog"], seen["switched_off"]) == ("", ""), "single letters act only where they may"
-    assert seen["switched_on"].startswith("#line-")
 
 
 async def test_every_number_of_the_overview_opens_the_list_that_proves_it(browse: Browse, site: Site) -> None:
@@ -499,40 +315,3 @@ async def test_a_monitor_that_is_behind_says_so_on_every_page(browse: Browse, si
             "WHERE partition = 3"
         )
     assert browse("look", path="/users")["banner"] == ""
-
-
-# Markup, controls, a mark that turns the direction and is never ended, an emoji, and a very long word.
-WORST = "<b>Bobby</b><script>Bobby</script> \x07\x1b[31m \u202eevil \U0001f98a " + "x" * 10_000
-COPY = "INSERT INTO {0} SELECT (jsonb_populate_record(each, $3)).* FROM {0} each WHERE {1} = $1 AND {2} = $2 LIMIT 1"
-
-
-async def test_what_others_write_is_text_and_turns_nothing_around(browse: Browse, site: Site) -> None:
-    issue = (await site.fetch("SELECT * FROM sync_issue WHERE organization_id = $1 AND state = 'open'", NORTHWIND))[0]
-    session, user = (issue["session_started_at"], issue["session_id"]), (NORTHWIND, issue["user_id"])
-    worst = uuid4()
-    texts = {"issue_id": str(worst), "object_name": f"object {WORST}", "error_text": f"text {WORST}"}
-    changes = (
-        ("sync_issue", "organization_id", "issue_id", NORTHWIND, issue["issue_id"], texts),
-        ("issue_sighting", "started_at", "session_id", *session, texts),
-    )
-    renamed = "UPDATE sync_user SET display_name = $3 WHERE organization_id = $1 AND user_id = $2"
-    (before,) = await site.fetch("SELECT display_name FROM sync_user WHERE user_id = $1", issue["user_id"])
-    try:
-        await site.fetch(renamed, *user, f"user {WORST}")
-        for table, one, two, *bound, change in changes:
-            await site.fetch(COPY.format(table, one, two), *bound, json.dumps(change))
-        job, mine = f"/sessions/{session_key(*session)}", f"/users/{NORTHWIND}/{issue['user_id']}"
-        only = f"user_id={issue['user_id']}"
-        lists = [f"{USERS}&{only}", f"/organizations/{NORTHWIND}/issues?{only}", f"{mine}/issues"]
-        paths = [*lists, mine, job, f"{job}/log"]
-        pages = browse("texts", role="platform_admin", word="Bobby", paths=paths)["pages"]
-    finally:
-        await site.fetch(renamed, *user, before["display_name"])
-        for table in ("sync_issue", "issue_sighting"):
-            await site.fetch(f"DELETE FROM {table} WHERE issue_id = $1", worst)
-    for path, told in pages.items():
-        assert (told["alive"], told["turned"], told["sideways"]) == (0, [], 0), path
-    assert [pages[path]["heights"] for path in lists] == [[32], [44], [44]]
-    own, issue_texts = {"user"}, {"object", "text"}
-    expected = (own, own | issue_texts, own | issue_texts, own, own | issue_texts, own)
-    assert [set(pages[path]["shown"]) for path in paths] == [*expected]

@@ -1,0 +1,109 @@
+"""What a page owes to everybody, in a real browser: accessibility, keyboard, tips, widths, a phone, weight."""
+
+from __future__ import annotations
+
+import re
+
+from schemas.columns import LISTS
+from tests.browser.addresses import NORTHWIND, STATISTICS, USERS, paths_of
+from tests.browser.conftest import Browse, Site
+
+
+def _short(path: str) -> str:
+    """Return the path with a page of few rows: axe-core looks at every cell."""
+    is_list = path.rpartition("/")[2] in {"organizations", "users", "sessions", "issues", "statistics"}
+    return f"{path}?limit=8" if is_list else path
+
+
+async def test_axe_finds_nothing_in_either_theme(browse: Browse, site: Site) -> None:
+    paths = [_short(path) for path in await paths_of(site)]
+    end_user = site.people["end_user"]
+    mine = f"/users/{NORTHWIND}/{end_user['user_id']}"
+    others = {
+        "sign-in": {"cookie": "", "path": "/sign-in"},
+        "a link": {"cookie": "", "path": f"/sign-in/{end_user['token']}"},
+        "a link used up": {"cookie": "", "path": "/sign-in?problem=expired"},
+        **{f"own{tab}": {"cookie": end_user["cookie"], "path": mine + tab} for tab in ("", "/issues", "/logs")},
+    }
+    seen = browse("axe", paths=paths, statistics=f"{STATISTICS}&limit=8", others=others)
+    assert {page: found for page, found in seen["found"].items() if found} == {}
+    assert len(seen["found"]) == 2 * (len(paths) + 5 + len(others))
+
+
+async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Browse, site: Site) -> None:
+    paths = [_short(path) for path in await paths_of(site)]
+    seen = browse("narrow", paths=paths, phone=[paths[1], paths[8], paths[0]])
+    assert seen["found"] == {}
+    assert {page: rules for page, rules in seen["rules"].items() if rules} == {}
+    shared = {
+        "boxes": False, "labels": True, "inside": True, "chips": 1, "clean": True, "kept": ">=10", "cleared": 0,
+        "sorted": ["-users", "descending"], "explicit": True,
+    }  # fmt: skip
+    assert seen["sheet"] == {"script": shared | {"rules": [], "closed": True}, "plain": shared}
+    assert seen["small"] == []
+
+
+async def test_the_words_of_the_source_and_figures_are_whole_at_1440_pixels(browse: Browse, site: Site) -> None:
+    user = (await paths_of(site))[7]
+    paths = {
+        "users": "/users?tz=UTC", "organization_users": USERS, "statistics": STATISTICS, "sessions": "/sessions?tz=UTC",
+        "issues": "/issues?tz=UTC", "user_sessions": f"{user}?tz=UTC", "user_issues": f"{user}/issues?state=&tz=UTC",
+        "organization_issues": f"/organizations/{NORTHWIND}/issues?tz=UTC",
+    }  # fmt: skip
+    titles = ["Error Category", "Error Code", "Error Source", "Status", "Session status"]
+    seen = browse("widths", paths=paths, titles=titles)
+    assert {name: words for name, words in seen["cut"].items() if words} == {}
+    assert all(re.fullmatch(r"[\d,]+ [A-Z][A-Za-z-]+(, …)?", line) for line in seen["report"]), (
+        "a cut one keeps its number"
+    )
+    assert len(seen["report"]) > 50
+
+
+async def test_a_page_weighs_less_than_150_kilobytes(browse: Browse, site: Site) -> None:
+    paths = await paths_of(site)
+    heaviest = [paths[0], paths[3], paths[6], paths[8], paths[10], paths[11]]
+    seen = browse("weight", paths=heaviest)
+    assert {page: weight for page, weight in seen["weights"].items() if weight > 150_000} == {}
+
+
+async def test_what_is_cut_or_off_or_needs_words_says_so_to_everybody(browse: Browse) -> None:
+    seen = browse("tips", path=f"{STATISTICS}&limit=20", users=USERS)
+    assert seen["objects"] == [1, 1], "two columns of one title are told apart without the icon"
+    columns = {name: LISTS[at].column(name) for at, name in (("statistics", "changes"), ("users", "last_20"))}
+    assert seen["explained"] == {name: column and column.description for name, column in columns.items()}
+    assert seen["off"] == {"first": "This is the first page", "touched": "There is nothing to export"}
+    assert seen["closed"] == 0
+    assert seen["without_script"] == "This is the first page"
+
+
+async def test_a_shortened_name_is_shown_whole_to_mouse_and_keyboard(browse: Browse) -> None:
+    seen = browse("names", path="/sessions?limit=20&tz=UTC&organization=Northwind")
+    assert seen["organization"] == "Northwind Traders"
+    assert seen["person"] == "\n".join(seen["lines"])
+
+
+async def test_no_sticky_part_covers_what_has_the_focus(browse: Browse) -> None:
+    seen = browse("covered", path=STATISTICS)
+    assert seen["seen"] == {"row": 0, "cell": 0, "first": 0, "actions": 0}
+    assert seen["still"] == [0, 310]
+
+
+async def test_the_keyboard_is_enough(browse: Browse, site: Site) -> None:
+    seen = browse("keys", path=STATISTICS, job=(await paths_of(site))[10])
+    assert seen["find"] == "find"
+    assert seen["first_box"] == "box-user"
+    assert seen["second_row"] == 1
+    assert seen["outlined"] == "2px"
+    assert (seen["menu"], seen["help"]) == (1, 1)
+    assert seen["skip"] == "skip"
+    name, category, exception = seen["cells"]["shown"]
+    assert seen["cells"]["head"].startswith(name)
+    assert seen["cells"]["category"] == category
+    assert seen["cells"]["exception"].startswith(exception)
+    here, before, again = seen["standing"]
+    assert before != here == again
+    assert seen["lines"] == ["line-1", "line-2", "line-3", "line-2"]
+    assert seen["message"][0] == seen["message"][1]
+    assert seen["archive"].endswith(".zip")
+    assert (seen["behind_dialog"], seen["switched_off"]) == ("", ""), "single letters act only where they may"
+    assert seen["switched_on"].startswith("#line-")
