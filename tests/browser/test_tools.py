@@ -316,8 +316,8 @@ def archived(stack: Stack, path: Path) -> set[UUID]:
 
 def written(line: LogLine) -> str:
     """Return a line of a log as a file holds it, without its time."""
-    exception = "".join(f"    {part}\n" for part in (line.exception or "").splitlines())
-    return f"{line.level.value.upper():<7} {line.source:<6} {line.message}\n{exception}"
+    text = f"{line.level.value.upper():<7} {line.source:<6} {line.message}\n{line.exception or ''}"
+    return "\n    ".join(text.splitlines()) + "\n"
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -27,7 +27,7 @@ from services.query.services import Services
 _SQL: Final = named_queries("exports")
 _CHUNKS: Final = named_queries("details")["log_chunks"]
 _LEVEL: Final = 4  # of deflate: logs shrink nearly as much as at 6, in half the time
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,9 +242,13 @@ def _tail_text(gaps: Sequence[Gap]) -> bytes:
 
 
 def line_text(line: Mapping[str, Any]) -> str:
-    """Return one line as text. Control characters are written out: a terminal that shows the file obeys none."""
+    """Return one line as text; what has lines of its own is indented, so that nothing sent looks like another line.
+
+    Control characters are written out: a terminal that shows the file obeys none.
+    """
     level, source = str(line.get("level", "info")).upper(), line.get("source", "agent")
     text = f"{line.get('at', '')} {level:<7} {source:<6} {line.get('message', '')}"
     if line.get("exception"):
-        text += "\n" + "\n".join("    " + part for part in str(line["exception"]).splitlines())
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+        text += f"\n{line['exception']}"
+    written_out = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return "\n    ".join(written_out.splitlines())

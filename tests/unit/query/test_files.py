@@ -54,6 +54,17 @@ def test_control_characters_of_a_log_are_written_out() -> None:
     assert said == "2026-11-24T14:02:29Z ERROR   agent  \\x1b[2J\\x9bred\n    a\n    b\\x07"
 
 
+def test_what_one_line_of_a_log_holds_never_looks_like_another() -> None:
+    at, other = "2026-11-24T14:02:29Z", "2026-11-24T14:02:30Z ERROR   engine nobody wrote this"
+    said = line_text({
+        "at": at, "level": "info", "source": "mail\n==== attempt 2 ====",
+        "message": f"a\r\n{other}\r{other}\u2028{other}", "exception": f"b\n{other}\x0c{other}\n",
+    })  # fmt: skip
+    first, *further = said.splitlines()
+    assert first == f"{at} INFO    mail"
+    assert further == [f"    {part}" for part in ("==== attempt 2 ==== a", *[other] * 3, "b", f"{other}\\x0c{other}")]
+
+
 def test_gaps_are_named_between_parts_and_at_the_end() -> None:
     def chunk(attempt: int, number: int, first: int) -> dict[str, int]:
         return {"attempt": attempt, "chunk_no": number, "first_line": first}
