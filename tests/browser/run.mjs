@@ -17,6 +17,7 @@ async function open({ cookie = process.env.COOKIE, ...options } = {}) {
   if (cookie) await context.addCookies([{ name: "syncwatch", value: cookie, url: base }]);
   const page = await context.newPage();
   page.on("pageerror", (error) => reports.push(`error: ${error.message}`));
+  page.on("dialog", (dialog) => { reports.push(`dialog: ${dialog.message()}`); void dialog.dismiss(); });
   page.on("console", (message) => { if (/content security policy/i.test(message.text())) reports.push(message.text()); });
   page.on("request", (request) => { if (!request.url().startsWith(base) && !/^(blob|data):/.test(request.url())) reports.push(`foreign request: ${request.url()}`); });
   return page;

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from pathlib import Path
 from uuid import uuid4
 
+import zstandard
+
+from schemas.events import LogEvent, decode
 from schemas.keys import session_key
+from services.aggregator.fold import Chunk
+from services.aggregator.rows import CHUNK_COLUMNS, chunk_row
 from tests.browser.addresses import NORTHWIND, STATISTICS, USERS
 from tests.browser.conftest import Browse, Site
 from tests.browser.world import HOSTILE
+from tests.corpus import poison
 
 # Markup, controls, a mark that turns the direction and is never ended, an emoji, and a very long word.
 WORST = "<b>Bobby</b><script>Bobby</script> \x07\x1b[31m \u202eevil \U0001f98a " + "x" * 10_000
@@ -55,3 +63,45 @@ async def test_what_others_write_is_text_and_turns_nothing_around(browse: Browse
     own, issue_texts = {"user"}, {"object", "text"}
     expected = (own, own | issue_texts, own | issue_texts, own, own | issue_texts, own)
     assert [set(pages[path]["shown"]) for path in paths] == [*expected]
+
+
+async def test_s17_a_line_of_a_log_is_text_wherever_it_is_shown(browse: Browse, site: Site, tmp_path: Path) -> None:
+    (session,) = await site.fetch(
+        "SELECT started_at, session_id, user_id FROM sync_session WHERE organization_id = $1 AND log_chunks_sent = 0 "
+        "AND ended_at IS NOT NULL ORDER BY started_at DESC LIMIT 1", NORTHWIND,
+    )  # fmt: skip
+    at, forged = "2026-11-24T14:02:29Z", "2026-11-24T14:02:30Z ERROR   engine nobody wrote this"
+    ends = "</td></tr></tbody></table><img src=x onerror=alert(1)>"
+    worst = {
+        "at": at, "level": "warning", "source": f"source {WORST}"[:64],
+        "message": f"message {WORST}{ends}\n{forged}", "exception": f"exception {WORST}{ends}\r\n{forged}",
+    }  # fmt: skip
+    plain = {"at": at, "level": "info", "source": "mail", "message": "ten found"}
+    lines = [worst, *[plain] * 500, worst]
+    whose = {"user_id": str(session["user_id"]), "session_id": str(session["session_id"])}
+    started_at = session["started_at"]
+    event = decode(poison.text(poison.log(NORTHWIND, started_at, **whose, lines=lines, final=True)))
+    assert isinstance(event, LogEvent)
+    row = chunk_row(Chunk(event, int(started_at.timestamp() * 1000)), zstandard.ZstdCompressor())
+    places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+    job = f"/sessions/{session_key(started_at, session['session_id'])}"
+    try:
+        await site.fetch(f"INSERT INTO log_chunk ({', '.join(CHUNK_COLUMNS)}) VALUES ({places})", *row)
+        seen = browse(
+            "hostile_log", path=f"{job}/log", job=job, word="Bobby", found="message", last=len(lines),
+            folder=str(tmp_path),
+        )  # fmt: skip
+    finally:
+        await site.fetch("DELETE FROM log_chunk WHERE session_id = $1", session["session_id"])
+    shown = [worst["source"], f"{worst['message']}\n{worst['exception']}".replace("\r\n", "\n")]
+    for name, told in seen["pages"].items():
+        assert (told["alive"], told["turned"], told["sideways"]) == (0, [], 0), name
+        assert told["lines"] == [shown] * (1 if name in {"job", "phone"} else 2), name
+    assert (seen["wrapped"], seen["marked"]) == (0, ["message"] * 2)
+
+    with zipfile.ZipFile(tmp_path / "log.zip") as archive:
+        (name,) = set(archive.namelist()) - {"manifest.json"}
+        text = archive.read(name).decode()
+    first = f"{at} WARNING {worst['source']} message {WORST}{ends}\n    {forged}\n"
+    written = f"{first}    exception {WORST}{ends}\n    {forged}\n".replace("\x07", "\\x07").replace("\x1b", "\\x1b")
+    assert text == "==== attempt 1 ====\n" + written + f"{at} INFO    mail   ten found\n" * 500 + written
