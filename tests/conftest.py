@@ -109,7 +109,7 @@ async def fresh_topics(kafka: KafkaRig, database: Database) -> AsyncIterator[Top
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(kafka: KafkaRig, postgres: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """Everything running, with the sessions of a real connector: once for a file, which only reads."""
+    """Everything running, with the sessions of a real connector: once for a file, whose tests only read."""
     async with databases.fresh(postgres) as database, fresh_topics(kafka, database) as topics:
         folder = tmp_path_factory.mktemp("stack")
         async with running_stack(postgres, kafka.bootstrap, topics.prefix, database, folder) as whole:

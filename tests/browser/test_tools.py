@@ -19,15 +19,17 @@ import pytest_asyncio
 from schemas.columns import LISTS
 from schemas.events import LogLine
 from schemas.keys import session_key
-from schemas.vocabulary import ERROR_CATEGORY, ERROR_CODE, ERROR_SOURCE, OBJECT_TYPE, direction_words
-from services.ingest.connectors.caldav_crm.world import CRM_SYSTEM, MAIL_SYSTEM
+from schemas.vocabulary import DISABLED_REASON, ERROR_CATEGORY, ERROR_CODE, ERROR_SOURCE, OBJECT_TYPE, direction_words
+from services.ingest.connectors.caldav_crm.world import CRM_SYSTEM, MAIL_SYSTEM, everybody
 from tests.browser.conftest import Script
 from tests.rig.stack import Stack
 
 ZONE: Final = ZoneInfo("Europe/Berlin")
+RED: Final = "rgb(179, 29, 35)"
 IN_WORDS: Final = {
     "Error Source": ERROR_SOURCE,
     "Error Category": ERROR_CATEGORY,
+    "Disabled reason": DISABLED_REASON,
     "Type": OBJECT_TYPE,
     "Error Code": {code: f"{code} {meaning}" for code, meaning in ERROR_CODE.items()},
     "Direction": {way: direction_words(way, MAIL_SYSTEM, CRM_SYSTEM) for way in ("mail_to_crm", "crm_to_mail")},
@@ -46,7 +48,7 @@ SELECT u.display_name AS "User", o.name AS "Organization", NOT u.sync_enabled AS
        us.failures AS "Failures", us.total_changes AS "Total Changes", us.conflicts AS "Conflicts",
        us.issues AS "Issues", us.error_source AS "Error Source", us.error_category AS "Error Category",
        us.error_code AS "Error code", coalesce(t.exception, t.message) AS "Exception", us.due_at AS "Next due",
-       u.email AS "E-mail"
+       u.email AS "E-mail", u.disabled_reason AS "Disabled reason"
   FROM user_status us JOIN sync_user u USING (organization_id, user_id) JOIN organization o USING (organization_id)
   LEFT JOIN session_text t ON (t.started_at, t.session_id) = (us.last_started_at, us.last_session_id)
  WHERE {} ORDER BY u.display_name DESC"""
@@ -66,6 +68,9 @@ SELECT u.display_name AS "User", o.name AS "Organization", i.object_type AS "Typ
        i.times AS "Times", i.state AS "State", i.object_id AS "Object id"
   FROM sync_issue i JOIN sync_user u USING (organization_id, user_id) JOIN organization o USING (organization_id)
  WHERE {} ORDER BY i.first_seen_at, i.issue_id"""
+HEALTHY: Final = """
+SELECT us.user_id FROM user_status us WHERE us.status = 'healthy' AND us.user_id NOT IN (
+       SELECT user_id FROM sync_issue) ORDER BY us.user_id LIMIT 1"""
 WITH_MOST_ISSUES: Final = """
 SELECT u.user_id, u.display_name FROM sync_issue i JOIN sync_user u USING (organization_id, user_id)
  WHERE i.organization_id = $1 AND i.state <> 'resolved'
@@ -123,6 +128,10 @@ def tools_of(organization: Any, user: Any) -> dict[str, Tool]:
         "users": Tool(
             "users", ("Users",), "email", "next_due", {"status": "failing, partial"}, backwards, USERS.format(unclean),
         ),
+        "users switched off": Tool(
+            "users", ("Users",), "disabled_reason", "conflicts", {"status": "disabled"}, backwards,
+            USERS.format("us.status = 'disabled'"),
+        ),
         "statistics": Tool(
             "statistics", ("Organizations", name, "Statistics"), "session_id", "conflicts", {}, ("run", "ascending"),
             STATISTICS.format(f"{inside} AND s.status IN ('errors', 'timed_out')"),
@@ -145,7 +154,9 @@ def tools_of(organization: Any, user: Any) -> dict[str, Tool]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def seen(stack: Stack, run_script: Script, tmp_path_factory: pytest.TempPathFactory) -> Seen:
-    """The whole walk, once."""
+    """The whole walk, once, after somebody was switched off."""
+    (healthy,) = await fetch(stack, HEALTHY)
+    await stack.switch_off(next(person for person in everybody() if person.user_id == healthy["user_id"]))
     found = await fetch(
         stack,
         "SELECT DISTINCT ON (s.status) s.*, o.name, u.display_name FROM sync_session s JOIN organization o "
@@ -206,7 +217,8 @@ def same(one: str, other: str) -> bool:
 
 
 NAMES: Final = (
-    "organizations", "users of an organization", "users", "statistics", "sessions", "issues of a user", "issues",
+    "organizations", "users of an organization", "users", "users switched off", "statistics", "sessions",
+    "issues of a user", "issues",
 )  # fmt: skip
 
 
@@ -235,6 +247,15 @@ async def test_r6_a_list_on_screen_its_file_and_postgres_say_the_same(stack: Sta
                 assert same(as_in_file(title, cell), record[title]), title
         told_by_both = [title for title in titles if title in row]
         assert [record[title] for title in told_by_both] == [in_file(title, row[title]) for title in told_by_both]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_whom_an_administrator_switched_off_is_red_and_said_to_be_disabled(seen: Seen) -> None:
+    told = seen.told["lists"]["users switched off"]
+    (row,) = (dict(zip(told["titles"], cells, strict=True)) for cells in told["rows"])
+    assert (row["Status"].strip(), row["Synchronization Disabled"].strip()) == ("disabled", "True")
+    assert [set(colours) for colours in told["colours"]] == [{RED}]
+    assert RED not in {colours[0] for colours in seen.told["lists"]["users"]["colours"]}, "who fails is no red row"
 
 
 @pytest.mark.parametrize("status", ["errors", "finished_with_issues"])

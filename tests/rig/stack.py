@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -20,9 +21,13 @@ from aiokafka import AIOKafkaConsumer
 
 from schemas.events import IssueEvent, LogEvent, LogLine, SessionData, SessionEvent, decode
 from services.common.kafka import client_options
-from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS
+from services.ingest.agent.http import HttpTransport
+from services.ingest.connectors.caldav_crm.agent import opened_agent
+from services.ingest.connectors.caldav_crm.hands import hands
+from services.ingest.connectors.caldav_crm.once import INTERVAL_S
+from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS, Person
 from tests.rig.databases import Database
-from tests.rig.outside import COMMAND, free_port, process, running_outside, wait_until_ready
+from tests.rig.outside import COMMAND, Outside, free_port, process, running_outside, wait_until_ready
 
 SESSIONS: Final = 24
 PATIENCE_S: Final = 60.0
@@ -31,6 +36,9 @@ SELECT count(*) FILTER (WHERE s.ended_at IS NULL OR s.issues_arrived < s.issues_
          SELECT count(*) FROM log_chunk l WHERE (l.started_at, l.session_id) = (s.started_at, s.session_id)))
        + abs(count(*) - $1)
   FROM sync_session s"""
+_SWITCHED_OFF: Final = """
+SELECT EXISTS (SELECT FROM user_status WHERE (organization_id, user_id) = ($1, $2) AND status = 'disabled')
+   AND EXISTS (SELECT FROM organization WHERE organization_id = $1 AND disabled = 1)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +52,39 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Everything running: the panel's address, the database behind it, what was published and what was reported."""
+    """Everything running: the panel's address, the database behind it, what was published and what was reported.
+
+    `outside`, the `gateway` and the folder of `tokens` are what the connector works with.
+    """
 
     base: str
     database: Database
     operator: Operator
     truth: Published
     report: dict[str, Any]
+    outside: Outside
+    gateway: str
+    tokens: Path
+
+    async def switch_off(self, person: Person) -> None:
+        """Switch one person of an organization off as its administrator does, in the CRM; return once it is applied."""
+        there = self.outside
+        async with hands(there.state_dir, there.crm_url, there.caldav_url) as outer:
+            await outer.switch_seat(person, on=False, reason="manual")
+        organization = next(each for each in ORGANIZATIONS if each.organization_id == person.organization_id)
+        token = (self.tokens / organization.slug).read_text()
+        async with opened_agent(
+            organization, HttpTransport(self.gateway, token), agent_id="", state_dir=there.state_dir,
+            crm_database_url=there.crm_url, caldav_url=there.caldav_url, interval_s=INTERVAL_S, concurrency=1,
+            now=lambda: datetime.now(UTC),
+        ) as agent:  # fmt: skip
+            await agent.announce()
+            assert await agent.reporter.drained(PATIENCE_S)
+        until = time.monotonic() + PATIENCE_S
+        async with self.database.connect() as connection:
+            while not await connection.fetchval(_SWITCHED_OFF, person.organization_id, person.user_id):
+                assert time.monotonic() < until, f"{person.email} is not shown as disabled"
+                await asyncio.sleep(0.2)
 
 
 class Operator:
@@ -104,9 +138,10 @@ async def running_stack(
     operator = Operator(database, f"http://127.0.0.1:{panel}")
     with _services(bootstrap, prefix, database, operator, panel, folder) as gateway, ExitStack() as running:
         outside = running.enter_context(running_outside(postgres, folder / "connector"))
+        tokens = _tokens(operator, folder)
         made = subprocess.run(
             [*COMMAND, "once", "--sessions", str(SESSIONS)],
-            env=outside.environment() | {"GATEWAY_URL": gateway, "AGENT_TOKEN_DIR": str(_tokens(operator, folder))},
+            env=outside.environment() | {"GATEWAY_URL": gateway, "AGENT_TOKEN_DIR": str(tokens)},
             stdout=subprocess.PIPE,
             check=True,
             timeout=120,
@@ -114,7 +149,7 @@ async def running_stack(
         report = json.loads(made.stdout)
         truth = await _published(bootstrap, prefix, report["events"])
         await _settled(database)
-        yield Stack(f"http://127.0.0.1:{panel}", database, operator, truth, report)
+        yield Stack(f"http://127.0.0.1:{panel}", database, operator, truth, report, outside, gateway, tokens)
 
 
 def _tokens(operator: Operator, folder: Path) -> Path:

@@ -88,6 +88,7 @@ async function look(page) {
       for (const beside of shown.querySelectorAll(".sub, .beside, .unit, .tag, button")) beside.remove();
       return cell.querySelector("time")?.dateTime ?? shown.textContent;
     }))),
+    colours: await page.$$eval("#rows > tr", (rows) => rows.map((row) => [row, ...row.querySelectorAll("td, th, a, .st")].map((each) => getComputedStyle(each).color))),
     matches: await page.textContent(".matches"),
   };
 }
