@@ -17,6 +17,7 @@ from deploy.prometheus.local import (
     prometheus_environment,
     write_targets,
 )
+from tests.rules.mutants import EQUIVALENT, alerts, mutants
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
@@ -93,6 +94,31 @@ def test_l1_every_alert_is_complete(alert: dict[str, Any]) -> None:
 def test_l1_every_alert_is_tried_in_four_ways(name: str) -> None:
     tried = {way for trial in TRIAL_NAMES if name in trial for way in WAYS if way in trial}
     assert tried == set(WAYS)
+
+
+def test_l2_a_mutant_changes_one_thing_of_an_alert() -> None:
+    rule = {
+        "alert": "Odd", "expr": 'sum by (a, b) (x{c="d", e="f"}[5m] > 60) == 0 and on (a) y:z1h or w', "for": "1m",
+        "labels": {"owner": "us"},
+    }  # fmt: skip
+    made = {mutant.change: mutant.rule for mutant in mutants(rule)}
+    assert {change: each["expr"] for change, each in made.items() if each["expr"] != rule["expr"]} == {
+        "(1) 60 * 2": 'sum by (a, b) (x{c="d", e="f"}[5m] > (60 * 2)) == 0 and on (a) y:z1h or w',
+        "(1) 60 / 2": 'sum by (a, b) (x{c="d", e="f"}[5m] > (60 / 2)) == 0 and on (a) y:z1h or w',
+        "(1) and becomes or": 'sum by (a, b) (x{c="d", e="f"}[5m] > 60) == 0 or on (a) y:z1h or w',
+        "(2) or becomes and": 'sum by (a, b) (x{c="d", e="f"}[5m] > 60) == 0 and on (a) y:z1h and w',
+        "(1) by a dropped": 'sum by (b) (x{c="d", e="f"}[5m] > 60) == 0 and on (a) y:z1h or w',
+        "(1) by b dropped": 'sum by (a) (x{c="d", e="f"}[5m] > 60) == 0 and on (a) y:z1h or w',
+        '(2) matcher c="d" dropped': 'sum by (a, b) (x{e="f"}[5m] > 60) == 0 and on (a) y:z1h or w',
+        '(2) matcher e="f" dropped': 'sum by (a, b) (x{c="d"}[5m] > 60) == 0 and on (a) y:z1h or w',
+        "(3) on a dropped": 'sum by (a, b) (x{c="d", e="f"}[5m] > 60) == 0 and on () y:z1h or w',
+    }
+    assert (made["for * 2"]["for"], made["for / 2"]["for"]) == ("120s", "30s")
+    assert made["label owner dropped"]["labels"] == {}
+
+
+def test_l2_what_is_listed_as_equivalent_is_a_mutant_of_the_rules() -> None:
+    assert EQUIVALENT.keys() <= {(mutant.alert, mutant.change) for rule in alerts() for mutant in mutants(rule)}
 
 
 def test_l1_the_runbook_has_one_heading_per_alert_and_no_other() -> None:
