@@ -13,8 +13,8 @@ STATISTICS: Final = f"/organizations/{NORTHWIND}/statistics?tz=UTC"
 USERS: Final = f"/organizations/{NORTHWIND}?tz=UTC"
 
 
-async def paths_of(site: Site) -> list[str]:
-    """Return one page of every kind, the job's with issues and a log, and pages that say what is wrong."""
+async def pages_of(site: Site) -> dict[str, str]:
+    """Return the addresses of one page of every kind; the job has issues and a log. Some pages say what is wrong."""
     session = (await site.fetch(
         "SELECT started_at, session_id, organization_id, user_id FROM sync_session s WHERE organization_id = $1 "
         "AND status = 'errors' AND issues > 0 AND EXISTS (SELECT FROM log_chunk l WHERE l.session_id = s.session_id)",
@@ -23,8 +23,23 @@ async def paths_of(site: Site) -> list[str]:
     job = f"/sessions/{session_key(session['started_at'], session['session_id'])}"
     user = f"/users/{session['organization_id']}/{session['user_id']}"
     organization = f"/organizations/{NORTHWIND}"
-    return [
-        "/", "/organizations", organization, f"{organization}/statistics", f"{organization}/issues",
-        f"{organization}/logs", "/users", user, f"{user}/issues", "/sessions", job, f"{job}/log?text=batch", "/issues",
-        "/find?q=ra", "/monitoring", "/users?status=broken", "/users?user=nobody+is+called+so", "/nowhere",
-    ]  # fmt: skip
+    return {
+        "overview": "/",
+        "organizations": "/organizations",
+        "organization": organization,
+        "statistics": f"{organization}/statistics",
+        "organization's issues": f"{organization}/issues",
+        "organization's logs": f"{organization}/logs",
+        "users": "/users",
+        "user": user,
+        "user's issues": f"{user}/issues",
+        "sessions": "/sessions",
+        "job": job,
+        "log": f"{job}/log?text=batch",
+        "issues": "/issues",
+        "find": "/find?q=ra",
+        "monitoring": "/monitoring",
+        "filter not understood": "/users?status=broken",
+        "nobody found": "/users?user=nobody+is+called+so",
+        "no such page": "/nowhere",
+    }

@@ -13,7 +13,7 @@ from uuid import uuid4
 import asyncpg
 
 from schemas.keys import session_key
-from tests.browser.addresses import NORTHWIND, STATISTICS, USERS, paths_of
+from tests.browser.addresses import NORTHWIND, STATISTICS, USERS, pages_of
 from tests.browser.conftest import Browse, Site, once_read
 
 
@@ -219,7 +219,7 @@ async def test_a_long_log_is_a_window_that_moves(browse: Browse, site: Site) -> 
     long = (await site.fetch(
         "SELECT started_at, session_id FROM log_chunk GROUP BY 1, 2 ORDER BY sum(line_count) DESC LIMIT 1"
     ))[0]  # fmt: skip
-    seen = browse("log", path=f"/sessions/{session_key(*long)}/log", short=f"{(await paths_of(site))[10]}/log")
+    seen = browse("log", path=f"/sessions/{session_key(*long)}/log", short=f"{(await pages_of(site))['job']}/log")
     assert seen["counts"] == [
         "error 8", "warning 0", "info 1,900", "debug 1,892", "mail 950", "CRM 950", "engine 950", "agent 950",
     ]  # fmt: skip

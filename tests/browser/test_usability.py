@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from schemas.columns import LISTS
-from tests.browser.addresses import NORTHWIND, STATISTICS, USERS, paths_of
+from tests.browser.addresses import NORTHWIND, STATISTICS, USERS, pages_of
 from tests.browser.conftest import Browse, Site
 
 
@@ -16,7 +16,7 @@ def _short(path: str) -> str:
 
 
 async def test_axe_finds_nothing_in_either_theme(browse: Browse, site: Site) -> None:
-    paths = [_short(path) for path in await paths_of(site)]
+    paths = [_short(path) for path in (await pages_of(site)).values()]
     end_user = site.people["end_user"]
     mine = f"/users/{NORTHWIND}/{end_user['user_id']}"
     others = {
@@ -31,8 +31,9 @@ async def test_axe_finds_nothing_in_either_theme(browse: Browse, site: Site) -> 
 
 
 async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Browse, site: Site) -> None:
-    paths = [_short(path) for path in await paths_of(site)]
-    seen = browse("narrow", paths=paths, phone=[paths[1], paths[8], paths[0]])
+    pages = {name: _short(path) for name, path in (await pages_of(site)).items()}
+    phone = [pages[name] for name in ("organizations", "user's issues", "overview")]
+    seen = browse("narrow", paths=[*pages.values()], phone=phone)
     assert seen["found"] == {}
     assert {page: rules for page, rules in seen["rules"].items() if rules} == {}
     shared = {
@@ -44,7 +45,7 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Brows
 
 
 async def test_the_words_of_the_source_and_figures_are_whole_at_1440_pixels(browse: Browse, site: Site) -> None:
-    user = (await paths_of(site))[7]
+    user = (await pages_of(site))["user"]
     paths = {
         "users": "/users?tz=UTC", "organization_users": USERS, "statistics": STATISTICS, "sessions": "/sessions?tz=UTC",
         "issues": "/issues?tz=UTC", "user_sessions": f"{user}?tz=UTC", "user_issues": f"{user}/issues?state=&tz=UTC",
@@ -60,9 +61,9 @@ async def test_the_words_of_the_source_and_figures_are_whole_at_1440_pixels(brow
 
 
 async def test_a_page_weighs_less_than_150_kilobytes(browse: Browse, site: Site) -> None:
-    paths = await paths_of(site)
-    heaviest = [paths[0], paths[3], paths[6], paths[8], paths[10], paths[11]]
-    seen = browse("weight", paths=heaviest)
+    pages = await pages_of(site)
+    heaviest = ("overview", "statistics", "users", "user's issues", "job", "log")
+    seen = browse("weight", paths=[pages[name] for name in heaviest])
     assert {page: weight for page, weight in seen["weights"].items() if weight > 150_000} == {}
 
 
@@ -89,7 +90,7 @@ async def test_no_sticky_part_covers_what_has_the_focus(browse: Browse) -> None:
 
 
 async def test_the_keyboard_is_enough(browse: Browse, site: Site) -> None:
-    seen = browse("keys", path=STATISTICS, job=(await paths_of(site))[10])
+    seen = browse("keys", path=STATISTICS, job=(await pages_of(site))["job"])
     assert seen["find"] == "find"
     assert seen["first_box"] == "box-user"
     assert seen["second_row"] == 1
