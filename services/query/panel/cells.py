@@ -4,6 +4,7 @@ Whatever a row holds is escaped here; what `parts` makes is HTML already.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from markupsafe import Markup, escape
@@ -41,21 +42,45 @@ class Cell(NamedTuple):
     clock: Clock
 
 
-def row_cells(table: Table, row: Row, clock: Clock) -> Markup:
-    """Return the cells of a row; the first is its head."""
+def list_rows(table: Table, clock: Clock) -> Markup:
+    """Return the rows of a list; the first cell of each is its head, the last one holds its actions, if it has some."""
     roomy = table.density == "roomy"
+    columns = [
+        (column, index == 0, _KINDS.get(column.kind, _text), *_tags(column, first=index == 0))
+        for index, column in enumerate(table.shown)
+    ]
     made = []
-    for index, column in enumerate(table.shown):
-        cell = Cell(column, row, row.values[column.name], index == 0, roomy, clock)
-        inside = _KINDS.get(column.kind, _text)(cell)
-        whole = " data-full" if column.kind in _NAMES else ""
-        if index == 0:
-            made.append(f'<th scope="row" role="rowheader"{whole}>{inside}</th>')
-        elif column.phone or column.number:
-            made.append(f'<td role="cell" class="{column.phone}{" num" if column.number else ""}"{whole}>{inside}</td>')
-        else:
-            made.append(f'<td role="cell"{whole}>{inside}</td>')
+    for row in table.rows:
+        key = escape(row.key)
+        cells = "".join([
+            f"{opening}{draw(Cell(column, row, row.values[column.name], first, roomy, clock))}{closing}"
+            for column, first, draw, opening, closing in columns
+        ])  # fmt: skip
+        made.append(
+            f'<tr id="r-{key}" role="row" data-key="{key}" class="{"red" if row.red else ""}" tabindex="-1">'
+            f"{cells}{_actions(row) if table.actions else ''}</tr>\n"
+        )
     return Markup("".join(made))
+
+
+def _tags(column: Head, *, first: bool) -> tuple[str, str]:
+    """Return what stands around each cell of a column."""
+    whole = " data-full" if column.kind in _NAMES else ""
+    if first:
+        return f'<th scope="row" role="rowheader"{whole}>', "</th>"
+    if column.phone or column.number:
+        return f'<td role="cell" class="{column.phone}{" num" if column.number else ""}"{whole}>', "</td>"
+    return f'<td role="cell"{whole}>', "</td>"
+
+
+def _actions(row: Row) -> str:
+    details, logs = escape(row.details_href), escape(row.logs_href)
+    return (
+        f'<td role="cell" class="acts">'
+        f'<a class="icon-btn" href="{details}" data-job aria-label="Job details" title="Job details">{icon("info")}</a>'
+        f'<a class="icon-btn" href="{logs}" data-download aria-label="Download logs" title="Download logs">'
+        f"{icon('download')}</a></td>"
+    )
 
 
 def _name_link(row: Row, text: str) -> str:
@@ -66,7 +91,7 @@ def _name_link(row: Row, text: str) -> str:
 
 def _cut(text: Any, form: str = "line", whole: str = "") -> str:
     """Return a text that is shown as far as there is room, and whole where one points at it."""
-    return f'<span class="{form} full" tabindex="0" data-full="{escape(whole)}">{escape(text)}</span>'
+    return f'<span class="{form} full" tabindex="0" data-full="{escape(whole) if whole else ""}">{escape(text)}</span>'
 
 
 def _person(cell: Cell) -> str:
@@ -112,8 +137,13 @@ def _session_status(cell: Cell) -> str:
 
 def _number(cell: Cell) -> str:
     column = cell.column
-    unit = f'<span class="unit"> {escape(column.title.lower())}</span>' if column.phone else ""
+    unit = _unit(column.title) if column.phone else ""
     return f"{figure(cell.value, cell.row.links.get(column.name), column.stress)}{unit}"
+
+
+@lru_cache(256)
+def _unit(title: str) -> str:
+    return f'<span class="unit"> {escape(title.lower())}</span>'
 
 
 def _share(cell: Cell) -> str:

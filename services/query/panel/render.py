@@ -13,9 +13,8 @@ from schemas import vocabulary
 from schemas.retention import KEPT
 from services.query.nouns import times
 from services.query.panel import marks, parts, words
-from services.query.panel.cells import row_cells
+from services.query.panel.cells import list_rows
 from services.query.panel.parts import Clock
-from services.query.panel.rows import Row
 from services.query.panel.table import Table
 
 HERE: Final = Path(__file__).parent
@@ -45,8 +44,8 @@ def _user_status(context: Context, slug: str, alone: bool = False) -> str:
 
 
 @pass_context
-def _row_cells(context: Context, table: Table, row: Row) -> str:
-    return row_cells(table, row, _clock_of(context))
+def _list_rows(context: Context, table: Table) -> str:
+    return list_rows(table, _clock_of(context))
 
 
 @pass_context
@@ -111,7 +110,7 @@ def _environment() -> Environment:
     made.globals.update(
         asset=asset, icon=parts.icon, status=parts.status, user_status=_user_status, moment=_moment,
         number=parts.number, figure=parts.figure, bar=parts.bar, strip=parts.strip, copy_button=parts.copy_button,
-        tag=parts.tag, object_icon=parts.object_icon, row_cells=_row_cells, status_icon=parts.status_icon,
+        tag=parts.tag, object_icon=parts.object_icon, list_rows=_list_rows, status_icon=parts.status_icon,
         status_words=parts.status_words, error_code_words=parts.error_code_words, strip_words=marks.strip_words,
         times=times, kept=KEPT, vocabulary=vocabulary, say=vocabulary.words,
         direction_words=vocabulary.direction_words,

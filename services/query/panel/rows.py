@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from schemas import vocabulary
-from schemas.columns import Column, ListView, Type
+from schemas.columns import LISTS, Column, ListView, Type
 from services.query.formulas import tabbed
 from services.query.hours import DAY, first_hour
 from services.query.panel import words
@@ -17,6 +18,15 @@ from services.query.panel.parts import Clock, outcome
 Values = Mapping[str, Any]
 _REPORT_COMPLETE: Final = {"status": "report_complete", "session_status": "session_report_complete"}
 """By the column of a session's status: what says whether its report is complete. The status of a user has none."""
+_TOLD: Final[Mapping[str, tuple[Column, ...]]] = {
+    name: tuple(
+        column for column in view.columns
+        if column.type in {Type.OPEN_LIST, Type.DIRECTION, Type.BOOLEAN}
+        or column.name in {*_REPORT_COMPLETE, "operation", "state"}
+    )
+    for name, view in LISTS.items()
+}  # fmt: skip
+"""By the name of a list: the columns whose cells do not take every value as it is stored."""
 WHOLE_EXCEPTION: Final = 1000  # lists hold the first 1,000 characters
 _COUNTS: Final = (
     ("fetched", "Fetched"), ("created", "Create"), ("updated", "Update"), ("deleted", "Delete"),
@@ -48,7 +58,7 @@ class Row:
 
 def row(view: ListView, found: Values, clock: Clock) -> Row:
     """Return a row of a list as its cells want it."""
-    values = dict(found) | {column.name: shown(column, found) for column in view.columns if column.name in found}
+    values = dict(found) | {column.name: shown(column, found) for column in _TOLD[view.name] if column.name in found}
     made = _BY_KIND[view.kind](view, found, clock)
     return Row(values=values, slugs=found, **({"links": {}, "second": {}, "copies": {}} | made))
 
@@ -91,7 +101,13 @@ def instant(at: datetime, zone: ZoneInfo) -> str:
 
 def asked(path: str, **filters: str) -> str:
     """Return a list's address with filters, each percent-encoded: a plus stays a plus."""
-    return f"{path}?{urlencode(filters, quote_via=quote)}"
+    return f"{path}?{_encoded(**filters)}"
+
+
+@lru_cache(1024)
+def _encoded(**filters: str) -> str:
+    """Return filters as a query; those of a list's links are the same in each of its rows."""
+    return urlencode(filters, quote_via=quote)
 
 
 def _organization(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:

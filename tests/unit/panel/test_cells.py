@@ -38,7 +38,7 @@ def drawn(
     heads = [Head(name=name, title=HOSTILE, heading="", type="text", kind=kind, number=False, width=0, phone="ph1")
              for name in ("one", "two")]  # fmt: skip
     whole: dict[str, Any] = dict.fromkeys(Table.__dataclass_fields__, "")
-    made = cells.row_cells(Table(**{**whole, "density": density, "shown": tuple(heads)}), row, clock)
+    made = cells.list_rows(Table(**{**whole, "density": density, "shown": tuple(heads), "rows": (row,)}), clock)
     head, _, rest = made.partition("</th>")
     return head if first else rest
 
