@@ -174,7 +174,7 @@ def is_usual(view: View) -> bool:
 
     Its statements are planned once: their texts are few, and nothing that is bound decides on the way.
     """
-    return orders(view).indexed and all(each.column.name == "status" for each in view.filters)
+    return orders(view).indexed and all(each.column.name in {"status", "state"} for each in view.filters)
 
 
 def after(keys: Sequence[Key], cursor: Cursor, args: Args) -> str:
