@@ -67,8 +67,11 @@ class _Found:
     begun: bool = False
 
 
-async def fetch_page(services: Services, principal: Principal, view: View) -> Page:
-    """Read one page of a view, its count and its as-of time, from one snapshot."""
+async def fetch_page(services: Services, principal: Principal, view: View, *, counting: bool = True) -> Page:
+    """Read one page of a view, its count and its as-of time, from one snapshot.
+
+    Without `counting` the count is a lower bound, unless it comes by itself.
+    """
     began = time.monotonic()
     looking_up = bool(probes(view))  # by what plan_less forbids
     planning = usual_planning(view)
@@ -90,7 +93,7 @@ async def fetch_page(services: Services, principal: Principal, view: View) -> Pa
         if total is None and found.stopped is None:
             if view.cursor is None and len(found.records) <= view.limit:
                 total = len(found.records), True
-            else:
+            elif counting:
                 total = await counted(services, connection, view, picks, deadline, is_last=True)
     return _page(services, view, found, total or (0, False), texts, fresh)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -153,14 +154,14 @@ def page(view: View, number: int, limit: int, picks: Picks = NO_PICKS, span: Spa
     return Statement(f"SELECT {listed}, {source}._branch, {source}._keys FROM {tables}{order}", tuple(args))
 
 
-def count(view: View, picks: Picks = NO_PICKS, span: Span = WHOLE) -> Statement:
-    """Return the statement that counts the view's rows up to COUNT_LIMIT + 1, of sessions those of `span`."""
+def count(view: View, picks: Picks = NO_PICKS, spans: Sequence[Span] = (WHOLE,)) -> Statement:
+    """Return the statement that counts the view's rows up to COUNT_LIMIT + 1: of sessions those of `spans`, in turn."""
     args = Args()
     kind = KINDS[view.list.kind]
     statuses = orders(view).statuses
     groups = [statuses] if view.list.kind != "users" else _apart(statuses)
     arms = []
-    for group in groups:
+    for span, group in product(spans, groups):
         parts = _where(view, picks, args, standing=group is None or "disabled" in group)
         parts += _within(view, span, args)
         parts += [] if group is None else [_allowed(view, group)]

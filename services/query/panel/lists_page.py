@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from schemas import vocabulary
 from schemas.columns import LISTS, ListView
-from services.query.counting import status_counts
+from services.query.counting import StatusCounts, status_counts, total_of
 from services.query.filters import Among, Problem
 from services.query.lists import Page, fetch_page
 from services.query.panel import looks, table, words
@@ -106,7 +106,7 @@ async def build(services: Services, request: Request, asked: Asked, **changes: A
     if problems:
         return replace(refused(asked, view, problems), **changes), 400
     try:
-        page = await fetch_page(services, asked.principal, with_drawn(view))
+        page = await fetch_page(services, asked.principal, with_drawn(view), counting=not added(view))
     except TooWide as wide:
         return replace(_bare(asked, view), problem=_too_wide(asked, view, wide.detail), **changes), 400
     except (Busy, TooSlow):
@@ -147,6 +147,10 @@ def _clear(asked: Asked, view: View) -> str:
 
 
 async def _filled(services: Services, asked: Asked, view: View, page: Page) -> Table:
+    counts = await status_counts(services, view) if view.list.name == "statistics" else {}
+    if added(view) and not page.total_is_exact and not page.searched_to:
+        number, exact = total_of(counts, added(view))
+        page = replace(page, total=max(number, page.total), total_is_exact=exact)
     bare = _bare(asked, view)
     noun = table.KIND_WORDS[view.list.kind]
     rest = await _unfiltered(services, asked, view)
@@ -165,7 +169,7 @@ async def _filled(services: Services, asked: Asked, view: View, page: Page) -> T
         empty=None if shown or page.searched_to else await _empty(services, asked, view),
     )  # fmt: skip
     made = _searched(made, page, view) if page.searched_to else made
-    return await _with_counts(services, asked, view, made) if asked.list_name == "statistics" else made
+    return _with_counts(view, made, counts) if counts else made
 
 
 def _searched(made: Table, page: Page, view: View) -> Table:
@@ -241,8 +245,7 @@ NOT_YET: Final = {
 }
 
 
-async def _with_counts(services: Services, asked: Asked, view: View, made: Table) -> Table:
-    counts = await status_counts(services, view)
+def _with_counts(view: View, made: Table, counts: StatusCounts) -> Table:
     pressed = pressed_statuses(view)
     tabs = tuple(
         Tab(slug, slug, words.capped(*counts.get(slug, (0, True))), slug in pressed)
@@ -253,6 +256,13 @@ async def _with_counts(services: Services, asked: Asked, view: View, made: Table
     add = Tab(more.slug, "finished with issues", more.count) if more and pressed and more.count != "0" else None
     note = "Shown by default: errors and timed out" if default else ""
     return replace(made, counts=tabs, counts_add=add, counts_note=note)
+
+
+def added(view: View) -> set[str]:
+    """Return the statuses whose counts, which the page shows, add up to its own; none where it counts for itself."""
+    if view.list.name != "statistics":
+        return set()
+    return pressed_statuses(view) if view.filter_of("status") else set(vocabulary.SESSION_STATUS)
 
 
 def pressed_statuses(view: View) -> set[str]:

@@ -233,6 +233,18 @@ async def test_statistics_look_up_once_whom_a_name_means_and_count_each_status_o
     assert len(looked_up) == 1
 
 
+@pytest.mark.parametrize("query", ["status=", "status=errors,timed_out", "status=not:finished"])
+async def test_the_matches_of_statistics_are_as_many_as_the_list_counts(
+    service: Service, client: httpx.AsyncClient, query: str
+) -> None:
+    path = f"/organizations/{organization_id(0)}"
+    async with await service.as_person("support") as person:
+        page = (await person.get(f"{path}/statistics?{query}&limit=1")).text
+    total = (await client.get(f"/api/v1{path}/sessions?{query}&limit=1")).json()["total"]
+    assert total > 1
+    assert f'<span class="matches"><b>{total:,}</b>' in page
+
+
 async def test_c23_a_plus_is_not_a_space(service: Service, client: httpx.AsyncClient, now: datetime) -> None:
     await add_addresses(service, now)
     assert await emails(client, "/users", "email", "ann+crm@x.example") == ["ann+crm@x.example"]
