@@ -19,6 +19,7 @@ from schemas.status import DEFAULT_INTERVAL_S, REASON_BY_END
 from services.query import causes, chain
 from services.query.expressions import NOTHING_SAID
 from services.query.freshness import freshness_of
+from services.query.planning import PLAN_ONCE
 from services.query.principal import Principal
 from services.query.problems import NotFound
 from services.query.rows import report_words, strip
@@ -226,7 +227,7 @@ def mask(name: str | None) -> str | None:
 async def user(services: Services, principal: Principal, organization_id: UUID, user_id: UUID) -> dict[str, Any]:
     """Return one user: its facts, status, the chain of why, the last 20 sessions with detail, counts, agent, advice."""
     scope = scope_of(principal, organization_id, user_id)
-    async with services.reading(scope) as connection:
+    async with services.reading(scope, planning=PLAN_ONCE) as connection:
         row = await connection.fetchrow(_SQL["user"], organization_id, user_id)
         if row is None:
             raise NotFound

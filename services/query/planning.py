@@ -10,6 +10,7 @@ from services.query.view import View
 
 _SQL: Final = named_queries("lists")
 PLAN_LESS: Final = _SQL["plan_less"]
+PLAN_ONCE: Final = _SQL["plan_once"]
 
 
 def usual_planning(view: View) -> str:
@@ -17,4 +18,4 @@ def usual_planning(view: View) -> str:
     if not is_usual(view):
         return ""
     keeps_order = view.list.kind in ("sessions", "issues")  # users are joined to their statuses again
-    return _SQL["plan_once"] + (_SQL["plan_in_order"] if keeps_order else "")
+    return PLAN_ONCE + (_SQL["plan_in_order"] if keeps_order else "")
