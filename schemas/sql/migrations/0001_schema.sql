@@ -301,6 +301,8 @@ CREATE TABLE sync_issue (
 CREATE INDEX sync_issue_of_user ON sync_issue (organization_id, user_id, first_seen_at DESC, issue_id DESC);
 CREATE INDEX sync_issue_of_organization ON sync_issue (organization_id, first_seen_at DESC, issue_id DESC);
 CREATE INDEX sync_issue_newest ON sync_issue (first_seen_at DESC, issue_id DESC);
+-- What the pages of an organization count: open issues, those that report a success (code 0) left out.
+CREATE INDEX sync_issue_open ON sync_issue (organization_id) WHERE state <> 'resolved' AND error_code <> 0;
 CREATE INDEX sync_issue_closed ON sync_issue (closed_at) WHERE closed_at IS NOT NULL;
 
 -- ---------------------------------------------------------------------------------------------- roll-ups
