@@ -75,7 +75,7 @@ async def overview_parts(services: Services, principal: Principal) -> tuple[dict
                 raise
             missing.add(left.pop(0))
     try:
-        found["failures"] = (await fetch_page(services, principal, _failures(services, scope))).rows
+        found["failures"] = (await fetch_page(services, _failures(services, scope))).rows
     except TooSlow:
         missing.add("failures")
     return found, frozenset(missing)

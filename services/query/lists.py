@@ -16,7 +16,6 @@ from services.query.freshness import Freshness, freshness_from, freshness_of
 from services.query.orders import orders
 from services.query.picking import pick
 from services.query.planning import PLAN_LESS, usual_planning
-from services.query.principal import Principal
 from services.query.problems import TooSlow
 from services.query.rows import shaped
 from services.query.scope import needs_existing
@@ -67,7 +66,7 @@ class _Found:
     begun: bool = False
 
 
-async def fetch_page(services: Services, principal: Principal, view: View, *, counting: bool = True) -> Page:
+async def fetch_page(services: Services, view: View, *, counting: bool = True) -> Page:
     """Read one page of a view, its count and its as-of time, from one snapshot.
 
     Without `counting` the count is a lower bound, unless it comes by itself.

@@ -90,7 +90,7 @@ def _list(services: Services, each: ListRoute) -> Route:
         principal: Principal = request.state.principal
         principal.may(*each.roles)
         view = view_of(services, request, principal, each.list_name)
-        page = await fetch_page(services, principal, view)
+        page = await fetch_page(services, view)
         return told(page_body(view, page), links(request, view, page))
 
     return Route(each.path, answer, methods=["GET"])

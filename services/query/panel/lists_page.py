@@ -106,7 +106,7 @@ async def build(services: Services, request: Request, asked: Asked, **changes: A
     if problems:
         return replace(refused(asked, view, problems), **changes), 400
     try:
-        page = await fetch_page(services, asked.principal, with_drawn(view), counting=not added(view))
+        page = await fetch_page(services, with_drawn(view), counting=not added(view))
     except TooWide as wide:
         return replace(_bare(asked, view), problem=_too_wide(asked, view, wide.detail), **changes), 400
     except (Busy, TooSlow):
@@ -190,7 +190,7 @@ async def _unfiltered(services: Services, asked: Asked, view: View) -> int | Non
     if not view.filters or view.list.kind not in {"organizations", "users"}:
         return None
     whole = _parse(services, asked, [("tz", view.zone.key), ("limit", "1")], asked.frame.now, asked.frame.masked)
-    page = await fetch_page(services, asked.principal, whole)
+    page = await fetch_page(services, whole)
     return page.total if page.total_is_exact else None
 
 
@@ -203,7 +203,7 @@ async def _empty(services: Services, asked: Asked, view: View) -> Empty:
     for each in view.filters[:4]:
         params = [(other.column.name, other.text) for other in view.filters if other is not each]
         params += [(each.column.name, ""), ("tz", view.zone.key), ("limit", "1")]
-        found = await fetch_page(services, asked.principal, _parse(services, asked, params, asked.frame.now, False))
+        found = await fetch_page(services, _parse(services, asked, params, asked.frame.now, False))
         without.append((found.total, found.total_is_exact, each))
     total, exact, narrowest = max(without, key=lambda each: each[0])
     count = f"{words.capped(total, exact)} {table.KIND_WORDS[view.list.kind][0 if total == 1 else 1]}"

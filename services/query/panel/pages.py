@@ -200,7 +200,7 @@ async def _segments(services: Services, request: Request, asked: Asked, found: M
         part = parse(
             asked.list_name, params, scope=asked.scope, now=asked.frame.now, secret=services.secret, defaults=True
         )
-        page = await fetch_page(services, asked.principal, part)
+        page = await fetch_page(services, part)
         wanted = {"state": None, "in_last_session": None, **dict(filters)}
         kept = view.query(drop=[name for name, value in wanted.items() if not value])
         changed = view.query(
