@@ -129,7 +129,7 @@ async def _the_zip_holds_every_line(
     for session_id, entry in entries.items():
         text = archive.read(entry).decode()
         lines = truth.lines[UUID(session_id)]
-        assert all(line.message in text for line in lines)
+        assert all("\n    ".join(line.message.splitlines()) in text for line in lines)
         assert {line.source for line in lines} >= {"agent"}
 
 
