@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,6 +21,7 @@ from schemas.sql import named_queries
 from services.query.app import build
 from services.query.services import Services, Settings, derived_key, open_pools
 from tests.rig.databases import Database
+from tests.rig.seed import Plan, seed
 
 ACCOUNTS = named_queries("accounts")
 BASE = "http://127.0.0.1:8080"
@@ -84,6 +87,20 @@ async def service(database: Database, now: datetime) -> AsyncIterator[Service]:
     """A query service whose clock stands still at `now`."""
     async with serving(database, lambda: now) as made:
         yield made
+
+
+@pytest.fixture
+async def client(service: Service, now: datetime) -> AsyncIterator[httpx.AsyncClient]:
+    """A platform admin's key on a small seeded database."""
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=2, users=4, sessions=6))
+    async with await service.as_key("platform_admin") as client:
+        yield client
+
+
+def read(text: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV, each title → cell."""
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
 @asynccontextmanager
