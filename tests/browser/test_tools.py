@@ -17,12 +17,11 @@ import pytest
 import pytest_asyncio
 
 from schemas.columns import LISTS
-from schemas.events import LogLine
 from schemas.keys import session_key
 from schemas.vocabulary import DISABLED_REASON, ERROR_CATEGORY, ERROR_CODE, ERROR_SOURCE, OBJECT_TYPE, direction_words
 from services.ingest.connectors.caldav_crm.world import CRM_SYSTEM, MAIL_SYSTEM, everybody
 from tests.browser.conftest import Script
-from tests.rig.stack import Stack
+from tests.rig.stack import Stack, written
 
 ZONE: Final = ZoneInfo("Europe/Berlin")
 RED: Final = "rgb(179, 29, 35)"
@@ -333,12 +332,6 @@ def archived(stack: Stack, path: Path) -> set[UUID]:
             assert untimed == "==== attempt 1 ====\n" + "".join(map(written, lines))
             assert each["lines"] == len(lines)
     return {UUID(each["session_id"]) for each in manifest["logs"]}
-
-
-def written(line: LogLine) -> str:
-    """Return a line of a log as a file holds it, without its time."""
-    text = f"{line.level.value.upper():<7} {line.source:<6} {line.message}\n{line.exception or ''}"
-    return "\n    ".join(text.splitlines()) + "\n"
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -18,7 +18,7 @@ import httpx
 
 from schemas.events import Direction
 from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS
-from tests.rig.stack import SESSIONS, Published, Stack
+from tests.rig.stack import SESSIONS, Published, Stack, written
 
 COLUMNS: Final = (
     "session_id,organization_id,user_id,status,objects,changes,failures,conflicts,total_changes,issues,"
@@ -129,7 +129,7 @@ async def _the_zip_holds_every_line(
     for session_id, entry in entries.items():
         text = archive.read(entry).decode()
         lines = truth.lines[UUID(session_id)]
-        assert all("\n    ".join(line.message.splitlines()) in text for line in lines)
+        assert all(written(line) in text for line in lines)
         assert {line.source for line in lines} >= {"agent"}
 
 

@@ -87,6 +87,12 @@ class Stack:
                 await asyncio.sleep(0.2)
 
 
+def written(line: LogLine) -> str:
+    """Return a line of a log as a file holds it, without its time."""
+    text = f"{line.level.value.upper():<7} {line.source:<6} {line.message}\n{line.exception or ''}"
+    return "\n    ".join(text.splitlines()) + "\n"
+
+
 class Operator:
     """Whoever types `syncwatch …`."""
 
