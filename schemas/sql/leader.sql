@@ -74,25 +74,27 @@ WITH judged AS (
 SELECT count(*) FROM stored;
 
 -- name: store_last_day
--- Sessions and errors of the last 24 hours, by whole hours; and the newest session of those whose count moved.
+-- Sessions and errors of the last 24 hours, by whole hours; and when the newest session ended, or began while it runs: an end
+-- moves no count. Days to come are not looked at.
 WITH counted AS (
   SELECT organization_id, sum(sessions)::integer AS sessions,
          coalesce(sum(sessions) FILTER (WHERE status IN ('errors', 'timed_out')), 0)::integer AS errors
     FROM session_hour WHERE hour > date_trunc('hour', $1::timestamptz) - interval '24 hours' AND hour <= $1
    GROUP BY organization_id
-), moved AS (
-  SELECT o.organization_id, coalesce(c.sessions, 0) AS sessions, coalesce(c.errors, 0) AS errors
-    FROM organization o LEFT JOIN counted c USING (organization_id)
-   WHERE (o.sessions_24h, o.errors_24h) <> (coalesce(c.sessions, 0), coalesce(c.errors, 0))
+), now AS (
+  SELECT o.organization_id, coalesce(c.sessions, 0) AS sessions, coalesce(c.errors, 0) AS errors,
+         coalesce(newest.at, o.last_session_at) AS at
+    FROM organization o
+    LEFT JOIN counted c USING (organization_id)
+    LEFT JOIN LATERAL (SELECT coalesce(s.ended_at, s.started_at) AS at FROM sync_session s
+                        WHERE s.organization_id = o.organization_id AND s.started_at < $1 + interval '1 day'
+                        ORDER BY s.started_at DESC, s.session_id DESC LIMIT 1) newest ON true
 )
 UPDATE organization o
-   SET sessions_24h = m.sessions, errors_24h = m.errors,
-       last_session_at = greatest(o.last_session_at, newest.at)
-  FROM moved m
-  LEFT JOIN LATERAL (SELECT coalesce(s.ended_at, s.started_at) AS at FROM sync_session s
-                      WHERE s.organization_id = m.organization_id
-                      ORDER BY s.started_at DESC, s.session_id DESC LIMIT 1) newest ON true
- WHERE o.organization_id = m.organization_id;
+   SET sessions_24h = n.sessions, errors_24h = n.errors, last_session_at = n.at
+  FROM now n
+ WHERE o.organization_id = n.organization_id
+   AND (o.sessions_24h, o.errors_24h, o.last_session_at) IS DISTINCT FROM (n.sessions, n.errors, n.at);
 
 -- name: missing_days
 -- Days (UTC) from today to $2 days ahead that have no partition yet.

@@ -34,7 +34,14 @@ PATIENCE_S: Final = 60.0
 _UNSETTLED: Final = """
 SELECT count(*) FILTER (WHERE s.ended_at IS NULL OR s.issues_arrived < s.issues_sent OR s.log_chunks_sent > (
          SELECT count(*) FROM log_chunk l WHERE (l.started_at, l.session_id) = (s.started_at, s.session_id)))
-       + abs(count(*) - $1)
+       + abs(count(*) - $1) + (
+         SELECT count(*) FROM organization o JOIN (
+           SELECT organization_id, count(*)::integer AS sessions,
+                  (count(*) FILTER (WHERE status IN ('errors', 'timed_out')))::integer AS errors,
+                  (array_agg(ended_at ORDER BY started_at DESC, session_id DESC))[1] AS newest
+             FROM sync_session GROUP BY 1) own USING (organization_id)
+          WHERE (o.sessions_24h, o.errors_24h, o.last_session_at)
+                IS DISTINCT FROM (own.sessions, own.errors, own.newest))
   FROM sync_session s"""
 _SWITCHED_OFF: Final = """
 SELECT EXISTS (SELECT FROM user_status WHERE (organization_id, user_id) = ($1, $2) AND status = 'disabled')
@@ -232,9 +239,9 @@ def _take(found: Published, event: Any) -> None:
 
 
 async def _settled(database: Database) -> None:
-    """Wait until every session has ended, and no issue and no part of a log is missing any more."""
+    """Wait until each session has ended, no issue and no part of a log is missing, and organizations' sums hold all."""
     until = time.monotonic() + PATIENCE_S
     async with database.connect() as connection:
         while missing := await connection.fetchval(_UNSETTLED, SESSIONS):
-            assert time.monotonic() < until, f"{missing} of {SESSIONS} sessions are not whole"
+            assert time.monotonic() < until, f"{missing} of {SESSIONS} sessions, or sums of them, are not whole"
             await asyncio.sleep(0.2)

@@ -89,6 +89,25 @@ async def test_the_last_day_is_counted_by_whole_hours(scene: Scene, stored: Stor
     assert (row["sessions_24h"], row["errors_24h"], row["last_session_at"]) == (2, 1, ended)
 
 
+async def test_when_the_newest_session_ended_is_stored_though_no_count_moves(scene: Scene, stored: Stored) -> None:
+    session_id, user_id, began, ended = uuid4(), uuid4(), START + MINUTE, START + 2 * MINUTE
+    older = scene.session(uuid4(), started_at=START, status="finished", ended_at=began)
+    events = (
+        (began, scene.session(user_id, session_id, started_at=began)),
+        (ended, scene.session(user_id, session_id, seq=1, started_at=began, status="finished", ended_at=ended)),
+    )
+    await scene.tell(began, older)
+    async with stored.pool.acquire() as connection:
+        for at, event in events:
+            await scene.tell(at, event)
+            await store_last_day(connection, NOW)
+            row = await organization(scene)
+            assert (row["sessions_24h"], row["last_session_at"]) == (2, at)
+        await connection.execute("DELETE FROM sync_session")
+        await store_last_day(connection, NOW)
+    assert (await organization(scene))["last_session_at"] == ended, "known still once its sessions are dropped"
+
+
 async def test_closed_hours_are_folded_and_sums_stay(scene: Scene, stored: Stored) -> None:
     for partition in range(3):
         for hours in (3, 0):
