@@ -52,6 +52,10 @@ SET LOCAL enable_hashjoin = off;
 SET LOCAL enable_mergejoin = off;
 SET LOCAL enable_material = off;
 
+-- name: statuses_with_many
+-- Statuses of which an organization ($1) began more than $3 sessions since $2, by the sums of its hours.
+SELECT status FROM session_hour WHERE organization_id = $1 AND hour >= $2 GROUP BY status HAVING sum(sessions) > $3;
+
 -- name: freshness_and_texts
 -- With how old the data is comes what a page of sessions shows of their texts: one row at least.
 -- $1, $2: the sessions that may have some; $3, $4: the first and the last start, so that only their days are looked at;

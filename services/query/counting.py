@@ -6,10 +6,12 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import asyncpg
 
+from schemas.sql import named_queries
 from schemas.vocabulary import SESSION_STATUS
 from services.query.deadlines import WORTHWHILE_S, shortened
 from services.query.filters import Among, Filter
@@ -20,7 +22,11 @@ from services.query.problems import TooWide
 from services.query.search import count_spans
 from services.query.services import Services
 from services.query.statements import COUNT_LIMIT, Picks, count
-from services.query.view import View
+from services.query.view import One, View
+
+_SQL: Final = named_queries("lists")
+_DAYS: Final = timedelta(days=3)
+"""Fewer than sessions are kept for, and few sums."""
 
 StatusCounts = Mapping[str, tuple[int, bool]]
 """slug → (number of sessions, whether it is exact)."""
@@ -78,10 +84,25 @@ async def status_counts(services: Services, view: View) -> StatusCounts:
     counts = {}
     async with services.reading(view.scope, planning=usual_planning(view)) as connection:
         picks = await pick(connection, others)  # a status picks nobody
+        many = await _with_many(connection, others)
         for status in SESSION_STATUS:
+            if status in many:
+                counts[status] = COUNT_LIMIT, False
+                continue
             one = replace(others, filters=(*others.filters, Filter(column, status, False, Among((status,)))))
             counts[status] = await counted(services, connection, one, picks)
     return counts
+
+
+async def _with_many(connection: Any, view: View) -> Collection[str]:
+    """Return the statuses that have more sessions than are counted by the sums of the last days alone.
+
+    The sums say it at once where counting reads every row up to the limit. They are of whole organizations.
+    """
+    if view.filters or not isinstance(view.scope, One):
+        return ()
+    rows = await connection.fetch(_SQL["statuses_with_many"], view.scope.organization_id, view.now - _DAYS, COUNT_LIMIT)
+    return [row["status"] for row in rows]
 
 
 def total_of(counts: StatusCounts, statuses: Collection[str]) -> tuple[int, bool]:

@@ -19,7 +19,7 @@ from services.query import counting, picking
 from services.query.problems import Busy
 from services.query.services import Services, Settings, open_pools
 from services.query.statements import Picks
-from services.query.view import All, View
+from services.query.view import All, One, View, parse
 from tests.integration.query.conftest import Service, read
 from tests.rig.databases import Database
 from tests.rig.relay import relayed
@@ -155,6 +155,37 @@ async def test_statistics_look_up_once_whom_a_name_means_and_count_each_status_o
     assert len(told) == len(SESSION_STATUS)
     assert set(told.values()) > {"0"}
     assert len(looked_up) == 1
+
+
+async def test_a_status_that_sums_say_to_have_many_sessions_is_not_counted(
+    service: Service, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=1, users=4, sessions=6))
+        rows = await connection.fetch("SELECT status, count(*) AS n FROM sync_session GROUP BY 1")
+    stored = dict.fromkeys(SESSION_STATUS, 0) | {row["status"]: row["n"] for row in rows}
+    few = [status for status in SESSION_STATUS if stored[status] <= 1]
+    asked: list[str] = []
+
+    async def counted(services: Services, connection: Any, view: View, *more: Any) -> tuple[int, bool]:
+        asked.append(view.filters[-1].text)
+        return await counting_itself(services, connection, view, *more)
+
+    counting_itself = counting.counted
+    monkeypatch.setattr(counting, "counted", counted)
+    monkeypatch.setattr(counting, "COUNT_LIMIT", 1)
+    scope = One(organization_id(0))
+    whole, filtered = (
+        parse("statistics", query, scope=scope, now=now, secret=b"") for query in ([], [("objects", ">=0")])
+    )
+    told = await counting.status_counts(service.services, whole)
+    assert told == {status: (stored[status], True) if status in few else (1, False) for status in SESSION_STATUS}
+    assert asked == few
+    assert 0 < len(few) < len(SESSION_STATUS)
+
+    asked.clear()
+    await counting.status_counts(service.services, filtered)
+    assert asked == [*SESSION_STATUS], "no sum is of a filter"
 
 
 @pytest.mark.parametrize("query", ["status=", "status=errors,timed_out", "status=not:finished"])
