@@ -1,9 +1,16 @@
 -- Whose silence it is: users that are overdue, agents that are silent, our own monitoring. And what else needs somebody now.
 
--- name: attention
--- Users that need somebody, by status and reason; `fresh`: those whose status is younger than an hour. $1: as of.
-SELECT status, reason, count(*) AS users, count(*) FILTER (WHERE since >= $1::timestamptz - interval '1 hour') AS fresh
-  FROM user_status WHERE status_rank < 4 GROUP BY 1, 2;
+-- name: overdue
+-- Users that are late, of those the ones whose agent is silent, and users whose last report is incomplete.
+SELECT count(*) AS late, count(*) FILTER (WHERE reason = 'agent_silent') AS agent_silent,
+       (SELECT count(*) FROM user_status WHERE status_rank < 4 AND status = 'partial' AND reason = 'issues_missing') AS incomplete
+  FROM user_status WHERE status_rank < 4 AND status = 'late';
+
+-- name: fresh
+-- Users that need somebody and whose status is younger than an hour, by status. $1: as of.
+SELECT status, count(*) AS users FROM user_status
+ WHERE status_rank < 4 AND status IN ('failing', 'stuck', 'late', 'partial') AND since >= $1::timestamptz - interval '1 hour'
+ GROUP BY 1;
 
 -- name: longest_late
 SELECT us.due_at, coalesce(o.name, us.organization_id::text) AS organization

@@ -34,31 +34,25 @@ async def silence_of(connection: Any, as_of: datetime | None, now: datetime) -> 
     their silence is ours.
     """
     at = as_of or now
-    touched = await connection.fetch(_SQL["attention"], at)
+    overdue = await connection.fetchrow(_SQL["overdue"])
+    fresh = dict(map(tuple, await connection.fetch(_SQL["fresh"], at)))
     longest = await connection.fetchrow(_SQL["longest_late"])
     agents = await connection.fetchrow(_SQL["count_agents"], at, SILENT_AFTER, GONE_AFTER)
     partitions = await connection.fetch(_SQL["partitions"])
     first = await connection.fetch(_SQL["agents"], at, SILENT_AFTER, GONE_AFTER, 1) if agents["silent"] else []
     return {
         "late": {
-            "users": _users(touched, "late"),
-            "agent_silent": _users(touched, "late", "agent_silent"),
+            "users": overdue["late"],
+            "agent_silent": overdue["agent_silent"],
             "due_at": None if longest is None else longest["due_at"],
             "organization": None if longest is None else longest["organization"],
         },
-        "incomplete": _users(touched, "partial", "issues_missing"),
+        "incomplete": overdue["incomplete"],
         "agents": {**agents, "longest": {name: first[0][name] for name in ("agent_id", "heard_at")} if first else None},
         "partitions": state_of([row for row in partitions if EVENTS.is_called(row["topic"])], now),
         "other_partitions": state_of([row for row in partitions if not EVENTS.is_called(row["topic"])], now),
-        "fresh": {
-            status: sum(row["fresh"] for row in touched if row["status"] == status)
-            for status in ("failing", "stuck", "late", "partial")
-        },
+        "fresh": {status: fresh.get(status, 0) for status in ("failing", "stuck", "late", "partial")},
     }
-
-
-def _users(touched: Sequence[Mapping[str, Any]], status: str, reason: str | None = None) -> int:
-    return sum(row["users"] for row in touched if row["status"] == status and reason in (None, row["reason"]))
 
 
 def state_of(partitions: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any]:
