@@ -161,7 +161,7 @@ def _users_bar(cell: Cell) -> str:
 
 
 def _strip(cell: Cell) -> str:
-    return strip([outcome(each["status"], each["report_complete"]) for each in cell.value])
+    return strip(tuple(outcome(each["status"], each["report_complete"]) for each in cell.value))
 
 
 def _time(cell: Cell) -> str:

@@ -67,7 +67,7 @@ def _values(
         "usual_words": usual_words(found["duration_s"], found["usual_duration_s"]),
         "tail": None if tail is None else logs.drawn(tail["lines"], []),
         "log_lines": 0 if tail is None else tail["total"],
-        "recent": None if who is None else [outcome(each["status"], each["report_complete"]) for each in who["recent"]],
+        "recent": None if who is None else tuple(outcome(at["status"], at["report_complete"]) for at in who["recent"]),
         "outcome": outcome(found["status"], found["report_complete"]),
         "ticket": ticket(found, page, public_url + rows.asked(path, tz=page.zone.key)),
         "cause_href": failing_href(organization, found["error"]) if found["error"] else "",

@@ -135,8 +135,12 @@ def bar(
     )
 
 
-def strip(statuses: Sequence[str]) -> Markup:
-    """Return the strip of a user's last sessions, oldest left, with its sentence for those who do not see it."""
+@lru_cache(1024)
+def strip(statuses: tuple[str, ...]) -> Markup:
+    """Return the strip of a user's last sessions, oldest left, with its sentence for those who do not see it.
+
+    Most users' sessions end alike, so that most strips of a page are the same.
+    """
     paths = "".join(f'<path class="p-{escape(slug)}" d="{path}"/>' for slug, path in marks.strip_paths(statuses))
     return Markup(
         '<svg class="strip" viewBox="0 0 140 19" width="140" height="19" role="img" '
