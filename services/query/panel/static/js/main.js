@@ -1,10 +1,8 @@
-/** Everything a page does beyond what works without JavaScript. */
+/** Everything that any page does beyond what works without JavaScript. */
 import "./zone.js";
 import "./copy.js";
 import "./tips.js";
 import "./lists.js";
-import "./picklist.js";
-import "./suggest.js";
 import "./job.js";
 import "./keys.js";
 import "./exports.js";
