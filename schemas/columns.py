@@ -187,6 +187,10 @@ _ORGANIZATIONS: Final = (
         description="Failing users among its users that are not disabled, in percent.",
     ),
     _C(
+        name="failing_for", title="Failing for", type=Type.TEXT, hidden=True, sortable=False,
+        description="What users of it fail for now: each error source with its category.",
+    ),
+    _C(
         name="health_since", title="Health since", type=Type.TIME, hidden=True,
         description="Since when this is its health.",
     ),

@@ -14,7 +14,7 @@ from typing import Final
 from schemas.kinds import Failure
 from schemas.reasons import REASONS
 from schemas.recent import MISSING_BYTES, STATUS_BYTES
-from schemas.vocabulary import CRM_SYSTEM, ERROR_CATEGORY, MAIL_SYSTEM, Words
+from schemas.vocabulary import CRM_SYSTEM, ERROR_CATEGORY, ERROR_SOURCE, MAIL_SYSTEM, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,16 @@ def _sure(alias: str, *names: str) -> dict[str, Sql]:
     return {name: Sql(f"{alias}.{name}", nullable=False) for name in names}
 
 
+def _error_kind(alias: str) -> str:
+    """Return the SQL of an error's source and category in words: "Salesforce caused by throttling"."""
+    source = f"coalesce({alias}.error_source, {literal(NOTHING_SAID.source)})"
+    category = f"coalesce({alias}.error_category, {literal(NOTHING_SAID.category)})"
+    return f"{said(source, ERROR_SOURCE, source)} || ' ' || {said(category, ERROR_CATEGORY, category)}"
+
+
+_FAILING: Final = "FROM user_status us WHERE us.organization_id = o.organization_id AND us.status_rank = 0"
+_ERROR_KIND: Final = _error_kind("us")
+_ERROR_KINDS: Final = f"SELECT {_ERROR_KIND} AS kind {_FAILING}"
 ORGANIZATIONS: Final[Mapping[str, Sql]] = MappingProxyType(
     {
         "name": _organization("o", ""),
@@ -135,13 +145,17 @@ ORGANIZATIONS: Final[Mapping[str, Sql]] = MappingProxyType(
         "failing_share": Sql(
             "CASE WHEN o.users > o.disabled THEN round(100.0 * o.failing / (o.users - o.disabled), 1)::float8 END"
         ),
+        "failing_for": Sql(
+            f"(SELECT string_agg(DISTINCT kind, '; ' ORDER BY kind) FROM ({_ERROR_KINDS}) us)",
+            element=_ERROR_KIND, via=f"EXISTS (SELECT {_FAILING} AND ({{}}) OFFSET 0)",
+        ),
         "health_since": Sql("o.health_since"),
         "last_session": Sql("o.last_session_at"),
         **_plain("o", "mail_system", "crm_system", "external_id"),
         **_sure("o", "users", "healthy", "failing", "late", "disabled", "errors_24h", "stuck", "partial", "new"),
         **_sure("o", "organization_id"),
     }
-)
+)  # fmt: skip
 
 _LAST_TEXT: Final = (
     "EXISTS (SELECT FROM session_text t WHERE t.started_at = us.last_started_at AND t.session_id = us.last_session_id "

@@ -251,14 +251,17 @@ def cards(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
 
 def _card(kind: Mapping[str, Any], day: str, page: Frame) -> dict[str, Any]:
     exact = facts.exactly(kind) | {"tz": page.zone.key}
+    source = vocabulary.words(vocabulary.ERROR_SOURCE, kind["source"])
+    category = vocabulary.words(vocabulary.ERROR_CATEGORY, kind["category"])
     return {
-        "source": vocabulary.words(vocabulary.ERROR_SOURCE, kind["source"]),
-        "category": vocabulary.words(vocabulary.ERROR_CATEGORY, kind["category"]),
+        "source": source,
+        "category": category,
         "errors": kind["errors"],
         "href": asked("/sessions", status="errors,timed_out", run=day, **exact),
         "failing": kind["users"],
         "failing_href": asked("/users", status="failing", **exact) if kind["users"] else "",
         "organizations": where_now(kind),
+        "organizations_href": asked("/organizations", failing_for=f"eq:{source} {category}", tz=page.zone.key),
         "usual": usual(kind),
         "loud": (kind["times_usual"] or 0) > LOUD,
         "retryable": kind["retryable"],

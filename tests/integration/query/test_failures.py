@@ -59,7 +59,7 @@ def links(page: str, pattern: str) -> list[tuple[str, int]]:
 async def test_each_error_card_opens_as_many_sessions_as_it_counts(organization: UUID, service: Service) -> None:
     async with await service.as_person("platform_admin") as person:
         page = (await person.get("/")).text
-        cards = links(page, r'<h3><a href="([^"]+)">.*?<b>(\d+)</b>error')
+        cards = links(page, r'<div><b><a class="plain" href="([^"]+)">(\d+)</a></b>error')
         assert sorted(number for _, number in cards) == [2, 2, 3]
         for href, number in cards:
             assert await total(person, href) == number, href

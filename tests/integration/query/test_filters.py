@@ -181,3 +181,33 @@ async def test_an_empty_form_is_no_filter(client: httpx.AsyncClient) -> None:
     boxes = "&".join(f"{column.name}=" for column in LISTS["sessions"].columns)
     all_rows = (await client.get("/api/v1/sessions?limit=500")).json()["total"]
     assert (await client.get(f"/api/v1/sessions?limit=500&{boxes}")).json()["total"] == all_rows
+
+
+async def test_organizations_are_found_by_what_users_of_them_fail_for(service: Service, now: datetime) -> None:
+    kinds = ((0, "salesforce", "quota"), (0, "salesforce", "quota"), (0, None, "wobbly"), (1, "gmail", "quota"))
+    async with service.database.connect() as connection:
+        for number in range(3):
+            named = {"name": str(number), "name_key": str(number), "first_seen_at": now}
+            await insert(connection, "organization", named | {"organization_id": organization_id(number)})
+        for at, (number, source, category) in enumerate(kinds):
+            failing = {"partition": 0, "status": "failing", "status_rank": 0, "since": now}
+            error = {"error_source": source, "error_category": category}
+            whose = {"organization_id": organization_id(number), "user_id": user_id(number, at)}
+            await insert(connection, "user_status", whose | failing | error)
+        partial = {"partition": 0, "status": "partial", "status_rank": 3, "since": now, "error_source": "gmail"}
+        whose = {"organization_id": organization_id(2), "user_id": user_id(2, 9)}
+        await insert(connection, "user_status", whose | partial)
+    quota, of_mail = "Salesforce caused by an exhausted quota", "Gmail caused by an exhausted quota"
+    wobbly = "Unknown wobbly"
+    async with await service.as_key("support") as client:
+        shown = (await client.get("/api/v1/organizations?columns=name,failing_for&sort=name")).json()["rows"]
+        assert [row["failing_for"] for row in shown] == [f"{quota}; {wobbly}", of_mail, None]
+        for text, found in (
+            ("QUOTA", "01"), (f"eq:{quota}", "0"), (f"eq:{wobbly}", "0"), ("eq:Salesforce", ""), ("gmail", "1"),
+            ("not:quota", "2"), ("has:empty", "2"), ("not:has:empty", "01"),
+        ):  # fmt: skip
+            query = f"failing_for={quote(text)}&sort=name"
+            body = (await client.get(f"/api/v1/organizations?{query}")).json()
+            file = read((await client.get(f"/api/v1/organizations.csv?{query}")).text)
+            assert "".join(row["name"] for row in body["rows"]) == "".join(row["Name"] for row in file) == found, text
+            assert body["total"] == len(found)
