@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -136,6 +137,20 @@ async def test_a_row_that_no_longer_matches_stays_and_says_so(browse: Browse, si
     assert seen["seen"]
     assert seen["after"] == seen["before"], "nothing moved"
     assert seen["left"] == len(seen["before"][0]) - 1
+
+
+async def test_a_page_without_answers_grows_old_and_one_signed_out_says_so(browse: Browse) -> None:
+    seen = browse("silence", role="organization_admin", path="/users?tz=UTC")
+    mark, tone = seen["before"]["mark"]
+    assert (mark[:6], "behind" in tone, seen["before"]["banner"]) == ("as of ", False, "")
+    assert re.fullmatch(r"no answer for 1\d s", seen["soon"]["mark"][0])
+    assert ("behind" in seen["soon"]["mark"][1], seen["soon"]["banner"]) == (True, "")
+    assert seen["later"]["banner"].startswith("Syncwatch does not answer: what you see is 7")
+    assert seen["again"] == seen["before"]
+    assert seen["out"]["mark"][0] == "signed out"
+    assert seen["out"]["banner"].startswith("You were signed out: what you see is no longer kept up to date.")
+    assert [seen[step]["gone"] for step in ("soon", "later", "again", "out")] == [0] * 4, "no row stopped matching"
+    assert seen["asked"] == 0
 
 
 async def test_a_new_failure_is_counted_on_the_overview_not_pushed_in(

@@ -9,11 +9,15 @@ import { tipOpen } from "./tips.js";
 const EVERY_MS = Number(document.body.dataset.every ?? 5000);
 const DOT_MS = 10000;
 const SPEAK_MS = 30000;
+const SILENT_MS = 10000;
+const BANNER_MS = 60000;
 
 /** What the server last sent for a row or part, by its id. @type {Map<string, string>} */
 const known = new Map();
 let spoken = 0;
 let asking = false;
+let answeredAt = Date.now();
+let asks = 0;
 
 function remember() {
   known.clear();
@@ -128,14 +132,34 @@ function mergeParts(page) {
   all(".counts button b").forEach((number, index) => { number.textContent = counts[index]?.textContent ?? number.textContent; });
 }
 
-/** The page as it is now; null where no answer comes: the freshness mark grows old by itself, the next try tells more. @param {string} address */
+/** The page as it is now; null where no answer comes, or the one to sign in first. @param {string} address */
 async function read(address) {
   try {
     const answer = await fetch(zoned(address), { headers: { "Syncwatch-Part": "live" } });
-    return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
-  } catch {
-    return null;
-  }
+    if (!answer.ok) return null;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (one("#fresh", page)) return page;
+    clearInterval(asks);
+    warn("signed out", "You were signed out:", "what you see is no longer kept up to date.", "/sign-in", "Sign in");
+  } catch { /* no answer is told below */ }
+  return null;
+}
+
+/** What is shown grows old: the mark says so, and a banner. The next answer puts its own in their place. @param {string} mark @param {string} title @param {string} text @param {string} href @param {string} word */
+function warn(mark, title, text, href, word) {
+  const fresh = one("#fresh");
+  fresh?.classList.add("behind");
+  const words = fresh && one("span", fresh);
+  if (words) words.textContent = mark;
+  if (title) one("#banner")?.replaceChildren(make("div", { class: "banner", role: "status" }, icon("warning"), make("p", {}, make("b", {}, title), ` ${text}`), make("a", { href }, word)));
+}
+
+/** Say how long no answer has come: from 10 s on in the mark, from a minute on in a banner. */
+function tellSilence() {
+  const seconds = Math.round((Date.now() - answeredAt) / 1000);
+  if (seconds * 1000 < SILENT_MS) return;
+  const text = `what you see is ${seconds} s old and older. Is the network up?`;
+  warn(`no answer for ${seconds} s`, seconds * 1000 < BANNER_MS ? "" : "Syncwatch does not answer:", text, location.href, "Reload");
 }
 
 async function refresh() {
@@ -144,7 +168,9 @@ async function refresh() {
   try {
     const address = location.href;
     const page = await read(address);
-    if (!page || address !== location.href) return;
+    if (!page) { tellSilence(); return; }
+    answeredAt = Date.now();
+    if (address !== location.href) return;
     const changed = mergeRows(page);
     mergeParts(page);
     if (changed && Date.now() - spoken > SPEAK_MS) {
@@ -159,5 +185,5 @@ async function refresh() {
 if (one("[data-list], [data-live-part]")) {
   remember();
   document.addEventListener("htmx:after:swap", remember);
-  setInterval(refresh, EVERY_MS);
+  asks = window.setInterval(refresh, EVERY_MS);
 }
