@@ -44,6 +44,17 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Brows
     assert seen["small"] == []
 
 
+async def test_job_details_on_a_phone_keep_their_way_out_and_whole_numbers(browse: Browse) -> None:
+    seen = browse(
+        "phone_job", role="organization_admin", path="/sessions?status=finished_with_issues&issues=>=1&tz=UTC"
+    )
+    assert 0 <= seen["top"] < 150
+    assert seen["bottom"] == 844
+    assert seen["lines"] == [1]
+    assert seen["narrow"] >= 100
+    assert seen["rows"] >= 36
+
+
 async def test_the_words_of_the_source_and_figures_are_whole_at_1440_pixels(browse: Browse, site: Site) -> None:
     user = (await pages_of(site))["user"]
     paths = {
