@@ -1,4 +1,4 @@
-"""`python -m deploy.local up [--once [N]]` and `python -m deploy.local config`: what `./run` calls."""
+"""`python -m deploy.local up [--once [N]]`, `… config` and `… syncwatch …`: what `./run` calls."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from deploy.local.folder import opened, state_folder
+from deploy.local.operate import environment
 from deploy.local.refusals import Refusal, from_os
 from deploy.local.settings import Settings, shown
 from deploy.local.telling import Teller
 from deploy.local.up import run_once, stay
 from services.common.settings import BadSettings, read
+from services.query import commands
 
 USUAL_SESSIONS: Final = 60
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what is asked and return the exit code; every refusal is a sentence on standard error."""
-    asked = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        if given[:1] == ["syncwatch"]:
+            return _operate(given[1:], os.environ)
+        asked = _parser().parse_args(given)
         settings = read(Settings, os.environ, prefix="")
         if asked.command == "config":
             print(*shown(settings, os.environ), sep="\n")
@@ -50,6 +55,11 @@ def _up(settings: Settings, environ: Mapping[str, str], sessions: int | None) ->
             return 0 if _until_stopped(run_once(settings, environ, folder, sessions, say)) else 1
         _until_stopped(stay(settings, environ, folder, say))
         return 0
+
+
+def _operate(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    own = environment(read(Settings, environ, prefix=""), state_folder(environ))
+    return commands.run(arguments, {**environ, **own})
 
 
 def _until_stopped(work: Coroutine[Any, Any, Any]) -> Any:
@@ -95,12 +105,12 @@ def _refuse(text: str, code: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./run", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", prog="./run", help="start everything")
+    verbs = parser.add_subparsers(dest="command", required=True)
+    up = verbs.add_parser("up", prog="./run", help="start everything")
     up.add_argument(
         "--once", nargs="?", type=_count, const=USUAL_SESSIONS, metavar="N", help="run N sessions, compare, end"
     )
-    commands.add_parser("config", help="show the variables and their values")
+    verbs.add_parser("config", help="show the variables and their values")
     return parser
 
 

@@ -37,6 +37,10 @@ class Ports:
         self._kept: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
         self._given: set[int] = set()
 
+    def kept(self) -> dict[str, int]:
+        """Return the ports taken at the last start, by name."""
+        return dict(self._kept)
+
     def take(self, name: str, usual: int, named: int | None = None, variable: str = "PORT") -> int:
         """Return the port of `name` and keep it.
 

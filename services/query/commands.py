@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import make_dataclass
 from typing import Any
 from uuid import UUID
@@ -58,10 +58,14 @@ def _one(environ: dict[str, str], name: str, why: str) -> str:
 
 def main() -> None:
     """Run one command and exit with its code."""
-    arguments = parser().parse_args()
-    code, said = asyncio.run(carry_out(arguments, dict(os.environ)))
+    sys.exit(run(sys.argv[1:], os.environ))
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run one command, print what it says and return its exit code."""
+    code, said = asyncio.run(carry_out(parser().parse_args(arguments), dict(environ)))
     print(said, file=sys.stderr if code else sys.stdout)
-    sys.exit(code)
+    return code
 
 
 async def carry_out(arguments: argparse.Namespace, environ: dict[str, str]) -> tuple[int, str]:
