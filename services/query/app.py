@@ -21,6 +21,7 @@ from services.query.filters import Problem
 from services.query.guard import Guard, admit, failed
 from services.query.metrics import present_at_zero
 from services.query.panel import routes as panel
+from services.query.principal import PLAIN_COOKIE, SECURE_COOKIE
 from services.query.problems import NotFound, Refusal, Unauthorized, document
 from services.query.services import Services
 from services.query.view import BadQuery
@@ -91,7 +92,8 @@ def is_api(request: Request) -> bool:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
     if isinstance(error, Unauthorized) and not is_api(request) and request.method == "GET":
-        return RedirectResponse("/sign-in", 303)
+        was_in = request.cookies.keys() & {PLAIN_COOKIE, SECURE_COOKIE}
+        return RedirectResponse("/sign-in?problem=ended" if was_in else "/sign-in", 303)
     answer = _problem(request, error.status, error.slug, error.title, error.detail)
     if error.retry_after_s is not None:
         answer.headers["retry-after"] = str(error.retry_after_s)
@@ -110,7 +112,11 @@ async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return await _refused(request, NotFound())
-    answer = _problem(request, error.status_code, "http", error.detail, error.detail)
+    detail = error.detail
+    if error.status_code == 405:
+        taken = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
+        detail = f"This address takes {taken}, and no {request.method}."
+    answer = _problem(request, error.status_code, "http", error.detail, detail)
     answer.headers.update(error.headers or {})
     return answer
 

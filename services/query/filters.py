@@ -121,12 +121,15 @@ def parse_filter(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Fi
 
 
 # ---------------------------------------------------------------------------------------------- values
+_NOTHING_LEFT: Final = "nothing is left of it without accents"
+
+
 def _text(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test:
     if text.startswith("eq:"):
         return Exactly((text[3:],))
     folded = fold(text)
     if not folded:
-        raise NotUnderstood("nothing is left of it without accents", column.operators)
+        raise NotUnderstood(_NOTHING_LEFT, column.operators)
     return Contains((folded,))
 
 
@@ -134,6 +137,8 @@ def _tokens(text: str, column: Column) -> list[str]:
     tokens = [part.strip() for part in text.split(",") if part.strip()]
     if not tokens:
         raise NotUnderstood("there is nothing between the commas", column.operators)
+    if not all(map(fold, tokens)):  # every word begins with nothing
+        raise NotUnderstood(_NOTHING_LEFT, column.operators)
     return tokens
 
 
@@ -169,7 +174,7 @@ def _open(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test:
         else:
             slugs += [slug for slug, word in words.items() if fold(token) in fold(word)]
             texts.append(fold(token))
-    return Among(tuple(dict.fromkeys(slugs)), tuple(text for text in dict.fromkeys(texts) if text))
+    return Among(tuple(dict.fromkeys(slugs)), tuple(dict.fromkeys(texts)))
 
 
 def _direction(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test:
@@ -180,8 +185,8 @@ def _direction(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test
         found = _exact(words, token.removeprefix("eq:")) or _beginning(words, token)
         if found:
             slugs += found
-        elif folded := fold(token):
-            texts.append(folded)
+        else:
+            texts.append(fold(token))
     return Among(tuple(dict.fromkeys(slugs)), tuple(texts))
 
 

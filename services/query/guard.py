@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.query.metrics import REQUEST_SECONDS
 from services.query.principal import Principal, principal_of
-from services.query.problems import Failed, Forbidden, TooLarge, Unauthorized, document
+from services.query.problems import Failed, Forbidden, Refusal, TooLarge, Unauthorized, document
 from services.query.services import Services, is_loopback
 
 LOG: Final = logging.getLogger(__name__)
@@ -68,7 +68,10 @@ class Guard:
             await send(message)
 
         try:
-            await self.app(scope, _at_most(_LARGEST_BODY, receive), sending)
+            if _host_of(scope) is None:  # nothing can be told of an address like this, also not who asks
+                await _MISDIRECTED(scope, receive, sending)
+            else:
+                await self.app(scope, _at_most(_LARGEST_BODY, receive), sending)
         except Exception as error:
             if started_answer:  # the connection must break, so that nobody takes what was sent for all of it
                 raise
@@ -110,9 +113,12 @@ def failed(error: Exception, request_id: str) -> Failed:
     return Failed(request_id)
 
 
-def _answer_of(problem: Failed) -> Response:
+def _answer_of(problem: Refusal) -> Response:
     body = document(problem.status, problem.slug, problem.title, problem.detail)
     return Response(orjson.dumps(body), problem.status, media_type="application/problem+json")
+
+
+_MISDIRECTED: Final = _answer_of(Refusal("The Host header holds no host name."))
 
 
 async def admit(services: Services, request: Request) -> Principal | None:
@@ -133,9 +139,17 @@ async def admit(services: Services, request: Request) -> Principal | None:
     return principal
 
 
+def _host_of(scope: Scope) -> str | None:
+    """Return the host name that is asked for, empty where none is named; None for what is no host at all."""
+    try:
+        return urlsplit(f"//{HTTPConnection(scope).headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return None
+
+
 def _check_host(services: Services, request: HTTPConnection) -> None:
     """Refuse foreign host names: a page elsewhere could point its own name at this machine."""
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    host = _host_of(request.scope) or ""
     if not is_loopback(host) and host != urlsplit(services.settings.public_url).hostname:
         raise Forbidden("This host name is not ours.")
 

@@ -29,7 +29,8 @@ LARGEST_LIMIT: Final = 500
 PARAMETERS: Final = ("sort", "columns", "limit", "cursor", "tz")
 CSV_PARAMETERS: Final = ("sep", "bom", "raw")
 _SIGNATURE: Final = 16
-_ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+\-]*(/[A-Za-z0-9_+\-]+){0,2}", re.ASCII)
+_ZONE: Final = re.compile(r"[A-Z][A-Za-z0-9_+\-]*(/[A-Za-z0-9_+\-]+){0,2}", re.ASCII)
+"""A key of the IANA database. What else stands in a folder of zones begins small, and Postgres knows none of it."""
 
 
 @dataclass(frozen=True, slots=True)

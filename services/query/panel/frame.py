@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import unquote, urlencode
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
 from schemas.topics import EVENTS, LOGS
+from services.query import view
+from services.query.filters import NotUnderstood, Problem
 from services.query.freshness import Freshness
 from services.query.panel import words
 from services.query.panel.parts import Clock
 from services.query.preferences import THEMES
 from services.query.principal import Principal
 from services.query.silence import STILL
+from services.query.view import BadQuery
 
 ROLE_WORDS: Final[Mapping[str, str]] = {
     "platform_admin": "platform admin", "support": "support", "organization_admin": "organization admin",
@@ -100,7 +103,8 @@ def frame(request: Request, principal: Principal, freshness: Freshness, *, title
         title=title, here=here(request), person=principal, email=principal.actor,
         role_words=ROLE_WORDS[principal.role], initials=words.initials(principal.name or principal.actor), zone=zone,
         zone_words=words.zone_words(zone, now), zones=_zones(request, zone), now=now, theme=THEMES[at],
-        next_theme=THEMES[(at + 1) % len(THEMES)], fresh=fresh(freshness, zone, now), nav=_nav(principal, section),
+        next_theme=THEMES[(at + 1) % len(THEMES)], fresh=fresh(freshness, zone, now),
+        nav=navigation(principal, section),
         home=mine or "/", may_find=mine is None, found=request.query_params.get("q", ""), csrf=principal.csrf(secret),
         masked=principal.masks_names(now), reveal_until=principal.reveal_until,
     )  # fmt: skip
@@ -113,7 +117,8 @@ def own_page(principal: Principal) -> str | None:
     return f"/users/{principal.organization_id}/{principal.user_id}"
 
 
-def _nav(principal: Principal, section: str) -> tuple[Item, ...]:
+def navigation(principal: Principal, section: str = "") -> tuple[Item, ...]:
+    """Return where one can go from every page; that of the `section` is marked."""
     mine = own_page(principal)
     if mine:
         return (Item("User Dashboard", mine, "u", True),)
@@ -146,9 +151,18 @@ def browser_zone(request: Request) -> str | None:
 def known_zone(key: Any) -> ZoneInfo | None:
     """Return a zone by its IANA key, None for what is none."""
     try:
-        return ZoneInfo(key) if isinstance(key, str) and key else None
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return view.zone_of(key) if isinstance(key, str) and key else None
+    except NotUnderstood:
         return None
+
+
+def check_zone(request: Request) -> None:
+    """Raise BadQuery where the address names a zone that there is none of: its times would be read in another one."""
+    for text in filter(None, request.query_params.getlist("tz")):
+        try:
+            view.zone_of(text)
+        except NotUnderstood as wrong:
+            raise BadQuery([Problem("tz", text, wrong.detail, wrong.allowed)]) from None
 
 
 def _zones(request: Request, zone: ZoneInfo) -> tuple[str, ...]:
@@ -187,6 +201,9 @@ def _banners(freshness: Freshness, zone: ZoneInfo, now: datetime) -> Iterator[Ba
         since = words.clock(now - timedelta(seconds=freshness.still_s), zone)
         text = f"Some users' data is not applied since {since}: a worker is down or hangs. None of them is called late."
         yield Banner("Part of the monitoring stands still.", text)
+    elif freshness.as_of is None:
+        text = "Nothing of some users was ever applied: is a worker down? None of them is called late."
+        yield Banner("Part of the monitoring has not begun.", text)
     elif freshness.lag_s is not None and freshness.lag_s >= BANNER_S:
         behind = words.rough(freshness.lag_s)
         text = f"nobody is called late meanwhile. What you see is the state at {at}."

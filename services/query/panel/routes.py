@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from services.query.filters import Problem
 from services.query.panel import choices, job, log_page, monitoring, overview, pages
 from services.query.panel.compress import STATIC_TYPES, squeezed, squeezed_file, takes_gzip
-from services.query.panel.frame import own_page, zone_of
+from services.query.panel.frame import check_zone, navigation, own_page, zone_of
 from services.query.panel.render import STATIC, html
 from services.query.panel.words import whole
 from services.query.principal import Principal
@@ -48,6 +48,7 @@ def routes(services: Services) -> list[Route | Mount]:
     def page(path: str, show: Page, method: str = "GET") -> Route:
         async def answer(request: Request) -> Response:
             principal: Principal = request.state.principal
+            check_zone(request)
             mine = own_page(principal)
             if mine and method == "GET" and not _within(request.url.path, mine):
                 return RedirectResponse(mine, 303)
@@ -89,22 +90,31 @@ def _within(path: str, mine: str) -> bool:
 async def sign_in(request: Request) -> Response:
     """Say how to get in; the page of a link holds one button, so that no link checker uses it up."""
     token = request.path_params.get("token")
-    return HTMLResponse(html("sign_in.html", token=token, problem=request.query_params.get("problem")))
+    return HTMLResponse(html("sign_in.html", token=token, problem=request.query_params.get("problem", "")))
+
+
+def _told(problem: Problem) -> str:
+    allowed = f" Allowed: {', '.join(problem.allowed)}." if problem.allowed else ""
+    return f"{problem.parameter} cannot be “{problem.value}”: {problem.detail}.{allowed}"
 
 
 def error_page(
     request: Request, status: int, title: str, detail: str, problems: Sequence[Problem] = ()
 ) -> Response:  # fmt: skip
     """Return a page that says what happened, what was not harmed, and what to do; never a stack."""
-    text = " ".join((detail, *(f"{each.parameter}: {each.detail}." for each in problems)))
+    text = " ".join(map(_told, problems)) or detail
     principal: Principal | None = getattr(request.state, "principal", None)
     mine = own_page(principal) if principal else None
     again = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
     acts = [("Try again", again)] if status >= 500 else []
-    acts.append(("User Dashboard", mine) if mine else ("Organizations", "/organizations"))
+    if status == 401:
+        acts.append(("Sign in", "/sign-in"))
+    else:
+        acts.append(("User Dashboard", mine) if mine else ("Organizations", "/organizations"))
     sign = SIGNS.get(status, "warning")
     shown = html(
         "error.html", title=title, text=text, sign=sign, acts=acts, home=mine or "/",
+        theme=principal.preferences.get("theme") if principal else None, nav=navigation(principal) if principal else (),
         request_id=request.state.request_id, asked_at=whole(request.state.asked_at, zone_of(request, principal)),
     )  # fmt: skip
     return HTMLResponse(shown, status)

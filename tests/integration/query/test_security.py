@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -227,6 +228,49 @@ async def test_s12_every_answer_carries_the_headers_errors_too(service: Service)
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+async def test_what_is_no_host_is_refused_and_names_nobody(service: Service) -> None:
+    client = await service.as_key("platform_admin")
+    for host in ("[::1", "[bad]:x", "a]b", "["):
+        for path in ("/sign-in", "/api/v1/me", "/organizations", "/static/css/base.css"):
+            answer = await client.get(path, headers={"host": host})
+            assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json"), host
+            assert "content-security-policy" in answer.headers
+    assert (await client.get("/api/v1/me", headers={"host": "evil.example"})).status_code == 403
+
+
+async def test_whoever_is_not_signed_in_any_more_is_told_why_and_where_to_go(service: Service) -> None:
+    for cookie, way in (("", "/sign-in"), ("syncwatch=bogus", "/sign-in?problem=ended")):
+        answer = await service.client(cookie=cookie).get("/organizations")
+        assert (answer.status_code, answer.headers["location"]) == (303, way)
+    problems = ("ended", "x", "expired")
+    said = {problem: (await service.client().get(f"/sign-in?problem={problem}")).text for problem in problems}
+    assert "You were signed out." in said["ended"]
+    assert "This link no longer works." in said["expired"]
+    assert 'role="alert"' not in said["x"]
+    refused = await service.client(cookie="syncwatch=bogus").post("/density", data={"density": "compact"})
+    assert refused.status_code == 401
+    assert '<a class="btn primary" href="/sign-in">Sign in</a>' in refused.text
+    person = await service.as_person("support")
+    wrong = await person.request("DELETE", "/organizations")
+    assert wrong.status_code == 405
+    assert "This address takes GET, HEAD, and no DELETE." in wrong.text
+
+
+async def test_an_error_page_keeps_theme_and_ways_on_and_names_what_is_allowed(service: Service) -> None:
+    async with await service.as_person("support") as person:
+        csrf = re.search(r'name="csrf" value="([^"]+)"', (await person.get("/")).text)
+        assert csrf
+        await person.post("/preferences", data={"csrf": csrf[1], "theme": "dark", "next": "/"})
+        nobody = f"/organizations/{uuid4()}"
+        for path in ("/monitoring?tz=Nope/X", "/?tz=UTC&tz=localtime", "/sessions?tz=posix/UTC", nobody):
+            page = await person.get(path)
+            assert page.status_code == (404 if path == nobody else 400), path
+            assert 'data-theme="dark"' in page.text
+            assert '<nav class="nav" aria-label="Main"><a href="/">Overview</a>' in page.text
+            told = re.findall(r"tz cannot be “[^”]+”: .*? is no IANA time zone. Allowed: UTC, Europe/Berlin", page.text)
+            assert len(told) == (0 if path == nobody else 1), path
 
 
 async def test_a_fault_of_ours_is_a_problem_document_with_headers_and_no_detail(

@@ -46,6 +46,12 @@ def test_where_some_partitions_stand_still_and_others_go_on_a_worker_is_down() -
     assert said(lag_s=45, still_s=29) == []
 
 
+def test_where_some_partitions_were_never_read_a_worker_is_missing() -> None:
+    (banner,) = fresh(Freshness(None, None, (), 1.0, 1.0, None), ZoneInfo("UTC"), NOW).banners
+    assert (banner.title, banner.stopped) == ("Part of the monitoring has not begun.", False)
+    assert "is a worker down?" in banner.text
+
+
 def test_what_has_stopped_is_told_by_its_share_of_users_and_names_no_partition() -> None:
     (events,) = said(halted=("syncwatch.events/3", "syncwatch.events/7"))
     assert events.endswith("What is reported of 2/12 of the users is not applied; all else goes on.")
