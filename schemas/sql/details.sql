@@ -42,7 +42,7 @@ SELECT attempt, count(*)::integer AS chunks, max(chunk_no) AS last_chunk, bool_o
 
 -- name: session_of_log
 -- Whose session it is, seen through row-level security, and how many chunks its newest attempt says it sent.
-SELECT organization_id, user_id, attempt, log_chunks_sent, log_chunks_dropped, status
+SELECT organization_id, user_id, started_at, attempt, log_chunks_sent, log_chunks_dropped, status
   FROM sync_session WHERE started_at = $1 AND session_id = $2;
 
 -- name: log_chunks

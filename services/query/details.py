@@ -14,11 +14,13 @@ from uuid import UUID
 from schemas.folding import fold
 from schemas.keys import session_key, session_of
 from schemas.remediation import Advice, advice, advice_on, advice_on_issue
+from schemas.retention import KEPT
 from schemas.sql import named_queries
 from schemas.status import DEFAULT_INTERVAL_S, REASON_BY_END
 from services.query import causes, chain
 from services.query.expressions import NOTHING_SAID
 from services.query.freshness import freshness_of
+from services.query.logs import is_past
 from services.query.planning import PLAN_ONCE
 from services.query.principal import Principal
 from services.query.problems import NotFound
@@ -63,7 +65,7 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
         parts = await connection.fetch(_SQL["session_log_parts"], started_at, session_id)
         error = error_of(row)
         cause = None
-        if error is not None:
+        if error is not None and principal.user_id is None:  # who sees only itself is told of nobody else
             codes = (error["source"], error["category"], error["code"])
             cause = dict(await connection.fetchrow(_SQL["same_cause"], row["organization_id"], *codes))
         fresh = await freshness_of(connection, services.now())
@@ -74,7 +76,7 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
         "exception": row["exception"] or row["message"] or row["error_message"],
         "advice": _advice(row, REASON_BY_END.get(row["status"], "")) if error else None,
         "same_cause": cause,
-        "log": log_state(row, parts),
+        "log": log_state(row, parts, services.now()),
         "attempts": _attempts(row["attempt"], parts),
         "previous_key": None if before is None else session_key(*before),
         "next_key": None if after is None else session_key(*after),
@@ -170,11 +172,15 @@ def _advice(row: Mapping[str, Any], reason: str) -> dict[str, Any]:
     return asdict(told or advice(row["error_source"], row["error_category"], row["error_code"]))
 
 
-def log_state(row: Mapping[str, Any], parts: list[Any]) -> dict[str, Any]:
-    """Return how much of a session's log is here: chunks sent, arrived, missing, dropped by the agent; its lines."""
+def log_state(row: Mapping[str, Any], parts: list[Any], now: datetime) -> dict[str, Any]:
+    """Return how much of a session's log is here: chunks sent, arrived, missing, dropped by the agent; its lines.
+
+    `past`: it was kept until `kept_until`, and nothing of it is missing.
+    """
+    past = is_past(row["started_at"], parts, now)
     own = next((part for part in parts if part["attempt"] == row["attempt"]), None)
     arrived = 0 if own is None else own["chunks"]
-    missing = max(0, row["log_chunks_sent"] - arrived)
+    missing = 0 if past else max(0, row["log_chunks_sent"] - arrived)
     dropped_lines = sum(part["dropped_lines"] for part in parts)
     return {
         "chunks_sent": row["log_chunks_sent"],
@@ -184,7 +190,9 @@ def log_state(row: Mapping[str, Any], parts: list[Any]) -> dict[str, Any]:
         "lines": sum(part["lines"] for part in parts),
         "dropped_lines": dropped_lines,
         "redactions": sum(part["redactions"] for part in parts),
-        "complete": not missing and not row["log_chunks_dropped"] and not dropped_lines,
+        "kept_until": row["started_at"] + KEPT.logs,
+        "past": past,
+        "complete": not past and not missing and not row["log_chunks_dropped"] and not dropped_lines,
     }
 
 

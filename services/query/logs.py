@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -14,6 +15,7 @@ import zstandard
 
 from schemas.folding import fold
 from schemas.keys import session_of
+from schemas.retention import KEPT
 from schemas.sql import named_queries
 from schemas.vocabulary import LOG_LEVEL, LOG_SOURCE
 from services.query.filters import Problem
@@ -79,8 +81,15 @@ def by_attempt(chunks: Sequence[Any]) -> Iterator[tuple[int, list[Any]]]:
         yield attempt, [chunk for chunk in chunks if chunk["attempt"] == attempt]
 
 
-def all_gaps(row: Mapping[str, Any], chunks: Sequence[Any]) -> list[Gap]:
+def is_past(started_at: datetime, chunks: Sequence[Any], now: datetime) -> bool:
+    """Whether nothing of a session's log is here any more because logs are kept no longer: nothing was lost."""
+    return not chunks and started_at <= now - KEPT.logs
+
+
+def all_gaps(row: Mapping[str, Any], chunks: Sequence[Any], now: datetime) -> list[Gap]:
     """Return the missing parts of a session's whole log; only its newest attempt says how many it sent."""
+    if is_past(row["started_at"], chunks, now):
+        return []
     gaps = []
     seen = set()
     for attempt, own in by_attempt(chunks):
@@ -96,12 +105,13 @@ async def session_log(services: Services, principal: Principal, key: str, wanted
 
     {"lines": [{position, attempt, line, at, level, source, message, exception}], "total", "matching", "next" (the
     `after` of the following page, or None), "previous" (the `before` of the page in front, or None), "gaps":
-    [{attempt, chunk, chunks, before_line}], "dropped_lines", "chunks_dropped", "redactions", "running", "levels":
-    {level: n}, "sources": {source: n}}, both of the whole log. `position` counts from 1 over all attempts.
+    [{attempt, chunk, chunks, before_line}], "past" (kept no longer), "dropped_lines", "chunks_dropped", "redactions",
+    "running", "levels": {level: n}, "sources": {source: n}}, both of the whole log. `position`: see `numbered`.
     """
     check(wanted)
     row, chunks = await log_rows(services, principal, key)
-    return await asyncio.to_thread(lambda: log_body(row, chunks, numbered(chunks), wanted))
+    now = services.now()
+    return await asyncio.to_thread(lambda: log_body(row, chunks, numbered(chunks), wanted, now))
 
 
 async def log_rows(services: Services, principal: Principal, key: str) -> tuple[Any, list[Any]]:
@@ -118,7 +128,7 @@ async def log_rows(services: Services, principal: Principal, key: str) -> tuple[
 
 
 def log_body(
-    row: Mapping[str, Any], chunks: Sequence[Any], lines: Sequence[Mapping[str, Any]], wanted: Wanted
+    row: Mapping[str, Any], chunks: Sequence[Any], lines: Sequence[Mapping[str, Any]], wanted: Wanted, now: datetime
 ) -> dict[str, Any]:
     """Return what `session_log` answers, from the rows and their lines."""
     matching = [line for line in lines if matches(line, wanted)]
@@ -132,8 +142,9 @@ def log_body(
         "previous": shown[0]["position"] if shown and start else None,
         "gaps": [
             {"attempt": gap.attempt, "chunk": gap.chunk, "chunks": gap.chunks, "before_line": gap.before_line}
-            for gap in all_gaps(row, chunks)
+            for gap in all_gaps(row, chunks, now)
         ],
+        "past": is_past(row["started_at"], chunks, now),
         "dropped_lines": sum(chunk["dropped_lines"] for chunk in chunks),
         "chunks_dropped": row["log_chunks_dropped"],
         "redactions": sum(chunk["redactions"] for chunk in chunks),
@@ -155,20 +166,27 @@ def _window(positions: Sequence[int], wanted: Wanted) -> tuple[int, int]:
 
 
 def numbered(chunks: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return all lines of a log, each with its position from 1 over all attempts."""
-    return [
-        {
+    """Return all lines of a log, each with its `position`, which rises over all attempts.
+
+    That is its number as the agent counts, so that it stays what it is when a lost part arrives late; where an agent
+    counts anew, the next number.
+    """
+    lines: list[dict[str, Any]] = []
+    position = 0
+    for chunk, index, line in _read(chunks):
+        number = chunk["first_line"] + index
+        position = max(position + 1, number)
+        lines.append({
             "position": position,
             "attempt": chunk["attempt"],
-            "line": chunk["first_line"] + index,
+            "line": number,
             "at": line.get("at"),
             "level": line.get("level", "info"),
             "source": line.get("source", "agent"),
             "message": line.get("message", ""),
             "exception": line.get("exception"),
-        }
-        for position, (chunk, index, line) in enumerate(_read(chunks), 1)
-    ]
+        })  # fmt: skip
+    return lines
 
 
 def _read(chunks: Sequence[Any]) -> Iterator[tuple[Any, int, dict[str, Any]]]:

@@ -16,7 +16,7 @@ from schemas.keys import session_key
 from schemas.sql import named_queries
 from services.query.exports.sink import Download, Meta, Sink
 from services.query.freshness import freshness_of
-from services.query.logs import Gap, all_gaps, lines_of
+from services.query.logs import Gap, all_gaps, is_past, lines_of
 from services.query.nouns import times
 from services.query.principal import Principal
 from services.query.problems import NotFound
@@ -113,7 +113,14 @@ class _Writer:
         self._pieces = _Pieces()
         self._zip = zipfile.ZipFile(self._pieces, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL)  # type: ignore[call-overload]
         self._sessions: list[bytes] = []
-        self._totals = {"lines": 0, "missing_chunks": 0, "dropped_lines": 0, "chunks_dropped": 0, "redactions": 0}
+        self._totals = {
+            "lines": 0,
+            "missing_chunks": 0,
+            "dropped_lines": 0,
+            "chunks_dropped": 0,
+            "redactions": 0,
+            "past": 0,
+        }
 
     async def write(self) -> None:
         async for session in self._connection.cursor(*self._query(), prefetch=200):
@@ -143,12 +150,12 @@ class _Writer:
             entry.write(_chunk_text(chunk, seen[-1] if seen else None))
             seen.append({key: value for key, value in chunk.items() if key != "body"})
             await self._drain()
-        gaps = all_gaps(session, seen)
+        gaps = all_gaps(session, seen, self._now)
         if entry is not None:
             entry.write(_tail_text(gaps))
             entry.close()
             await self._drain()
-        if seen or gaps or session["log_chunks_dropped"]:
+        if seen or session["log_chunks_sent"] or session["log_chunks_dropped"]:
             self._note(session, name if entry is not None else None, seen, gaps)
 
     def _note(
@@ -160,6 +167,7 @@ class _Writer:
             "dropped_lines": sum(chunk["dropped_lines"] for chunk in chunks),
             "chunks_dropped": session["log_chunks_dropped"],
             "redactions": sum(chunk["redactions"] for chunk in chunks),
+            "past": is_past(session["started_at"], chunks, self._now),
         }
         for key, value in counted.items():
             self._totals[key] += value
@@ -178,7 +186,7 @@ class _Writer:
                     "chunks_sent": session["log_chunks_sent"],
                     "parts": parts,
                     "gaps": [asdict(gap) for gap in gaps],
-                    "complete": not any(counted[key] for key in ("missing_chunks", "dropped_lines", "chunks_dropped")),
+                    "complete": _is_complete(counted),
                     **counted,
                 },
                 json_ready,
@@ -196,7 +204,7 @@ class _Writer:
             "until": archive.until,
             "sessions": len(self._sessions),
             "totals": self._totals,
-            "complete": not any(self._totals[key] for key in ("missing_chunks", "dropped_lines", "chunks_dropped")),
+            "complete": _is_complete(self._totals),
         }
         with self._zip.open(_info("manifest.json", self._now), "w", force_zip64=True) as entry:
             entry.write(orjson.dumps(head, json_ready, option=orjson.OPT_INDENT_2)[:-2] + b',\n  "logs": [\n')
@@ -209,6 +217,11 @@ class _Writer:
     async def _drain(self) -> None:
         if data := self._pieces.taken():
             await self._sink.write(data)
+
+
+def _is_complete(counted: Mapping[str, int]) -> bool:
+    """Whether all that was logged is here; `past`: kept no longer."""
+    return not any(counted[key] for key in ("missing_chunks", "dropped_lines", "chunks_dropped", "past"))
 
 
 def _info(name: str, at: datetime) -> zipfile.ZipInfo:

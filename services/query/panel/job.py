@@ -170,7 +170,8 @@ def ticket(found: Mapping[str, Any], page: Frame, link: str) -> str:
         category = vocabulary.words(vocabulary.ERROR_CATEGORY, error["category"])
         lines.append(f"Error: {source}, {category}" + (f", code {error['code']}" if error["code"] else ""))
     if found["same_cause"] and found["same_cause"]["users"]:
-        lines.append(f"Users failing for the same cause: {found['same_cause']['users']:,}")
+        since = words.whole(found["same_cause"]["since"], page.zone)
+        lines.append(f"Users failing for the same cause: {found['same_cause']['users']:,}, the first since {since}")
     if advice:
         lines += [f"Cause: {advice['cause']}", f"Who can fix: {advice['who_words']}"]
         lines += [f"{number}. {step}" for number, step in enumerate(advice["steps"], 1)]

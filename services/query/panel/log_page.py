@@ -1,9 +1,11 @@
 """The log viewer: a window of lines over a log of any length, its search, and the way to what lies outside it."""
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final
 
 from starlette.datastructures import QueryParams
@@ -11,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from schemas import vocabulary
-from schemas.retention import KEPT
 from services.query import details
 from services.query.logs import Wanted, check, log_body, log_rows, matches, numbered
 from services.query.panel import logs, pages
@@ -60,7 +61,7 @@ def look_of(params: QueryParams) -> Look:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 10 else 0
+    return int(text) if text and text.isdecimal() and len(text) <= 10 else 0
 
 
 async def show(services: Services, request: Request, principal: Principal) -> Response:
@@ -69,24 +70,24 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     check(look.wanted)
     found = await details.session(services, principal, key)
     row, chunks = await log_rows(services, principal, key)
-    drawn = await asyncio.to_thread(_drawn, row, chunks, look, session_path(key))
+    drawn = await asyncio.to_thread(window, row, chunks, look, session_path(key), services.now())
     page = await pages.framed(services, request, principal, "Log", "Sessions")
     values = {
         "job": found, "outcome": outcome(found["status"], found["report_complete"]),
         "path": session_path(key), "crumbs_": _trail(found, principal),
-        "levels": logs.LEVELS, "sources": vocabulary.LOG_SOURCE, "kept_until": _kept_until(found["run"]),
+        "levels": logs.LEVELS, "sources": vocabulary.LOG_SOURCE,
         "logs_href": f"/api/v1{session_path(key)}/logs.zip",
     }  # fmt: skip
     return HTMLResponse(html("log.html", page=page, **values, **drawn))
 
 
-def _drawn(row: Any, chunks: Sequence[Any], look: Look, path: str) -> dict[str, Any]:
+def window(row: Any, chunks: Sequence[Any], look: Look, path: str, now: datetime) -> dict[str, Any]:
     """Return the window, its search and the ways out of it; a long log takes a while, so not in the event loop."""
     lines = numbered(chunks)
     positions = [line["position"] for line in lines if matches(line, look.wanted)] if look.wanted.text else []
     if look.whole and not (look.at or look.wanted.after or look.wanted.before) and positions:
         look = replace(look, at=positions[0])
-    shown = log_body(row, chunks, lines, look.lines)
+    shown = log_body(row, chunks, lines, look.lines, now)
     hits = logs.hits(positions, look.at)
     return {
         "look": look, "shown": shown, "wanted": look.wanted, "hits": hits,
@@ -95,7 +96,7 @@ def _drawn(row: Any, chunks: Sequence[Any], look: Look, path: str) -> dict[str, 
         "later_href": look.href(path, after=shown["next"]) if shown["next"] else "",
         "earlier_href": look.href(path, before=shown["previous"]) if shown["previous"] else "",
         "first_href": look.href(path) if shown["previous"] else "",
-        "last_href": look.href(path, before=len(lines) + 1) if shown["next"] else "",
+        "last_href": look.href(path, before=lines[-1]["position"] + 1) if shown["next"] else "",
         "narrow_href": replace(look, whole=False).href(path), "whole_href": _whole_href(look, positions, path),
         "hit_before": f"{look.href(path, at=hits.before)}#line-{hits.before}" if hits.before else "",
         "hit_after": f"{look.href(path, at=hits.after)}#line-{hits.after}" if hits.after else "",
@@ -114,8 +115,10 @@ def _gaps(
     """Return the gaps that have a place in the window: none where lines are left out on purpose."""
     if look.lines.text or look.lines.level or look.lines.source:
         return ()
+    if look.lines.after and not shown["lines"]:
+        return ()  # whoever follows a log has seen the line that this window begins behind, and what stands there
     first = shown["lines"][0] if shown["previous"] else None
-    following = lines[shown["next"]] if shown["next"] else None
+    following = lines[bisect_right(lines, shown["next"], key=itemgetter("position"))] if shown["next"] else None
     gaps = sorted([*shown["gaps"], *logs.drops(chunks)], key=logs.place_of)
     return logs.gaps_of_page(gaps, first, following)
 
@@ -130,7 +133,3 @@ def _trail(found: Mapping[str, Any], principal: Principal) -> tuple[Step, ...]:
         Step("Log"),
     )
     return trail[2:] if own_page(principal) else trail
-
-
-def _kept_until(started_at: datetime) -> datetime:
-    return started_at + KEPT.logs

@@ -29,11 +29,14 @@ def drawn(
     for line in lines:
         while left and place_of(left[0]) <= (line["attempt"], line["line"]):
             made.append({"gap": left.pop(0)})
+        pieces = marked(line["message"], text)
+        if line["exception"]:
+            pieces += [("\n", False), *marked(line["exception"], text)]
         made.append({
             "number": line["position"], "at": moment(line["at"]), "level": line["level"],
             "icon": LEVEL_ICON.get(line["level"], "ring"),
             "source": vocabulary.words(vocabulary.LOG_SOURCE, line["source"]),
-            "pieces": marked(line["message"], text), "exception": line["exception"],
+            "pieces": pieces,
         })  # fmt: skip
     return made + [{"gap": gap} for gap in left]
 

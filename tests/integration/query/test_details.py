@@ -18,8 +18,10 @@ from msgspec.structs import replace
 
 from schemas.keys import session_key
 from schemas.recent import pack, unpack
+from schemas.retention import KEPT
 from services.query.panel.parts import icon
-from tests.integration.query.conftest import Service
+from tests.integration.query.conftest import Service, serving
+from tests.rig.databases import Database
 from tests.rig.seed import Plan, add_issue, add_log, organization_id, seed, user_id
 
 
@@ -329,6 +331,49 @@ async def archive(client: httpx.AsyncClient, path: str) -> zipfile.ZipFile:
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/zip"
     return zipfile.ZipFile(io.BytesIO(answer.content))
+
+
+async def test_a_log_that_is_kept_no_longer_is_not_called_lost(database: Database, now: datetime) -> None:
+    async with database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=1, users=1, sessions=1))
+        await connection.execute("DELETE FROM log_chunk")
+        await connection.execute("UPDATE sync_session SET log_chunks_sent = 3")
+    said = {}
+    for after in (timedelta(0), KEPT.logs):
+        async with serving(database, lambda after=after: now + after) as service:  # type: ignore[misc]
+            client, person = await service.as_key("support"), await service.as_person("support")
+            key = (await body(client, "/sessions?limit=1"))["rows"][0]["key"]
+            pages = [await person.get(f"/sessions/{key}{path}") for path in ("", "/log", "/log?after=7")]
+            assert [page.status_code for page in pages] == [200, 200, 200]
+            manifest = json.loads((await archive(client, f"/sessions/{key}/logs.zip")).read("manifest.json"))
+            (log,) = manifest["logs"]
+            whole = await body(client, f"/sessions/{key}/logs")
+            told = (log["past"], log["missing_chunks"], log["complete"], manifest["complete"], whole["past"])
+            said[after] = ([page.text for page in pages], told, len(whole["gaps"]))
+    (job, log_page, _), told, gaps = said[timedelta(0)]
+    assert (told, gaps) == ((False, 3, False, False, False), 1)
+    assert "3 of 3 parts did not arrive" in job
+    assert "Parts 1 to 3 of the log did not arrive." in log_page
+    (job, log_page, behind), told, gaps = said[KEPT.logs]
+    assert (told, gaps) == ((True, 0, False, False, True), 0)
+    assert "The log was kept until " in job
+    for page in (job, log_page, behind):
+        assert "did not arrive" not in page
+    assert "The log is kept no longer" in log_page
+
+
+async def test_an_end_user_is_told_of_nobody_else(service: Service, client: httpx.AsyncClient) -> None:
+    failing = "/users?status=failing&error_source=not:has:empty&limit=1&columns=user,organization"
+    row = (await body(client, failing))["rows"][0]
+    key = row["last_session_key"]
+    assert (await body(client, f"/sessions/{key}"))["same_cause"]["users"] >= 1
+    whose = UUID(row["organization_id"]), UUID(row["user_id"])
+    async with await service.as_person("end_user", *whose) as person, await service.as_person("support") as support:
+        assert (await person.get(f"/api/v1/sessions/{key}")).json()["same_cause"] is None
+        own, full = (await person.get(f"/sessions/{key}")).text, (await support.get(f"/sessions/{key}")).text
+    for text in ("Users failing for the same cause: ", ", the first since "):
+        assert text in full
+        assert text not in own
 
 
 async def test_r27_a_zip_of_an_organization_holds_each_log_and_a_manifest(

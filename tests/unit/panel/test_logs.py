@@ -8,11 +8,13 @@ from typing import Any
 import orjson
 import zstandard
 
+from schemas.retention import KEPT
 from services.query.logs import Wanted, log_body, numbered
 from services.query.panel import logs
+from services.query.panel.log_page import Look, window
 
 START = datetime(2026, 11, 24, 13, 51, tzinfo=UTC)
-SESSION = {"attempt": 1, "log_chunks_sent": 5, "log_chunks_dropped": 0, "status": "finished"}
+SESSION = {"started_at": START, "attempt": 1, "log_chunks_sent": 5, "log_chunks_dropped": 0, "status": "finished"}
 
 
 def chunk(number: int, lines: int = 10) -> dict[str, Any]:
@@ -34,7 +36,7 @@ LINES = numbered(CHUNKS)
 
 
 def body(**wanted: Any) -> dict[str, Any]:
-    return log_body(SESSION, CHUNKS, LINES, Wanted(**wanted))
+    return log_body(SESSION, CHUNKS, LINES, Wanted(**wanted), START)
 
 
 def positions(told: dict[str, Any]) -> list[int]:
@@ -74,15 +76,35 @@ def test_a_window_goes_on_both_ways_and_says_where_it_ends() -> None:
     first = body(limit=12)
     assert (positions(first), first["previous"], first["next"]) == (list(range(1, 13)), None, 12)
     second = body(limit=12, after=12)
-    assert (positions(second)[0], second["previous"], second["next"]) == (13, 13, 24)
-    last = body(limit=12, after=24)
-    assert (positions(last)[-1], last["next"]) == (30, None)
+    assert (positions(second)[0], second["previous"], second["next"]) == (13, 13, 34)
+    last = body(limit=12, after=34)
+    assert (positions(last)[-1], last["next"]) == (40, None)
     back = body(limit=12, before=last["previous"])
     assert positions(back) == positions(second)
-    assert positions(body(tail=3)) == [28, 29, 30]
+    assert positions(body(tail=3)) == [38, 39, 40]
     assert positions(body(limit=12, before=5)) == [1, 2, 3, 4]
     beyond = body(after=99)
     assert (beyond["lines"], beyond["next"], beyond["previous"]) == ([], None, None)
+
+
+def test_a_line_keeps_its_number_when_a_lost_part_arrives_late() -> None:
+    late = numbered([*CHUNKS[:2], chunk(2), CHUNKS[2]])
+    assert [line["position"] for line in LINES] == [*range(1, 21), *range(31, 41)]
+    assert late[20:] == [*numbered([chunk(2)]), *LINES[20:]]
+    anew = numbered([CHUNKS[2], chunk(0) | {"attempt": 2}])
+    assert [line["position"] for line in anew] == [*range(31, 51)], "an agent that counts anew in each attempt"
+
+
+def test_a_window_without_lines_says_why() -> None:
+    nothing = window(SESSION, [], Look(Wanted(), False, 0), "/sessions/x", START)
+    assert [each["gap"]["chunks"] for each in nothing["lines"]] == [5]
+    for after in (40, 999):
+        behind = window(SESSION, CHUNKS, Look(Wanted(after=after), False, 0), "/sessions/x", START)
+        assert (behind["lines"], behind["shown"]["total"]) == ([], 30)
+    for at, past in ((START + KEPT.logs - timedelta(seconds=1), False), (START + KEPT.logs, True)):
+        kept = window(SESSION, [], Look(Wanted(), False, 0), "/sessions/x", at)
+        assert (kept["shown"]["past"], kept["lines"] == []) == (past, past)
+        assert window(SESSION, CHUNKS, Look(Wanted(), False, 0), "/sessions/x", at)["shown"]["past"] is False
 
 
 def test_levels_and_sources_are_counted_over_the_whole_log() -> None:
@@ -113,6 +135,12 @@ def test_the_strip_shows_the_whole_log_and_frames_the_part_in_view() -> None:
     short = logs.strip(moments, moments)
     assert short
     assert [x for _, x, _, _ in short["bars"]] == [1, 481, 951], "also a short log takes the whole width"
+
+
+def test_a_search_marks_what_it_finds_in_an_exception_too() -> None:
+    line = LINES[0] | {"message": "gave up", "exception": "Error: deadbeef"}
+    (drawn,) = logs.drawn([line], [], text="DEADBEEF")
+    assert drawn["pieces"] == [("gave up", False), ("\n", False), ("Error: ", False), ("deadbeef", True)]
 
 
 def test_a_search_marks_what_it_finds_whatever_the_case() -> None:

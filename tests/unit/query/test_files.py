@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.keys import session_key, session_of
+from schemas.retention import KEPT
 from services.query.details import mask
 from services.query.exports.crlf import Crlf
 from services.query.exports.zips import entry_name, line_text
 from services.query.logs import Gap, all_gaps
 
+NOW = datetime(2026, 11, 24, 14, 2, tzinfo=UTC)
 CELLS = st.lists(
     st.lists(st.text(st.sampled_from('ab",\n\r;é'), max_size=6), min_size=2, max_size=2), min_size=1, max_size=6
 )
@@ -69,10 +71,13 @@ def test_gaps_are_named_between_parts_and_at_the_end() -> None:
     def chunk(attempt: int, number: int, first: int) -> dict[str, int]:
         return {"attempt": attempt, "chunk_no": number, "first_line": first}
 
-    session = {"attempt": 2, "log_chunks_sent": 5}
+    session = {"started_at": NOW, "attempt": 2, "log_chunks_sent": 5}
     chunks = [chunk(1, 0, 1), chunk(2, 1, 40), chunk(2, 3, 90)]
-    assert all_gaps(session, chunks) == [Gap(2, 0, 1, 40), Gap(2, 2, 1, 90), Gap(2, 4, 1, None)]
-    assert all_gaps({"attempt": 1, "log_chunks_sent": 3}, []) == [Gap(1, 0, 3, None)]
+    assert all_gaps(session, chunks, NOW) == [Gap(2, 0, 1, 40), Gap(2, 2, 1, 90), Gap(2, 4, 1, None)]
+    assert all_gaps({"started_at": NOW, "attempt": 1, "log_chunks_sent": 3}, [], NOW) == [Gap(1, 0, 3, None)]
+    past = {"started_at": NOW - KEPT.logs, "attempt": 1, "log_chunks_sent": 3}
+    assert all_gaps(past, [], NOW) == [], "kept no longer is not lost"
+    assert all_gaps(past, [chunk(1, 0, 1)], NOW) == [Gap(1, 1, 2, None)], "its day is still there"
 
 
 def test_masked_names_keep_the_first_letter_of_each_word() -> None:

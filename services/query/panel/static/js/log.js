@@ -72,7 +72,7 @@ function extend(rel, rows) {
     }
     const lines = all("tr[id]", body);
     if (rel === "next") { setWay("prev", placed({ before: numberOf(lines[0] ?? null) })); setWay("first", placed({})); }
-    else { setWay("next", placed({ after: numberOf(lines.at(-1) ?? null) })); setWay("last", placed({ before: 999999999 })); }
+    else { setWay("next", placed({ after: numberOf(lines.at(-1) ?? null) })); setWay("last", placed({ before: 9999999999 })); }
   }
   if (anchor?.isConnected) place.scrollTop += anchor.getBoundingClientRect().top - before;
   const lines = all("tr[id]", body);
