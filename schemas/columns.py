@@ -44,7 +44,7 @@ _OPERATORS: Final[Mapping[Type, tuple[str, ...]]] = MappingProxyType(
         Type.BOOLEAN: ("true", "false", "not:", "has:empty"),
         Type.NUMBER: ("5", "5..9", "5..", "..9", ">=5", "<=9", "not:", "has:empty"),
         Type.SHARE: ("5", "5..9", "5..", "..9", ">=5", "<=9", "not:", "has:empty"),
-        Type.CODE: ("5", "5..9", "5..", "..9", ">=5", "<=9", "not:", "has:empty"),
+        Type.CODE: ("5", "comma = or", "5..9", "5..", "..9", ">=5", "<=9", "not:", "has:empty"),
         Type.SECONDS: ("5", "5..9", "5..", "..9", ">=5", "<=9", "not:", "has:empty"),
         Type.TIME: ("2026-11-01", "2026-11-01..2026-11-08 (end excluded)", "2026-11-01T09:00..", "not:", "has:empty"),
         Type.PERIOD: ("2026-11-01", "2026-11-01..2026-11-08 (end excluded)", "2026-11-01T09:00..", "not:", "has:empty"),

@@ -41,15 +41,17 @@ def constants(column: str, members: Sequence[str | int]) -> str:
 
 def condition(sql: Sql, each: Filter, args: Args) -> str:
     """Return the condition of a filter on the column that is `sql`. Negated, it holds for nulls too."""
-    # That a column holds no rows at all is told by the column itself.
-    is_opened = bool(sql.via) and not (sql.element and isinstance(each.test, Empty))
-    value = sql.element if is_opened and sql.element else sql.value
-    test = _test(replace(sql, value=value), each, each.test, args)
-    if is_opened:
-        test = sql.via.format(test)
+    is_empty = isinstance(each.test, Empty)
+    if sql.element and is_empty:  # that a column holds no rows at all is told by the column itself
+        test = _empty(sql, each)
+    elif sql.via and is_empty:  # so is a value of a row that is not there
+        test = f"NOT {sql.via.format(f'({_empty(sql, each)}) IS NOT TRUE')}"
+    else:
+        test = _test(replace(sql, value=sql.element or sql.value), each, each.test, args)
+        test = sql.via.format(test) if sql.via else test
     if each.negated:
         return f"({test}) IS NOT TRUE"
-    return f"({test}) AND {sql.implies}" if sql.implies and not isinstance(each.test, Empty) else f"({test})"
+    return f"({test}) AND {sql.implies}" if sql.implies and not is_empty else f"({test})"
 
 
 def _test(sql: Sql, each: Filter, test: Test, args: Args) -> str:
@@ -97,6 +99,8 @@ def _exactly(sql: Sql, values: Sequence[object], args: Args) -> str:
 def _among(sql: Sql, each: Filter, slugs: Sequence[str], texts: Sequence[str], args: Args) -> str:
     if each.column.type in CLOSED:
         return constants(sql.value, slugs)
+    if each.column.type is Type.CODE:
+        return f"{sql.value} = ANY({args.add(list(map(int, slugs)), 'bigint[]')})"
     parts = [f"{sql.value} = ANY({args.add(list(slugs), 'text[]')})"] if slugs else []
     return " OR ".join(parts + [_contains(sql, text, args) for text in texts])
 

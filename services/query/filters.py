@@ -230,6 +230,22 @@ def _number(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test:
     return Between(_decimal(low, column) if low else None, _decimal(high, column) if high else None, True)
 
 
+def _code(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test:
+    """Understand codes, with or without their meaning, or a range as of any number."""
+    named = {fold(f"{code} {meaning}"): code for code, meaning in (column.words or {}).items()}
+    chosen = [named.get(fold(token), token) for token in _tokens(text, column)]
+    if len(chosen) == 1 and not chosen[0].isdecimal():
+        return _number(column, text, zone, now)
+    return Among(tuple(dict.fromkeys(f"{_whole(token, column)}" for token in chosen)))
+
+
+def _whole(text: str, column: Column) -> int:
+    value = _decimal(text, column)
+    if value != value.to_integral_value():
+        raise NotUnderstood(f"{text!r} is no whole number", column.operators)
+    return int(value)
+
+
 # ---------------------------------------------------------------------------------------------- times
 _INSTANT: Final = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})"
@@ -319,7 +335,7 @@ _PARSERS: Final[Mapping[Type, Callable[[Column, str, ZoneInfo, datetime], Test]]
         Type.BOOLEAN: _boolean,
         Type.NUMBER: _number,
         Type.SHARE: _number,
-        Type.CODE: _number,
+        Type.CODE: _code,
         Type.SECONDS: _number,
         Type.TIME: _time,
         Type.PERIOD: _time,
@@ -342,7 +358,10 @@ def _said(column: Column, test: Test, zone: ZoneInfo) -> str:
         case Among(slugs, texts):
             if texts:
                 return ", ".join(f"“{text}”" for text in texts)
-            return ", ".join((column.words or {}).get(slug, slug) for slug in slugs)
+            known = column.words or {}
+            if column.type is Type.CODE:
+                return ", ".join(f"{slug} {known[slug]}" if slug in known else slug for slug in slugs)
+            return ", ".join(known.get(slug, slug) for slug in slugs)
         case Between():
             return _range_said(test, zone)
 

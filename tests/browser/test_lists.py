@@ -155,3 +155,22 @@ async def test_today_is_that_of_the_zone_that_the_page_names(browse: Browse) -> 
     today = datetime.now(ZoneInfo("Pacific/Kiritimati")).date()
     days = [today - timedelta(days=before) for before in (0, 1, 6, 29)]
     assert seen["offered"] == [f"{day}.." for day in days]
+
+
+async def test_enter_shift_and_leaving_a_box_ask_for_what_they_say(browse: Browse) -> None:
+    seen = browse(
+        "enter", role="platform_admin", statistics=f"/organizations/{NORTHWIND}/statistics?tz=UTC",
+        organizations="/organizations?tz=UTC", users="/users?tz=UTC",
+    )  # fmt: skip
+    default = "errors,timed_out"
+    for way in ("enter", "plain"):
+        assert seen[way] == {"user e": [default, 0], "failures >=0": [default, 0], "failures abc": [default, 1]}, way
+    chosen, found, applied = seen["columns"]
+    assert (found, applied) == ([chosen, 1], chosen), "finding a column applies nothing, and Enter on a box applies"
+    assert seen["suggested"] >= 1
+    assert seen["left"] == [0, 4], "what was sent while typing is not sent again"
+    assert seen["orders"] == ["health,-users", "health,users", "health,users,-failing"]
+    (first, kept), (second, cleared) = seen["ways"]
+    assert (first, second) == ("Remove Failures", "Clear all filters")
+    assert kept == "?status=finished&sort=-failures&tz=UTC"
+    assert cleared == "?sort=-failures&status=&tz=UTC"

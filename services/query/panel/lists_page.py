@@ -137,13 +137,19 @@ def _bare(asked: Asked, view: View, broken: Mapping[str, str] | None = None) -> 
         shown=heads, choices=table.picklist(view), hidden=table.hidden_fields(view),
         keep=" ".join(view.list.default_filter),
         chips=table.chips(view, asked.path), clear_href=_clear(asked, view), matches_rest="not counted",
-        export_note="There is nothing to export", limit=view.limit, sort_words=table.sort_words(view),
+        export_note="There is nothing to export", limit=view.limit, order=",".join(map(str, view.sort)),
+        sort_words=table.sort_words(view),
         orders=table.orders(view),
     )  # fmt: skip
 
 
 def _clear(asked: Asked, view: View) -> str:
-    return f"{asked.path}?{view.query(drop=[each.column.name for each in view.filters])}" if view.filters else ""
+    return _cleared(asked, view) if view.filters else ""
+
+
+def _cleared(asked: Asked, view: View) -> str:
+    """Return the address of the whole list in the order in force."""
+    return f"{asked.path}?{view.query(drop=[each.column.name for each in view.filters])}"
 
 
 async def _filled(services: Services, asked: Asked, view: View, page: Page) -> Table:
@@ -286,7 +292,7 @@ def refused(asked: Asked, view: View, problems: tuple[Problem, ...]) -> Table:
     first = problems[0]
     column = view.list.column(first.parameter)
     wrong = Wrong(*_told(column.title if column else "", first), _ways_on(asked, view, first))
-    return replace(_bare(asked, view, broken), problem=wrong, clear_href=asked.path, matches="")
+    return replace(_bare(asked, view, broken), problem=wrong, clear_href=_cleared(asked, view), matches="")
 
 
 def _told(title: str, problem: Problem) -> tuple[str, str]:
@@ -305,7 +311,12 @@ def _allowed_words(allowed: str) -> str:
 def _ways_on(asked: Asked, view: View, problem: Problem) -> tuple[Choice, ...]:
     column = view.list.column(problem.parameter)
     if column is None or not column.words:
-        return (Choice("", "Clear all filters", href=asked.path),)
+        rest = (
+            (Choice("", f"Remove {column.title}", href=f"{asked.path}?{view.query()}"),)
+            if column and view.filters
+            else ()
+        )
+        return (*rest, Choice("", "Clear all filters", href=_cleared(asked, view)))
     slugs = {words: slug for slug, words in column.words.items()}
     statuses = looks.statuses_of(view.list, column)
     return tuple(

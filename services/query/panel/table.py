@@ -151,6 +151,7 @@ class Table:
     limit: int = 100
     foot: str = ""
     foot_note: str = ""
+    order: str = ""
     sort_words: str = ""
     orders: tuple[Choice, ...] = ()
     previous_href: str = ""
@@ -213,7 +214,7 @@ def choices_of(column: Column) -> list[str]:
     if column.type is Type.BOOLEAN:
         return ["True", "False"]
     if column.type is Type.CODE:
-        return list(column.words or {})
+        return [f"{code} {meaning}" for code, meaning in (column.words or {}).items()]
     if column.type in {Type.LIST, Type.OPEN_LIST, Type.REPORT, Type.STRIP} and column.words:
         return list(column.words.values())
     return []

@@ -163,6 +163,18 @@ async def test_c24_every_operator_of_every_column_gives_list_and_file_the_same_r
                 assert negated.json()["total"] == whole - len(listed), (column.name, text)
 
 
+@pytest.mark.parametrize("list_name", ["organizations", "users", "sessions", "issues"])
+async def test_what_is_empty_is_what_shows_nothing(client: httpx.AsyncClient, list_name: str) -> None:
+    columns = [column for column in LISTS[list_name].columns if column.type not in (Type.REPORT, Type.STRIP)]
+    names = ",".join(column.name for column in columns)
+    rows = (await client.get(f"/api/v1/{list_name}?limit=500&columns={names}")).json()["rows"]
+    for column in columns:
+        empty = sum(row[column.name] in (None, "") for row in rows)
+        for text, number in (("has:empty", empty), ("not:has:empty", len(rows) - empty)):
+            answer = await client.get(f"/api/v1/{list_name}?limit=500&{column.name}={text}")
+            assert answer.json()["total"] == number, (column.name, text)
+
+
 async def test_users_are_found_by_a_status_among_their_last_20_sessions(client: httpx.AsyncClient) -> None:
     everybody = (await client.get("/api/v1/users?limit=500&columns=last_20")).json()["rows"]
     having = {status: {row["user_id"] for row in everybody if _has(row, status)} for status in SESSION_STATUS}

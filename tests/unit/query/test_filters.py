@@ -141,3 +141,31 @@ def test_s26_no_text_breaks_a_filter(which: tuple[str, Column], text: str) -> No
         return
     assert parsed.words(BERLIN)
     assert parsed.column.type is not Type.STRIP
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1", "1 object is locked / an error in the operation"),
+        ("3,0", "3 object is inaccessible / updated prematurely in a storage, 0 object is active / success result"),
+        ("1 object is LOCKED / an error in the operation", "1 object is locked / an error in the operation"),
+        ("7", "7"), (">=1", "1 or more"), ("1..2", "1 to 2"), ("not:0", "not 0 object is active / success result"),
+    ],
+)  # fmt: skip
+def test_codes_are_chosen_by_number_and_meaning_or_as_a_range(text: str, words: str) -> None:
+    assert understood("issues", "error_code", text).words(BERLIN) == words
+
+
+@pytest.mark.parametrize("text", ["1,b", "1.5,2", "locked", ",", "\u0301"])
+def test_what_is_no_code_is_refused(text: str) -> None:
+    with pytest.raises(NotUnderstood):
+        understood("issues", "error_code", text)
+
+
+@pytest.mark.parametrize(
+    ("list_name", "name"), [("users", "status"), ("sessions", "error_source"), ("issues", "direction")]
+)
+def test_an_accent_alone_names_nothing(list_name: str, name: str) -> None:
+    for text in ("\u0301", "not:\u0301", "a,\u0301"):
+        with pytest.raises(NotUnderstood, match="without accents"):
+            understood(list_name, name, text)

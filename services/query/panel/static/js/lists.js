@@ -27,7 +27,12 @@ document.addEventListener("input", (event) => {
   if (box.dataset.choices && value !== "" && !value.startsWith("not:")) return;
   if (!UNFINISHED.test(value)) submitSoon(600);
 });
-document.addEventListener("change", (event) => { if (hit(event, ".grid .box input")) submitSoon(30); });
+document.addEventListener("change", (event) => {
+  const box = hit(event, ".grid .box input");
+  if (!(box instanceof HTMLInputElement)) return;
+  const asked = new URLSearchParams(location.search).get(box.name) ?? box.defaultValue;
+  if (box.value !== asked) submitSoon(30); // while typing it may have been sent already
+});
 document.addEventListener("submit", () => clearTimeout(waiting), true);
 
 /** Lines and shadows of sticky columns only while something is under them. @param {HTMLElement} region */
@@ -49,9 +54,11 @@ document.addEventListener("click", (event) => {
   if (sort instanceof HTMLAnchorElement && event.shiftKey) {
     event.preventDefault();
     const asked = new URL(sort.href);
-    const kept = new URLSearchParams(location.search).get("sort");
-    const added = asked.searchParams.get("sort") ?? "";
-    if (kept && !kept.split(",").some((key) => key.replace("-", "") === added.replace("-", ""))) asked.searchParams.set("sort", `${kept},${added}`);
+    const added = asked.searchParams.get("sort") || sort.dataset.sort || "";
+    const keys = (sort.closest("table")?.dataset.order ?? "").split(",");
+    const at = keys.findIndex((key) => key.replace("-", "") === added.replace("-", ""));
+    if (at < 0) keys.push(added); else keys[at] = added;
+    asked.searchParams.set("sort", keys.join(","));
     location.href = asked.href;
   }
   for (const menu of all("details.menu[open]")) if (!menu.contains(/** @type {Node} */ (event.target))) menu.removeAttribute("open");

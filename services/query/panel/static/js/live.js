@@ -126,8 +126,10 @@ function mergeParts(page) {
     const [now, fresh] = [document.getElementById(id), page.getElementById(id)];
     if (now && fresh && now.outerHTML !== fresh.outerHTML) now.replaceWith(fresh);
   }
-  const [matches, count] = [one(".matches"), one(".matches", page)];
-  if (matches && count) matches.innerHTML = count.innerHTML;
+  for (const part of [".matches", ".counts .end", ".foot > span:first-child", ".subtabs"]) {
+    const [now, fresh] = [one(part), one(part, page)];
+    if (now && fresh && now.innerHTML !== fresh.innerHTML && !held(now)) now.innerHTML = fresh.innerHTML;
+  }
   const counts = all(".counts button b", page);
   all(".counts button b").forEach((number, index) => { number.textContent = counts[index]?.textContent ?? number.textContent; });
 }

@@ -23,6 +23,7 @@ document.addEventListener("change", (event) => {
   if (list && count) count.textContent = `${all("input[type=checkbox]:checked", list).length} of ${all("li", list).length} columns shown`;
 });
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && hit(event, "[data-picklist] .tools input")) event.preventDefault(); // it finds, and applies nothing
   const row = hit(event, "[data-picklist] li:not(:first-child)");
   if (!row || !event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
   event.preventDefault();

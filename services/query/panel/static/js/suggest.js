@@ -115,7 +115,10 @@ function pick(by) {
 document.addEventListener("focusin", (event) => { const box = hit(event, ".grid .box input"); if (box instanceof HTMLInputElement) show(box, false); else close(); });
 document.addEventListener("input", (event) => { const box = hit(event, ".grid .box input"); if (box instanceof HTMLInputElement) show(box, true); });
 document.addEventListener("focusout", (event) => { if (hit(event, ".grid .box input")) close(); });
-document.addEventListener("scroll", (event) => { if (!open?.menu.contains(/** @type {Node} */ (event.target))) close(); }, true);
+document.addEventListener("scroll", (event) => {
+  const moved = /** @type {Node} */ (event.target);
+  if (moved !== open?.box && !open?.menu.contains(moved)) close(); // a box scrolls a text that is longer than it
+}, true);
 document.addEventListener("keydown", (event) => {
   if (!open) return;
   if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); pick(event.key === "ArrowDown" ? 1 : -1); }
