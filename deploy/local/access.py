@@ -19,6 +19,7 @@ from services.query import commands
 
 ACCOUNT: Final = "admin@localhost"
 _SQL: Final = named_queries("deploy")
+_HAS_ORGANIZATION: Final = named_queries("operations")["has_organization"]
 
 
 async def ensure_tokens(world: World) -> None:
@@ -43,6 +44,8 @@ async def _ensure_token(world: World, organization: Organization) -> None:
     if kept is not None and await _value(world, _SQL["has_token"], kept):
         return
     agent, owner = agent_id(organization.slug), str(organization.organization_id)
+    if not await _value(world, _HAS_ORGANIZATION, organization.organization_id):
+        await _commands(world, "organizations", "add", organization.name, "--id", owner)
     told = await _commands(world, "agents", "add", agent, "--organization", owner)
     _write_private(path, _found(rf"{TOKEN_PREFIX}\S+", told))
 

@@ -47,6 +47,13 @@ SELECT email, name, role, organization_id, user_id, created_at, disabled_at FROM
 -- name: find_account
 SELECT account_id, email, organization_id, disabled_at FROM account WHERE email = $1;
 
+-- name: disable_account
+-- Every sign-in and link of it ends with that; zero rows: there is none, or it is disabled already.
+UPDATE account SET disabled_at = $2 WHERE email = $1 AND disabled_at IS NULL RETURNING email, organization_id;
+
+-- name: enable_account
+UPDATE account SET disabled_at = NULL WHERE email = $1 AND disabled_at IS NOT NULL RETURNING email, organization_id;
+
 -- name: add_link
 INSERT INTO sign_in_link (link_hash, account_id, expires_at) VALUES ($1, $2, $3);
 

@@ -5,6 +5,16 @@
 INSERT INTO organization (organization_id, name, name_key, mail_system, crm_system, revision, flag_since, first_seen_at, announced_at)
 VALUES ($1, $2, $3, $4, $5, -1, $6, $6, NULL) ON CONFLICT (organization_id) DO NOTHING RETURNING organization_id;
 
+-- name: organization_called
+-- $1: a folded name.
+SELECT organization_id FROM organization WHERE name_key = $1 AND state = 'present' LIMIT 1;
+
+-- name: has_organization
+SELECT EXISTS (SELECT FROM organization WHERE organization_id = $1);
+
+-- name: has_user
+SELECT EXISTS (SELECT FROM sync_user WHERE organization_id = $1 AND user_id = $2);
+
 -- name: list_organizations
 SELECT organization_id, coalesce(name, organization_id::text), CASE WHEN sync_enabled THEN 'enabled' ELSE 'disabled' END, health,
        users, failing

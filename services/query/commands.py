@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import make_dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -39,7 +40,17 @@ class Context:
 
     @property
     def database_url(self) -> str:
-        return self.setting("database_url", "Postgres as the owner of the tables, as a URL")
+        url = self.setting("database_url", "Postgres as the owner of the tables, as a URL")
+        try:
+            parts = urlsplit(url)
+            is_address = parts.scheme in ("postgresql", "postgres") and (parts.port is None or parts.port > 0)
+        except ValueError:
+            is_address = False
+        if not is_address:
+            raise BadSettings(
+                ["DATABASE_URL is no address of a Postgres: postgresql://user:password@host:port/database"]
+            )
+        return url
 
     @property
     def panel_url(self) -> str:
@@ -76,6 +87,8 @@ async def carry_out(arguments: argparse.Namespace, environ: dict[str, str]) -> t
         return 2, "\n".join(bad.problems)
     except (CannotDo, CannotMigrate, CannotCreateTopics) as refusal:
         return 1, str(refusal)
+    except asyncpg.InvalidCatalogNameError as refusal:
+        return 1, f"Postgres has no such database: {refusal}"
     except asyncpg.UndefinedTableError:
         return 1, "The database has no tables yet: run `syncwatch migrate` first."
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InsufficientPrivilegeError) as refusal:
@@ -92,7 +105,9 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="syncwatch",
         description="Operates Syncwatch: who may come in, what was set aside, where reading stands.",
-        epilog="DATABASE_URL names Postgres as the owner. Every command is written to the audit trail.",
+        epilog="DATABASE_URL names Postgres as the owner; KAFKA_BOOTSTRAP names Kafka, for `topics create` and "
+        "`rejects replay`; PANEL_URL the panel, for links; TOPIC_PREFIX what stands before the topics' names. "
+        "`./run syncwatch` knows them. Whatever a command does or shows is written to the audit trail.",
     )
     nouns = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _organizations(_noun(nouns, "organizations", "the organizations that are watched"))
@@ -135,6 +150,12 @@ def _days(text: str) -> int:
     return int(text)
 
 
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 100_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
+    return int(text)
+
+
 def _organizations(actions: Any) -> None:
     add = _verb(actions, "add", "add an organization before its agent reports", operations.add_organization_command)
     add.add_argument("name", help="as people know it")
@@ -156,6 +177,10 @@ def _accounts(actions: Any) -> None:
         actions, "link", "print a link that signs the person in once, within 15 minutes", operations.link_command
     )
     link.add_argument("email", metavar="EMAIL")
+    disable = _verb(actions, "disable", "sign a person out at once and let nobody in by it", operations.disable_command)
+    disable.add_argument("email", metavar="EMAIL")
+    enable = _verb(actions, "enable", "let a person come in again", operations.enable_command)
+    enable.add_argument("email", metavar="EMAIL")
 
 
 def _agents(actions: Any) -> None:
@@ -187,7 +212,7 @@ def _rejects(actions: Any) -> None:
         operations.list_rejects_command,
     )
     listing.add_argument("--reason", help="only this reason")
-    listing.add_argument("--limit", type=int, default=50, help="at most so many (50)")
+    listing.add_argument("--limit", type=_limit, default=50, help="at most so many (50)")
     replay = _verb(actions, "replay", "publish what is kept to its topic again, once each", operations.replay_command)
     replay.add_argument("--reason", help="only this reason")
     replay.add_argument("--topic", help="only this topic")

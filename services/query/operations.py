@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import re
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -31,6 +32,8 @@ _ACCOUNTS: Final = named_queries("accounts")
 _SQL: Final = named_queries("operations")
 _ACCEPT: Final = named_queries("positions")["accept_position"]
 _BATCH: Final = 200
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
+_AGENT: Final = re.compile(r"[^\s/]{1,128}")
 
 
 class CannotDo(Exception):
@@ -44,6 +47,14 @@ class Operator:
         self.connection = connection
         self.now = now
         self.actor = f"operator {_login()}"
+
+    async def check_organization(self, organization: UUID | None) -> None:
+        """Raise CannotDo for an organization that there is not: nobody is to speak for one that a slip made up."""
+        if organization is not None and not await self.connection.fetchval(_SQL["has_organization"], organization):
+            raise CannotDo(
+                f"There is no organization {organization}: see `syncwatch organizations list`, "
+                "or add it first with `syncwatch organizations add NAME --id ID`."
+            )
 
     async def note(self, action: str, what: str | None, organization_id: UUID | None = None, **after: Any) -> None:
         """Write a line of the audit trail."""
@@ -94,19 +105,17 @@ def _cell(value: Any) -> str:
 
 # ---------------------------------------------------------------------------------------------- organizations, accounts
 async def add_organization_command(context: Context, arguments: argparse.Namespace) -> str:
-    organization = arguments.id or uuid4()
+    organization, name = arguments.id or uuid4(), arguments.name.strip()
+    if not name:
+        raise CannotDo("An organization needs a name.")
     async with operating(context.database_url) as operator:
-        bound = (
-            organization,
-            arguments.name,
-            fold(arguments.name),
-            arguments.mail_system,
-            arguments.crm_system,
-            operator.now,
-        )
+        known = await operator.connection.fetchval(_SQL["organization_called"], fold(name))
+        if known is not None and arguments.id is None:
+            raise CannotDo(f"There is an organization called {name}, {known}. Name the id of another one with --id.")
+        bound = (organization, name, fold(name), arguments.mail_system, arguments.crm_system, operator.now)
         if await operator.connection.fetchval(_SQL["add_organization"], *bound) is None:
             raise CannotDo(f"There is an organization {organization} already.")
-        await operator.note("organization_added", arguments.name, organization)
+        await operator.note("organization_added", name, organization)
     return str(organization)
 
 
@@ -126,15 +135,23 @@ async def _listed(context: Context, what: str, sql: str, titles: Sequence[str], 
 async def add_account_command(context: Context, arguments: argparse.Namespace) -> str:
     role, organization, user = arguments.role, arguments.organization, arguments.user
     _check_role(role, organization, user)
-    email = arguments.email.strip()
-    if "@" not in email or len(email) > 254:
+    email = _address(arguments.email)
+    if not _EMAIL.fullmatch(email) or len(email) > 254:
         raise CannotDo(f"{email!r} is no e-mail address.")
     async with operating(context.database_url) as operator:
+        await operator.check_organization(organization)
+        if user is not None and not await operator.connection.fetchval(_SQL["has_user"], organization, user):
+            raise CannotDo(f"There is no user {user} in this organization.")
         bound = (uuid4(), email, arguments.name, role, organization, user, operator.now)
         if await operator.connection.fetchval(_ACCOUNTS["add_account"], *bound) is None:
             raise CannotDo(f"There is an account {email} already.")
         await operator.note("account_added", email, organization, role=role)
     return f"{email} is {role}. Let them in with: syncwatch accounts link {email}"
+
+
+def _address(email: str) -> str:
+    """Return an e-mail address as accounts are kept and found by it."""
+    return email.strip().lower()
 
 
 def _check_role(role: str, organization: UUID | None, user: UUID | None = None) -> None:
@@ -152,7 +169,7 @@ async def list_accounts_command(context: Context, arguments: argparse.Namespace)
 async def link_command(context: Context, arguments: argparse.Namespace) -> str:
     token = secrets.token_urlsafe(32)
     async with operating(context.database_url) as operator:
-        account = await operator.connection.fetchrow(_ACCOUNTS["find_account"], arguments.email.strip())
+        account = await operator.connection.fetchrow(_ACCOUNTS["find_account"], _address(arguments.email))
         if account is None:
             raise CannotDo(f"There is no account {arguments.email}: add it with `syncwatch accounts add`.")
         if account["disabled_at"] is not None:
@@ -163,10 +180,33 @@ async def link_command(context: Context, arguments: argparse.Namespace) -> str:
     return f"{context.panel_url}/sign-in/{token}"
 
 
+async def disable_command(context: Context, arguments: argparse.Namespace) -> str:
+    email = _address(arguments.email)
+    async with operating(context.database_url) as operator:
+        row = await operator.connection.fetchrow(_ACCOUNTS["disable_account"], email, operator.now)
+        if row is None:
+            raise CannotDo(f"There is no account {email} that may come in.")
+        await operator.note("account_disabled", email, row["organization_id"])
+    return f"{email} is signed out, and no link lets them in."
+
+
+async def enable_command(context: Context, arguments: argparse.Namespace) -> str:
+    email = _address(arguments.email)
+    async with operating(context.database_url) as operator:
+        row = await operator.connection.fetchrow(_ACCOUNTS["enable_account"], email)
+        if row is None:
+            raise CannotDo(f"There is no account {email} that is disabled.")
+        await operator.note("account_enabled", email, row["organization_id"])
+    return f"{email} may come in again: syncwatch accounts link {email}"
+
+
 # ---------------------------------------------------------------------------------------------- agents, keys
 async def add_agent_command(context: Context, arguments: argparse.Namespace) -> str:
+    if not _AGENT.fullmatch(arguments.agent):
+        raise CannotDo("An agent's name stands behind /agents/ in `source`: 1 to 128 characters, and no / or blank.")
     text, digest = new_token()
     async with operating(context.database_url) as operator:
+        await operator.check_organization(arguments.organization)
         expires = _until(operator.now, arguments.days)
         token_id = uuid4()
         bound = (digest, token_id, arguments.agent, arguments.organization, operator.now, expires)
@@ -200,6 +240,7 @@ async def add_key_command(context: Context, arguments: argparse.Namespace) -> st
     _check_role(arguments.role, arguments.organization)
     text, digest = new_key()
     async with operating(context.database_url) as operator:
+        await operator.check_organization(arguments.organization)
         expires = _until(operator.now, arguments.days)
         key_id = uuid4()
         bound = (digest, key_id, arguments.name, arguments.role, arguments.organization, operator.now, expires)
@@ -226,7 +267,7 @@ async def revoke_key_command(context: Context, arguments: argparse.Namespace) ->
 # ---------------------------------------------------------------------------------------------- rejects, positions
 async def list_rejects_command(context: Context, arguments: argparse.Namespace) -> str:
     titles = ("topic", "epoch", "partition", "offset", "appended", "organization", "reason", "detail", "replayed")
-    return await _listed(context, "rejects", _SQL["list_rejects"], titles, arguments.reason, max(1, arguments.limit))
+    return await _listed(context, "rejects", _SQL["list_rejects"], titles, arguments.reason, arguments.limit)
 
 
 async def replay_command(context: Context, arguments: argparse.Namespace) -> str:
@@ -237,14 +278,17 @@ async def replay_command(context: Context, arguments: argparse.Namespace) -> str
     """
     bootstrap = context.setting("kafka_bootstrap", "where Kafka is, as host:port")
     producer = AIOKafkaProducer(**producer_options(bootstrap))
-    await producer.start()
     replayed = 0
     try:
+        await producer.start()
         newest = await _newest_reject(context)
         while batch := await _replay_batch(context, producer, arguments, newest):
             replayed += batch
     finally:
         await producer.stop()
+    if not replayed:
+        async with operating(context.database_url) as operator:
+            await operator.note("rejects_replayed", None, count=0, reason=arguments.reason, topic=arguments.topic)
     return f"{replayed} replayed."
 
 

@@ -170,6 +170,7 @@ def _tokens(operator: Operator, folder: Path) -> Path:
     tokens = folder / "tokens"
     tokens.mkdir()
     for each in ORGANIZATIONS:
+        operator.run("organizations", "add", each.name, "--id", str(each.organization_id))
         (tokens / each.slug).write_text(operator.agent_token(f"caldav-crm-{each.slug}", each.organization_id))
     return tokens
 

@@ -78,8 +78,32 @@ async def test_s8_a_revoked_key_is_refused_at_the_next_request(service: Service)
     assert (code, complaint) == (1, f"There is no key {identity} that is still valid.")
 
 
+async def test_a_disabled_account_is_out_at_once_until_it_is_enabled(service: Service) -> None:
+    database = service.database
+    assert (await run(database, "accounts", "add", " Ann@Example.org ", "--role", "support"))[0] == 0
+    assert (await run(database, "accounts", "add", "ann@example.ORG", "--role", "support"))[0] == 1
+    service.services.now = lambda: datetime.now(UTC)
+    _, link, _ = await run(database, "accounts", "link", "ANN@example.org")
+    _, spare, _ = await run(database, "accounts", "link", "ann@example.org")
+    async with service.client() as client:
+        assert (await client.post(link.removeprefix("http://127.0.0.1:8080"))).headers["location"] == "/"
+        assert (await client.get("/api/v1/me")).status_code == 200
+        assert (await run(database, "accounts", "disable", "Ann@example.org"))[0] == 0
+        assert (await client.get("/api/v1/me")).status_code == 401
+        used = await client.post(spare.removeprefix("http://127.0.0.1:8080"))
+        assert used.headers["location"] == "/sign-in?problem=expired"
+    code, _, complaint = await run(database, "accounts", "link", "ann@example.org")
+    assert (code, complaint) == (1, "The account ann@example.org is disabled.")
+    assert (await run(database, "accounts", "disable", "ann@example.org"))[0] == 1
+    assert (await run(database, "accounts", "enable", "ann@example.org"))[0] == 0
+    assert (await run(database, "accounts", "enable", "ann@example.org"))[0] == 1
+    assert (await run(database, "accounts", "link", "ann@example.org"))[0] == 0
+    done = ["account_added", "link_made", "link_made", "sign_in", "account_disabled", "account_enabled", "link_made"]
+    assert await actions(database) == done
+
+
 async def test_tokens_of_agents_are_made_listed_and_revoked(database: Database) -> None:
-    organization = str(uuid4())
+    _, organization, _ = await run(database, "organizations", "add", "Harbour Legal")
     code, token, _ = await run(database, "agents", "add", "caldav-1", "--organization", organization)
     assert code == 0
     assert token.startswith("swa_")
@@ -88,11 +112,12 @@ async def test_tokens_of_agents_are_made_listed_and_revoked(database: Database) 
     assert token not in listed
     identity = listed.splitlines()[-1].split()[0]
     assert (await run(database, "agents", "revoke", identity))[0] == 0
-    assert await actions(database) == ["agent_token_added", "agent_tokens_listed", "agent_token_revoked"]
+    done = ["organization_added", "agent_token_added", "agent_tokens_listed", "agent_token_revoked"]
+    assert await actions(database) == done
 
 
 async def test_an_agents_name_belongs_to_one_organization_for_ever(database: Database) -> None:
-    own, other = str(uuid4()), str(uuid4())
+    own, other = [(await run(database, "organizations", "add", name))[1] for name in ("own", "other")]
     assert (await run(database, "agents", "add", "caldav-1", "--organization", own))[0] == 0
     _, listed, _ = await run(database, "agents", "list")
     assert (await run(database, "agents", "revoke", listed.splitlines()[-1].split()[0]))[0] == 0
@@ -113,12 +138,26 @@ async def test_organizations_are_added_and_listed(database: Database) -> None:
     assert identity in listed
     assert "Harbour Legal" in listed
     assert (await run(database, "organizations", "add", "Twice", "--id", identity))[0] == 1
+    code, _, complaint = await run(database, "organizations", "add", " harbour LEGAL ")
+    assert (code, complaint.startswith(f"There is an organization called harbour LEGAL, {identity}.")) == (1, True)
+    assert (await run(database, "organizations", "add", "Harbour Legal", "--id", str(uuid4())))[0] == 0
+    assert await run(database, "organizations", "add", "  ") == (1, "", "An organization needs a name.")
 
 
 async def test_wrong_use_says_what_is_wrong_without_a_traceback(database: Database) -> None:
+    _, own, _ = await run(database, "organizations", "add", "Harbour Legal")
+    nobody = str(uuid4())
+    admin, user = ("--role", "organization_admin", "--organization"), ("--role", "end_user", "--organization", own)
     for arguments, said in (
         (("accounts", "add", "bob@example.org", "--role", "end_user"), "need --organization"),
         (("accounts", "add", "bob", "--role", "support"), "no e-mail address"),
+        (("accounts", "add", "@", "--role", "support"), "no e-mail address"),
+        (("accounts", "add", "bob@example.org", *admin, nobody), f"There is no organization {nobody}"),
+        (("accounts", "add", "bob@example.org", *user, "--user", nobody), f"There is no user {nobody}"),
+        (("keys", "add", "reports", *admin, nobody), f"There is no organization {nobody}"),
+        (("agents", "add", "x", "--organization", nobody), f"There is no organization {nobody}"),
+        (("agents", "add", "x/y", "--organization", own), "An agent's name stands behind /agents/"),
+        (("agents", "add", "", "--organization", own), "An agent's name stands behind /agents/"),
         (("accounts", "link", "nobody@example.org"), "There is no account"),
         (("positions", "accept", "syncwatch.events", "7"), "There is no partition"),
     ):
@@ -133,6 +172,14 @@ async def test_wrong_use_says_what_is_wrong_without_a_traceback(database: Databa
     assert "is no id" in complaint
     code, _, complaint = await run(database, "rejects", "replay")
     assert (code, complaint.startswith("KAFKA_BOOTSTRAP is not set")) == (2, True)
+    for url in ("nonsense", "postgres://[::bad", "postgresql://h:notaport/x"):
+        code, _, complaint = await run(database, "accounts", "list", DATABASE_URL=url)
+        assert (code, complaint.startswith("DATABASE_URL is no address of a Postgres: ")) == (2, True), url
+    gone = database.owner_url.rpartition("/")[0] + "/nobody_made_this"
+    code, _, complaint = await run(database, "accounts", "list", DATABASE_URL=gone)
+    assert (code, complaint.startswith("Postgres has no such database")) == (1, True)
+    code, _, complaint = await start(database, "rejects", "list", "--limit", "0")
+    assert (code, "is not a number from 1" in complaint) == (2, True)
     code, _, complaint = await run(database, "accounts", "list", DATABASE_URL="postgres://nobody@127.0.0.1:1/none")
     assert code == 1
     assert complaint.startswith("Cannot reach what is needed")
