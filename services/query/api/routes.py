@@ -13,9 +13,9 @@ from starlette.routing import Route
 
 from services.query import details, figures, logs, silence
 from services.query.api.document import document
-from services.query.api.parameters import Parameters
 from services.query.api.table import EVERYBODY, LIST_ROUTES, STAFF, ListRoute
 from services.query.lists import Page, fetch_page
+from services.query.parameters import Parameters
 from services.query.principal import Principal
 from services.query.rows import json_ready
 from services.query.scope import scope_of

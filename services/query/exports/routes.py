@@ -12,13 +12,13 @@ from starlette.routing import Route
 
 from schemas.keys import session_of
 from schemas.sql import named_queries
-from services.query.api.parameters import Parameters
 from services.query.api.routes import told, view_of
 from services.query.api.table import EVERYBODY, LIST_ROUTES, STAFF, ListRoute
 from services.query.audit import Audit, write
 from services.query.exports.csv_file import csv_download
 from services.query.exports.zips import Archive, zip_download
 from services.query.filters import Problem
+from services.query.parameters import Parameters
 from services.query.principal import Principal
 from services.query.problems import NotFound
 from services.query.scope import scope_of

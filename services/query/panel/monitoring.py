@@ -15,6 +15,7 @@ from services.query.panel.frame import Frame, frame
 from services.query.panel.render import html
 from services.query.panel.rows import asked, organization_path
 from services.query.panel.table import Tab
+from services.query.parameters import Parameters
 from services.query.principal import Principal
 from services.query.services import Services
 from services.query.silence import is_behind, is_still, monitoring
@@ -52,13 +53,16 @@ class Part:
 
 async def show(services: Services, request: Request, principal: Principal) -> Response:
     """Answer with the Monitoring page: agents, partitions and the line above them are of one moment."""
+    parameters = Parameters(request)
+    only_silent = parameters.choice("agents", ("silent",)) == "silent"
+    parameters.zone()
+    parameters.done()
     found = await monitoring(services, principal)
     page = frame(
         request, principal, found.freshness, title="Monitoring", section="", now=services.now(), secret=services.secret
     )
     every = [agent(row, page) for row in found.agents]
     silent = [each for each in every if each.silent]
-    only_silent = request.query_params.get("agents") == "silent"
     tabs = (
         Tab("all", "all", words.number(len(every)), not only_silent, asked("/monitoring", tz=page.zone.key)),
         Tab("silent", "silent", words.number(len(silent)), only_silent,

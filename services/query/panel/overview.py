@@ -16,6 +16,7 @@ from services.query.panel import facts, marks, pages, rows, silences, words
 from services.query.panel.frame import Frame
 from services.query.panel.render import html
 from services.query.panel.rows import asked, instant
+from services.query.parameters import Parameters
 from services.query.principal import Principal
 from services.query.services import Services
 
@@ -51,9 +52,12 @@ class Tally:
 
 async def show(services: Services, request: Request, principal: Principal) -> Response:
     """Answer with the Overview; a part that takes too long says so in its place."""
+    parameters = Parameters(request)
+    every = parameters.choice("kinds", ("all",)) == "all"
+    parameters.zone()
+    parameters.done()
     found, missing = await figures.overview_parts(services, principal)
     page = await pages.framed(services, request, principal, "Overview", "Overview")
-    every = request.query_params.get("kinds") == "all"
     values: dict[str, Any] = {
         "missing": missing, "chart_order": CHART_ORDER, "every": every,
         "failing_href": asked("/users", status="failing", tz=page.zone.key),

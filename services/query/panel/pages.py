@@ -21,6 +21,7 @@ from services.query.panel.render import html
 from services.query.panel.rows import asked as address_of
 from services.query.panel.rows import organization_path, user_path
 from services.query.panel.table import Tab
+from services.query.parameters import Parameters
 from services.query.principal import Principal
 from services.query.problems import Busy, TooSlow
 from services.query.scope import scope_of
@@ -219,7 +220,10 @@ async def _segments(services: Services, request: Request, asked: Asked, found: M
 
 async def find(services: Services, request: Request, principal: Principal) -> Response:
     """Show the organizations and users that a word finds."""
-    text = request.query_params.get("q", "").strip()
+    parameters = Parameters(request)
+    text = parameters.text("q").strip()
+    parameters.zone()
+    parameters.done()
     page = await framed(services, request, principal, "Search", "")
     found = await details.search(services, principal, text)
     return HTMLResponse(html("find.html", page=page, text=text, found=found, vocabulary=vocabulary))

@@ -263,6 +263,14 @@ async def test_an_error_page_keeps_theme_and_ways_on_and_names_what_is_allowed(s
         csrf = re.search(r'name="csrf" value="([^"]+)"', (await person.get("/")).text)
         assert csrf
         await person.post("/preferences", data={"csrf": csrf[1], "theme": "dark", "next": "/"})
+        for path, said in (
+            ("/?kinds=zzz", "kinds cannot be “zzz”: is not one of the allowed. Allowed: all."),
+            ("/monitoring?agents=loud", "agents cannot be “loud”: is not one of the allowed. Allowed: silent."),
+            ("/monitoring?x=1", "x cannot be “1”: there is no such parameter. Allowed: agents, tz."),
+        ):
+            page = await person.get(path)
+            assert (page.status_code, said in page.text) == (400, True), path
+        assert (await person.get("/find?q=%00")).status_code == 400
         nobody = f"/organizations/{uuid4()}"
         for path in ("/monitoring?tz=Nope/X", "/?tz=UTC&tz=localtime", "/sessions?tz=posix/UTC", nobody):
             page = await person.get(path)

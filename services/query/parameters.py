@@ -35,6 +35,14 @@ class Parameters:
             return ""
         return text
 
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        """Return one of the allowed words, empty where it is not given."""
+        text = self._take(name)
+        if not text or text in allowed:
+            return text
+        self._problems.append(Problem(name, text, "is not one of the allowed", allowed))
+        return ""
+
     def number(self, name: str, default: int, low: int, high: int) -> int:
         """Return a whole number from `low` to `high`."""
         text = self._take(name)
