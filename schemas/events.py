@@ -16,6 +16,7 @@ import msgspec
 from schemas import guards
 from schemas.identity import issue_id_of, issue_identity
 from schemas.kinds import (
+    AGENT_NAME,
     KINDS,
     MAX_CHUNK_BYTES,
     MAX_DETAIL_BYTES,
@@ -315,7 +316,7 @@ def _expected(what: str) -> str:
 
 # --- checks the parser cannot make -------------------------------------------------------------------------------
 
-_SOURCE: Final = re.compile(r"/agents/[^\s/\x00-\x1f\x7f]{1,128}")
+_SOURCE: Final = re.compile(f"/agents/{AGENT_NAME}")
 _MEDIA_TYPE: Final = re.compile(r"\s*application/json\s*(?:;.*)?", re.IGNORECASE)
 
 

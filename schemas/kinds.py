@@ -17,6 +17,8 @@ MAX_CHUNK_BYTES: Final = 192 * 1024
 MAX_ERROR_TEXT_BYTES: Final = 8 * 1024
 MAX_EXCEPTION_BYTES: Final = 64 * 1024
 MAX_DETAIL_BYTES: Final = 1024
+AGENT_NAME: Final = r"[^\s/\x00-\x1f\x7f]{1,128}"
+"""What stands behind `/agents/` in `source`, as a pattern."""
 MAX_NAME_CHARACTERS: Final = 512
 
 Seq = Annotated[int, Meta(ge=0, lt=2**53)]

@@ -58,6 +58,7 @@ def _up(settings: Settings, environ: Mapping[str, str], sessions: int | None) ->
 
 
 def _operate(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    commands.parser().parse_args(arguments)  # what is asked wrongly, or for help, needs nothing that was started
     own = environment(read(Settings, environ, prefix=""), state_folder(environ))
     return commands.run(arguments, {**environ, **own})
 

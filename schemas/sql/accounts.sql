@@ -38,21 +38,22 @@ UPDATE account SET preferences = preferences || $2 WHERE account_id = $1;
 
 -- name: add_account
 -- Zero rows: there is one with this e-mail address already.
-INSERT INTO account (account_id, email, name, role, organization_id, user_id, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO account (account_id, email, name, role, organization_id, user_id, created_at) SELECT $1, $2, $3, $4, $5, $6, $7
+ WHERE NOT EXISTS (SELECT FROM account WHERE lower(email) = lower($2))
 ON CONFLICT (email) DO NOTHING RETURNING account_id;
 
 -- name: list_accounts
 SELECT email, name, role, organization_id, user_id, created_at, disabled_at FROM account ORDER BY email;
 
 -- name: find_account
-SELECT account_id, email, organization_id, disabled_at FROM account WHERE email = $1;
+SELECT account_id, email, organization_id, disabled_at FROM account WHERE lower(email) = lower($1);
 
 -- name: disable_account
 -- Every sign-in and link of it ends with that; zero rows: there is none, or it is disabled already.
-UPDATE account SET disabled_at = $2 WHERE email = $1 AND disabled_at IS NULL RETURNING email, organization_id;
+UPDATE account SET disabled_at = $2 WHERE lower(email) = lower($1) AND disabled_at IS NULL RETURNING email, organization_id;
 
 -- name: enable_account
-UPDATE account SET disabled_at = NULL WHERE email = $1 AND disabled_at IS NOT NULL RETURNING email, organization_id;
+UPDATE account SET disabled_at = NULL WHERE lower(email) = lower($1) AND disabled_at IS NOT NULL RETURNING email, organization_id;
 
 -- name: add_link
 INSERT INTO sign_in_link (link_hash, account_id, expires_at) VALUES ($1, $2, $3);

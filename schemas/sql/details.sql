@@ -57,13 +57,16 @@ SELECT count(*) AS users, min(failing_since) AS since
    AND coalesce(error_category, 'other') = $3 AND coalesce(error_code, '') = coalesce($4, '');
 
 -- name: session_issues
+-- What the newest attempt of a session told of issues: first those that count, then what is resolved or no issue (code 0).
 SELECT g.issue_id, g.state, g.object_type, g.object_name, g.object_id, g.counterpart_id, g.direction, g.operation, g.error_code,
        g.error_text, g.error_source, g.error_category, g.error_retryable, g.attempts, g.resolution, i.times, i.first_seen_at,
-       count(*) OVER () AS total
+       g.state = 'opened' AND g.error_code <> 0 AS counts,
+       count(*) FILTER (WHERE g.state = 'opened' AND g.error_code <> 0) OVER () AS total
   FROM issue_sighting g
+  JOIN sync_session s ON s.started_at = g.started_at AND s.session_id = g.session_id AND s.attempt = g.attempt
   LEFT JOIN sync_issue i ON i.organization_id = g.organization_id AND i.issue_id = g.issue_id
  WHERE g.started_at = $1 AND g.session_id = $2
- ORDER BY g.error_code = 0, g.object_type, g.object_name, g.issue_id LIMIT 1000;
+ ORDER BY counts DESC, g.error_code = 0, g.object_type, g.object_name, g.issue_id LIMIT 1000;
 
 -- name: user
 SELECT u.*, us.status, us.reason, us.since, us.failing_since, us.in_a_row, us.due_at, us.limit_at, us.recent, us.agent_id,

@@ -86,7 +86,7 @@ WITH counted AS (
          coalesce(newest.at, o.last_session_at) AS at
     FROM organization o
     LEFT JOIN counted c USING (organization_id)
-    LEFT JOIN LATERAL (SELECT coalesce(s.ended_at, s.started_at) AS at FROM sync_session s
+    LEFT JOIN LATERAL (SELECT coalesce(s.ended_at, s.timed_out_at, s.started_at) AS at FROM sync_session s
                         WHERE s.organization_id = o.organization_id AND s.started_at < $1 + interval '1 day'
                         ORDER BY s.started_at DESC, s.session_id DESC LIMIT 1) newest ON true
 )

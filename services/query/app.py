@@ -91,7 +91,8 @@ def is_api(request: Request) -> bool:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    if isinstance(error, Unauthorized) and not is_api(request) and request.method == "GET":
+    swaps = "hx-request" in request.headers  # a part of a page is never exchanged for the one to sign in
+    if isinstance(error, Unauthorized) and not is_api(request) and request.method == "GET" and not swaps:
         was_in = request.cookies.keys() & {PLAIN_COOKIE, SECURE_COOKIE}
         return RedirectResponse("/sign-in?problem=ended" if was_in else "/sign-in", 303)
     answer = _problem(request, error.status, error.slug, error.title, error.detail)

@@ -97,7 +97,9 @@ def _agent(agent: Mapping[str, Any] | None, as_of: datetime) -> Link:
 def _sessions(row: Mapping[str, Any]) -> Link:
     if row["last_session_at"] is None:
         return Link("sessions", "open", "No session yet")
-    return Link("sessions", "passed", "Sessions arriving", row["last_session_at"], "the newest ended then")
+    return Link(
+        "sessions", "passed", "Sessions arriving", row["last_session_at"], "the end of the newest, or its start"
+    )
 
 
 def _users(row: Mapping[str, Any], failing_since: datetime | None) -> Link:

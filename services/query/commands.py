@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import make_dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -41,9 +42,10 @@ class Context:
     @property
     def database_url(self) -> str:
         url = self.setting("database_url", "Postgres as the owner of the tables, as a URL")
+        scheme, _, rest = url.partition("://")
+        hosts = re.split("[/?]", rest, maxsplit=1)[0].rpartition("@")[2].split(",")  # there may be several
         try:
-            parts = urlsplit(url)
-            is_address = parts.scheme in ("postgresql", "postgres") and (parts.port is None or parts.port > 0)
+            is_address = scheme in ("postgresql", "postgres") and all(urlsplit(f"//{each}").port != 0 for each in hosts)
         except ValueError:
             is_address = False
         if not is_address:
@@ -144,16 +146,16 @@ def _uuid(text: str) -> UUID:
         ) from None
 
 
-def _days(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 3650):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1 to 3650")
-    return int(text)
+def _from_1_to(most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {most}")
+        return int(text)
+
+    return number
 
 
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 100_000):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
-    return int(text)
+_DAYS: Final = _from_1_to(3650)
 
 
 def _organizations(actions: Any) -> None:
@@ -187,7 +189,7 @@ def _agents(actions: Any) -> None:
     add = _verb(actions, "add", "make a token for an agent; it is shown once", operations.add_agent_command)
     add.add_argument("agent", metavar="AGENT", help="what the agent calls itself")
     add.add_argument("--organization", type=_uuid, metavar="ID", required=True, help="whose events it may send")
-    add.add_argument("--days", type=_days, help="how long it is valid; for ever unless given")
+    add.add_argument("--days", type=_DAYS, help="how long it is valid; for ever unless given")
     _verb(actions, "list", "list them", operations.list_agents_command)
     revoke = _verb(actions, "revoke", "end a token at once", operations.revoke_agent_command)
     revoke.add_argument("token", type=_uuid, metavar="TOKEN_ID", help="as `agents list` shows it")
@@ -198,7 +200,7 @@ def _keys(actions: Any) -> None:
     add.add_argument("name", metavar="NAME", help="what it is for")
     add.add_argument("--role", required=True, choices=[role for role in ROLES if role != "end_user"])
     add.add_argument("--organization", type=_uuid, metavar="ID", help="needed for organization_admin")
-    add.add_argument("--days", type=_days, help="how long it is valid; for ever unless given")
+    add.add_argument("--days", type=_DAYS, help="how long it is valid; for ever unless given")
     _verb(actions, "list", "list them", operations.list_keys_command)
     revoke = _verb(actions, "revoke", "end a key at once", operations.revoke_key_command)
     revoke.add_argument("key", type=_uuid, metavar="KEY_ID", help="as `keys list` shows it")
@@ -212,7 +214,7 @@ def _rejects(actions: Any) -> None:
         operations.list_rejects_command,
     )
     listing.add_argument("--reason", help="only this reason")
-    listing.add_argument("--limit", type=_limit, default=50, help="at most so many (50)")
+    listing.add_argument("--limit", type=_from_1_to(100_000), default=50, help="at most so many (50)")
     replay = _verb(actions, "replay", "publish what is kept to its topic again, once each", operations.replay_command)
     replay.add_argument("--reason", help="only this reason")
     replay.add_argument("--topic", help="only this topic")

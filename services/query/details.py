@@ -175,9 +175,9 @@ def _advice(row: Mapping[str, Any], reason: str) -> dict[str, Any]:
 def log_state(row: Mapping[str, Any], parts: list[Any], now: datetime) -> dict[str, Any]:
     """Return how much of a session's log is here: chunks sent, arrived, missing, dropped by the agent; its lines.
 
-    `past`: it was kept until `kept_until`, and nothing of it is missing.
+    `past`: it was kept until `kept_until`, and nothing of it counts as missing.
     """
-    past = is_past(row["started_at"], parts, now)
+    past = is_past(row, parts, now)
     own = next((part for part in parts if part["attempt"] == row["attempt"]), None)
     arrived = 0 if own is None else own["chunks"]
     missing = 0 if past else max(0, row["log_chunks_sent"] - arrived)
@@ -197,9 +197,10 @@ def log_state(row: Mapping[str, Any], parts: list[Any], now: datetime) -> dict[s
 
 
 async def session_issues(services: Services, principal: Principal, key: str) -> dict[str, Any]:
-    """Return the issues seen in one session: {"rows": […], "total", "advice": […]}; at most 1,000 rows, code 0 last.
+    """Return what the newest attempt of a session told of issues: {"rows": […], "total", "advice": […]}.
 
-    Advice: what to do about them, once for each error code and cause; its `issues` is how many rows it is about.
+    At most 1,000 rows, first those that count as issues (`counts`: open, and of no code 0), of which there are `total`.
+    Advice: what to do about these, once for each error code and cause; its `issues` is how many rows it is about.
     """
     started_at, session_id = _address(key)
     async with services.reading(scope_of(principal)) as connection:
@@ -210,7 +211,7 @@ async def session_issues(services: Services, principal: Principal, key: str) -> 
     if principal.masks_names(services.now()):
         for row in rows:
             row["object_name"] = mask(row["object_name"])
-    return {"rows": rows, "total": total, "advice": _issues_advice(rows)}
+    return {"rows": rows, "total": total, "advice": _issues_advice([row for row in rows if row["counts"]])}
 
 
 def _issues_advice(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

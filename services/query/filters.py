@@ -231,12 +231,20 @@ def _number(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test:
 
 
 def _code(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test:
-    """Understand codes, with or without their meaning, or a range as of any number."""
-    named = {fold(f"{code} {meaning}"): code for code, meaning in (column.words or {}).items()}
-    chosen = [named.get(fold(token), token) for token in _tokens(text, column)]
-    if len(chosen) == 1 and not chosen[0].isdecimal():
+    """Understand codes, by number or by words of their meaning, or a range as of any number."""
+    words = {code: f"{code} {meaning}" for code, meaning in (column.words or {}).items()}
+    tokens = _tokens(text, column)
+    if len(tokens) == 1 and re.match(r"[<>=]|.*\.\.", tokens[0]):
         return _number(column, text, zone, now)
-    return Among(tuple(dict.fromkeys(f"{_whole(token, column)}" for token in chosen)))
+    chosen: list[str] = []
+    for token in tokens:
+        if re.fullmatch(r"-?[0-9.]+", token):
+            chosen.append(f"{_whole(token, column)}")
+        elif found := [code for code, word in words.items() if fold(token) in fold(word)]:
+            chosen += found
+        else:
+            raise NotUnderstood(f"{token!r} is no code, and no meaning of one", tuple((column.words or {}).values()))
+    return Among(tuple(dict.fromkeys(chosen)))
 
 
 def _whole(text: str, column: Column) -> int:

@@ -81,14 +81,14 @@ def by_attempt(chunks: Sequence[Any]) -> Iterator[tuple[int, list[Any]]]:
         yield attempt, [chunk for chunk in chunks if chunk["attempt"] == attempt]
 
 
-def is_past(started_at: datetime, chunks: Sequence[Any], now: datetime) -> bool:
-    """Whether nothing of a session's log is here any more because logs are kept no longer: nothing was lost."""
-    return not chunks and started_at <= now - KEPT.logs
+def is_past(row: Mapping[str, Any], chunks: Sequence[Any], now: datetime) -> bool:
+    """Whether nothing of what was sent of a session's log is here any more, because logs are kept no longer."""
+    return not chunks and row["log_chunks_sent"] > 0 and row["started_at"] <= now - KEPT.logs
 
 
 def all_gaps(row: Mapping[str, Any], chunks: Sequence[Any], now: datetime) -> list[Gap]:
     """Return the missing parts of a session's whole log; only its newest attempt says how many it sent."""
-    if is_past(row["started_at"], chunks, now):
+    if is_past(row, chunks, now):
         return []
     gaps = []
     seen = set()
@@ -144,7 +144,7 @@ def log_body(
             {"attempt": gap.attempt, "chunk": gap.chunk, "chunks": gap.chunks, "before_line": gap.before_line}
             for gap in all_gaps(row, chunks, now)
         ],
-        "past": is_past(row["started_at"], chunks, now),
+        "past": is_past(row, chunks, now),
         "dropped_lines": sum(chunk["dropped_lines"] for chunk in chunks),
         "chunks_dropped": row["log_chunks_dropped"],
         "redactions": sum(chunk["redactions"] for chunk in chunks),
@@ -169,7 +169,7 @@ def numbered(chunks: Sequence[Any]) -> list[dict[str, Any]]:
     """Return all lines of a log, each with its `position`, which rises over all attempts.
 
     That is its number as the agent counts, so that it stays what it is when a lost part arrives late; where an agent
-    counts anew, the next number.
+    counts anew in another attempt, the next number.
     """
     lines: list[dict[str, Any]] = []
     position = 0

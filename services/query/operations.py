@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas.credentials import new_key, new_token
 from schemas.folding import fold
+from schemas.kinds import AGENT_NAME
 from schemas.sql import named_queries
 from services.common.kafka import producer_options
 from services.query.audit import Audit, write
@@ -33,7 +34,7 @@ _SQL: Final = named_queries("operations")
 _ACCEPT: Final = named_queries("positions")["accept_position"]
 _BATCH: Final = 200
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
-_AGENT: Final = re.compile(r"[^\s/]{1,128}")
+_AGENT: Final = re.compile(AGENT_NAME)
 
 
 class CannotDo(Exception):

@@ -144,8 +144,9 @@ async def test_a_page_without_answers_grows_old_and_one_signed_out_says_so(brows
     mark, tone = seen["before"]["mark"]
     assert (mark[:6], "behind" in tone, seen["before"]["banner"]) == ("as of ", False, "")
     assert re.fullmatch(r"no answer for 1\d s", seen["soon"]["mark"][0])
+    assert seen["busy"]["banner"].startswith(f"Syncwatch cannot answer now: what you see is {mark}.")
     assert ("behind" in seen["soon"]["mark"][1], seen["soon"]["banner"]) == (True, "")
-    assert seen["later"]["banner"].startswith("Syncwatch does not answer: what you see is 7")
+    assert seen["later"]["banner"].startswith(f"Syncwatch does not answer: what you see is {mark}.")
     assert seen["again"] == seen["before"]
     assert seen["out"]["mark"][0] == "signed out"
     assert seen["out"]["banner"].startswith("You were signed out: what you see is no longer kept up to date.")
@@ -238,25 +239,25 @@ async def test_a_long_log_is_a_window_that_moves(browse: Browse, site: Site) -> 
     assert seen["counts"] == [
         "error 8", "warning 0", "info 1,900", "debug 1,892", "mail 950", "CRM 950", "engine 950", "agent 950",
     ]  # fmt: skip
-    assert seen["windows"][0]["place"] == "Lines 1 to 500 of 3,800"
+    assert seen["windows"][0]["place"] == "Lines 1 to 500, 3,800 in all"
     assert max(each["count"] for each in seen["windows"]) <= 1500
     assert all(each["sorted"] for each in [*seen["windows"], seen["back"]])
-    assert seen["windows"][-1]["last"] == 3800
-    assert seen["back"]["last"] < 3800
+    assert seen["windows"][-1]["last"] == 4000
+    assert seen["back"]["last"] < 4000
     assert any(each["lost"] == 1 for each in seen["windows"])
     assert seen["errors"] == ["line-500", "line-1000", "line-1500", "line-2000"]
     assert (seen["hits"].strip(), seen["second"]["hits"].strip()) == ("1 of 5", "2 of 5")
     assert (seen["second"]["marked"], seen["second"]["seen"]) == ("busy", True)
     assert (seen["narrowed"]["count"], seen["narrowed"]["lost"]) == (5, 0)
     assert len(seen["walked"]) == 8
-    assert seen["walked"][-1] == "Lines 3,501 to 3,800 of 3,800, the end"
+    assert seen["walked"][-1] == "Lines 3,701 to 4,000, 3,800 in all, the end"
     assert seen["lost"] == 0, "the lost part stands on its own page alone"
-    assert seen["before_end"] == "Lines 3,001 to 3,500 of 3,800"
+    assert seen["before_end"] == "Lines 3,201 to 3,700, 3,800 in all"
     lost = "Part 11 of the log did not arrive. 19 of 20 parts arrived. Lines are missing before line 2201."
     assert seen["told"] == lost
     assert seen["sources"] == ["CRM", "agent", "engine", "mail"]
     assert seen["searched"] == "?text=batch&level=error", "a search can be narrowed without a script"
-    assert seen["dropped"] == [["12 lines dropped by the agent", "lost", "line-21"]]
+    assert seen["dropped"] == [["12 lines dropped by the agent", "lost", "line-41"]]
 
 
 async def test_an_organization_without_sessions_says_how_to_connect_an_agent(browse: Browse, site: Site) -> None:

@@ -54,7 +54,7 @@ CREATE TABLE organization (
   disabled         integer NOT NULL DEFAULT 0,
   disabled_by_error integer NOT NULL DEFAULT 0,           -- part of disabled: authorization or throttling
   touched          integer NOT NULL DEFAULT 0,            -- failing + late + stuck + disabled_by_error
-  last_session_at  timestamptz,                           -- ended_at (else started_at) of its newest session
+  last_session_at  timestamptz,                           -- latest ended_at (else started_at) of its users' sessions
   errors_24h       integer NOT NULL DEFAULT 0,
   sessions_24h     integer NOT NULL DEFAULT 0
 );

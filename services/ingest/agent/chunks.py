@@ -11,10 +11,10 @@ _MOST_BYTES: Final = 160 * 1024
 
 
 class Chunks:
-    """Takes lines, gives chunks: consecutive lines, numbered from 1 over the session, chunks from 0 in the attempt."""
+    """Takes lines, gives chunks: consecutive lines, numbered from 1 in the attempt, as chunks are from 0."""
 
-    def __init__(self, first_line: int = 1) -> None:
-        self.next_line = first_line
+    def __init__(self) -> None:
+        self.next_line = 1
         self.next_chunk = 0
         self._lines: list[LogLine] = []
         self._bytes = 0

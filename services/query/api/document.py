@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from schemas.columns import CLOSED, LISTS, Column, ListView, Type
 from schemas.vocabulary import SESSION_STATUS
-from services.query.api.table import LIST_ROUTES, ListRoute
+from services.query.api.table import LAST_POSITION, LIST_ROUTES, ListRoute
 from services.query.view import DEFAULT_LIMIT, LARGEST_LIMIT
 
 Json = dict[str, Any]
@@ -191,7 +191,7 @@ def _others() -> dict[str, Any]:
         _query("organization", "Of this organization alone.", _ID),
         _query("hours", "How many, back from now.", {"type": "integer", "minimum": 1, "maximum": 720, "default": 24}),
     ]
-    whole = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+    whole = {"type": "integer", "minimum": 0, "maximum": LAST_POSITION}
     log = [
         _query("after", "Lines behind this position.", whole),
         _query("before", "The last lines before this position instead.", whole),
@@ -314,7 +314,8 @@ def _schemas() -> dict[str, Json]:
         ),
         "rows": {"type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": _OBJECT}}},
         "log": _members(
-            "lines", "total", "matching", "next", "previous", "gaps", "dropped_lines", "running", "levels", "sources"
+            "lines", "total", "matching", "next", "previous", "gaps", "past", "dropped_lines", "chunks_dropped",
+            "redactions", "running", "levels", "sources",
         ),
         "export": _members("export_id", "list", "query", "state", "complete", "rows", "bytes", "sha256", "as_of"),
     }  # fmt: skip

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from services.query import details, figures, logs, silence
 from services.query.api.document import document
-from services.query.api.table import EVERYBODY, LIST_ROUTES, STAFF, ListRoute
+from services.query.api.table import EVERYBODY, LAST_POSITION, LIST_ROUTES, STAFF, ListRoute
 from services.query.lists import Page, fetch_page
 from services.query.parameters import Parameters
 from services.query.principal import Principal
@@ -159,8 +159,8 @@ def _details(services: Services) -> list[Route]:
     async def session_log(request: Request, principal: Principal) -> Any:
         parameters = Parameters(request)
         wanted = logs.Wanted(
-            after=parameters.number("after", 0, 0, 2**31 - 1),
-            before=parameters.number("before", 0, 0, 2**31 - 1),
+            after=parameters.number("after", 0, 0, LAST_POSITION),
+            before=parameters.number("before", 0, 0, LAST_POSITION),
             limit=parameters.number("limit", 1_000, 1, 5_000),
             tail=parameters.number("tail", 0, 0, 5_000),
             text=parameters.text("q"),

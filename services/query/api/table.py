@@ -7,6 +7,8 @@ from typing import Final
 
 STAFF: Final = ("platform_admin", "support", "organization_admin")
 EVERYBODY: Final = (*STAFF, "end_user")
+LAST_POSITION: Final = 2**32
+"""Behind every line of a log: agents count up to 2³¹."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,7 @@ class _Writer:
             "dropped_lines": sum(chunk["dropped_lines"] for chunk in chunks),
             "chunks_dropped": session["log_chunks_dropped"],
             "redactions": sum(chunk["redactions"] for chunk in chunks),
-            "past": is_past(session["started_at"], chunks, self._now),
+            "past": is_past(session, chunks, self._now),
         }
         for key, value in counted.items():
             self._totals[key] += value

@@ -63,7 +63,7 @@ def _values(
         "sides": sides(found),
         "issues": None if issues is None else issues_of(issues, found),
         "issues_advice": [] if issues is None else issues["advice"],
-        "issues_words": "" if issues is None else issues_words(len(issues["rows"]), issues["total"]),
+        "issues_words": "" if issues is None else issues_words(issues["rows"], issues["total"]),
         "usual_words": usual_words(found["duration_s"], found["usual_duration_s"]),
         "tail": None if tail is None else logs.drawn(tail["lines"], []),
         "log_lines": 0 if tail is None else tail["total"],
@@ -119,9 +119,14 @@ def issues_of(issues: Mapping[str, Any], found: Mapping[str, Any]) -> list[dict[
     ]
 
 
-def issues_words(shown: int, total: int) -> str:
-    """Return how many of a session's issues are listed: `4 of this session`, or `the first 1,000 of 2,310`."""
-    return f"{total:,} of this session" if shown == total else f"the first {shown:,} of {total:,}"
+def issues_words(rows: Sequence[Mapping[str, Any]], total: int) -> str:
+    """Return how many issues are listed: `4 of this session, 1 resolved in it`, or `the first 1,000 of 2,310`."""
+    shown = sum(row["counts"] for row in rows)
+    told = [f"{total:,} of this session" if shown == total else f"the first {shown:,} of {total:,}"]
+    resolved = sum(row["state"] == "resolved" for row in rows)
+    harmless = len(rows) - shown - resolved
+    told += [f"{resolved:,} resolved in it"] * bool(resolved) + [f"{harmless:,} of code 0, no issue"] * bool(harmless)
+    return ", ".join(told)
 
 
 def usual_words(seconds: float | None, usual_s: float | None) -> str:

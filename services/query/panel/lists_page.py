@@ -309,23 +309,22 @@ def _allowed_words(allowed: str) -> str:
 
 
 def _ways_on(asked: Asked, view: View, problem: Problem) -> tuple[Choice, ...]:
+    """Return what the filter may be instead, and how to be rid of it."""
     column = view.list.column(problem.parameter)
-    if column is None or not column.words:
-        rest = (
-            (Choice("", f"Remove {column.title}", href=f"{asked.path}?{view.query()}"),)
-            if column and view.filters
-            else ()
-        )
-        return (*rest, Choice("", "Clear all filters", href=_cleared(asked, view)))
-    slugs = {words: slug for slug, words in column.words.items()}
-    statuses = looks.statuses_of(view.list, column)
-    return tuple(
-        Choice(
-            column.name, word, href=f"{asked.path}?{view.query(**{column.name: slugs[word]})}",
-            status=slugs[word] if statuses else "",
-        )
-        for word in problem.allowed if word in slugs
-    )  # fmt: skip
+    offered: tuple[Choice, ...] = ()
+    if column is not None and column.words:
+        slugs = {words: slug for slug, words in column.words.items()}
+        statuses = looks.statuses_of(view.list, column)
+        offered = tuple(
+            Choice(
+                column.name, word, href=f"{asked.path}?{view.query(**{column.name: slugs[word]})}",
+                status=slugs[word] if statuses else "",
+            )
+            for word in problem.allowed if word in slugs
+        )  # fmt: skip
+    if column is not None and view.filters:
+        offered += (Choice("", f"Remove {column.title}", href=f"{asked.path}?{view.query()}"),)
+    return (*offered, Choice("", "Clear all filters", href=_cleared(asked, view)))
 
 
 def _too_wide(asked: Asked, view: View, detail: str) -> Wrong:

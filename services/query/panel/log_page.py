@@ -115,11 +115,13 @@ def _gaps(
     """Return the gaps that have a place in the window: none where lines are left out on purpose."""
     if look.lines.text or look.lines.level or look.lines.source:
         return ()
-    if look.lines.after and not shown["lines"]:
-        return ()  # whoever follows a log has seen the line that this window begins behind, and what stands there
     first = shown["lines"][0] if shown["previous"] else None
+    if look.lines.after and not shown["lines"] and lines:  # behind the end: what is missing there, and nothing else
+        first = {"attempt": lines[-1]["attempt"], "line": lines[-1]["line"] + 1}
     following = lines[bisect_right(lines, shown["next"], key=itemgetter("position"))] if shown["next"] else None
     gaps = sorted([*shown["gaps"], *logs.drops(chunks)], key=logs.place_of)
+    if shown["running"]:  # what is missing at the end is on its way
+        gaps = [gap for gap in gaps if gap["before_line"] is not None]
     return logs.gaps_of_page(gaps, first, following)
 
 

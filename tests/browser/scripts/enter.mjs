@@ -46,7 +46,7 @@ export default async function ({ open, given }) {
   const length = await page.evaluate(() => history.length);
   await page.locator('thead input[name="last_session"]').click();
   await page.waitForTimeout(800);
-  seen.left = [await page.evaluate(() => history.length) - length, await page.$$eval("#suggestions button", (all) => all.map((each) => each.dataset.value.length > 0).length)];
+  seen.left = [await page.evaluate(() => history.length) - length, await page.$$eval("#suggestions button", (all) => all.filter((each) => each.dataset.value.length > 0).length)];
 
   await page.goto(given.organizations);
   seen.orders = [];

@@ -6,7 +6,7 @@ export default async function ({ open, given }) {
   const page = await open();
   const told = async (on) => ({
     ...(await look(on, given.word)),
-    lines: await on.$$eval(".log tr[id]", (rows) => rows.filter((row) => row.className === "warning").map((row) => [...row.children].slice(3).map((cell) => cell.textContent))),
+    lines: await on.$$eval(".log tr[id^=line-]", (rows) => rows.filter((row) => row.className === "warning").map((row) => [...row.children].slice(3).map((cell) => cell.textContent))),
   });
   const pages = {};
   await page.goto(given.path);

@@ -2,7 +2,7 @@
 export default async function ({ open, given }) {
   const page = await open();
   const state = () => page.evaluate(() => {
-    const rows = [...document.querySelectorAll("#log-lines tr[id]")].map((row) => Number(row.id.slice(5)));
+    const rows = [...document.querySelectorAll("#log-lines tr[id^=line-]")].map((row) => Number(row.id.slice(5)));
     return { count: rows.length, first: rows[0], last: rows.at(-1), sorted: rows.every((row, at) => !at || row > rows[at - 1]), lost: document.querySelectorAll("#log-lines tr.lost").length, place: document.querySelector("#log-place").textContent };
   });
   await page.goto(given.path);
@@ -48,7 +48,7 @@ export default async function ({ open, given }) {
   const before_end = await plain.textContent("#log-place");
   await plain.goto(`${given.path}?after=1900`);
   const told = (await plain.textContent("tr.lost")).trim();
-  const sources = await plain.$$eval("#log-lines tr[id] td:nth-child(4)", (all) => [...new Set(all.map((each) => each.textContent))].sort());
+  const sources = await plain.$$eval("#log-lines tr[id^=line-] td:nth-child(4)", (all) => [...new Set(all.map((each) => each.textContent))].sort());
   await plain.goto(`${given.short}?text=batch`);
   await plain.locator(".log-tools input[name=level][value=error]").check();
   await Promise.all([plain.waitForEvent("load"), plain.getByRole("button", { name: "Search" }).click()]);

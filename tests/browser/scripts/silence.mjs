@@ -8,22 +8,30 @@ export default async function ({ open, given }) {
     banner: await page.locator("#banner").textContent(),
     gone: await page.locator(".gone-word").count(),
   });
+  const until = async (condition) => { for (let tries = 0; tries < 100 && !(await condition()); tries += 1) await page.waitForTimeout(100); };
+  const pass = async (passed) => { for (let at = 0; at < passed; at += 5000) { await page.clock.runFor(5000); await page.waitForTimeout(80); } };
   const before = await told();
+  await pass(60000); // whoever is not asked gives no answer either: that is no silence
   await page.route("**/*", (route) => route.abort());
-  await page.clock.runFor(15000);
+  await pass(15000);
   const soon = await told();
-  await page.clock.runFor(60000);
+  await pass(60000);
   const later = await told();
   await page.unroute("**/*");
-  await page.clock.runFor(6000);
-  await page.waitForFunction((mark) => document.querySelector("#fresh span").textContent === mark, before.mark[0]);
+  await page.route("**/*", (route) => route.fulfill({ status: 503 }));
+  await pass(5000);
+  await until(async () => (await told()).banner.includes("cannot"));
+  const busy = await told();
+  await page.unroute("**/*");
+  await pass(5000);
+  await until(async () => (await told()).mark[0] === before.mark[0]);
   const again = await told();
   await page.context().clearCookies();
-  await page.clock.runFor(6000);
-  await page.waitForSelector("#banner a[href='/sign-in']");
+  await pass(5000);
+  await until(async () => (await told()).mark[0] === "signed out");
   const out = await told();
   let asked = 0;
   page.on("request", () => { asked += 1; });
-  await page.clock.runFor(30000);
-  return { before, soon, later, again, out, asked };
+  await pass(30000);
+  return { before, soon, later, busy, again, out, asked };
 }

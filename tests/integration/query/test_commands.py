@@ -98,7 +98,20 @@ async def test_a_disabled_account_is_out_at_once_until_it_is_enabled(service: Se
     assert (await run(database, "accounts", "enable", "ann@example.org"))[0] == 0
     assert (await run(database, "accounts", "enable", "ann@example.org"))[0] == 1
     assert (await run(database, "accounts", "link", "ann@example.org"))[0] == 0
-    done = ["account_added", "link_made", "link_made", "sign_in", "account_disabled", "account_enabled", "link_made"]
+    async with database.connect() as connection:
+        await connection.execute("UPDATE account SET email = 'Ann@Example.org'")
+    assert (await run(database, "accounts", "add", "ann@example.org", "--role", "support"))[0] == 1
+    assert (await run(database, "accounts", "disable", "ann@example.org"))[0] == 0, "also one kept as it was typed"
+    done = [
+        "account_added",
+        "link_made",
+        "link_made",
+        "sign_in",
+        "account_disabled",
+        "account_enabled",
+        "link_made",
+        "account_disabled",
+    ]
     assert await actions(database) == done
 
 
@@ -175,6 +188,8 @@ async def test_wrong_use_says_what_is_wrong_without_a_traceback(database: Databa
     for url in ("nonsense", "postgres://[::bad", "postgresql://h:notaport/x"):
         code, _, complaint = await run(database, "accounts", "list", DATABASE_URL=url)
         assert (code, complaint.startswith("DATABASE_URL is no address of a Postgres: ")) == (2, True), url
+    several = database.owner_url.replace("@127.0.0.1:", "@127.0.0.1:1,127.0.0.1:")
+    assert (await run(database, "accounts", "list", DATABASE_URL=several))[0] == 0
     gone = database.owner_url.rpartition("/")[0] + "/nobody_made_this"
     code, _, complaint = await run(database, "accounts", "list", DATABASE_URL=gone)
     assert (code, complaint.startswith("Postgres has no such database")) == (1, True)

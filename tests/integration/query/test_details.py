@@ -233,17 +233,25 @@ async def test_issues_of_a_session_have_advice_once_for_each_code(service: Servi
         assert session is not None
         for number in range(3):
             await add_issue(connection, session, f"Plain {number}")
+        for name, change in (
+            ("Gone", "state = 'resolved'"), ("Done", "error_code = 0"), ("Before", "attempt = attempt + 1"),
+        ):  # fmt: skip
+            await add_issue(connection, session, name)
+            await connection.execute(f"UPDATE issue_sighting SET {change} WHERE object_name = $1", name)
         await connection.execute(
             "UPDATE issue_sighting SET error_source = NULL, error_category = NULL, error_code = 3"
             " WHERE object_name ^@ 'Plain'"
         )
-    told = (await body(client, f"/sessions/{row['key']}/issues"))["advice"]
+    whole = await body(client, f"/sessions/{row['key']}/issues")
+    assert (whole["total"], [each["object_name"] for each in whole["rows"]][4:]) == (4, ["Gone", "Done"])
+    told = whole["advice"]
     assert [(each["error_code"], each["error_category"], each["issues"]) for each in told] == [
         (1, "locked", 1), (3, None, 3),
     ]  # fmt: skip
     async with await service.as_person("support") as person:
         page = (await person.get(f"/sessions/{row['key']}")).text
     assert page.count('<details class="block advice">') == 2
+    assert "4 of this session, 1 resolved in it, 1 of code 0, no issue" in page
     assert "What to do about error code 3, object is inaccessible / updated prematurely in a storage: 3 issues" in page
     assert all(each["steps"][0] in page for each in told)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +12,7 @@ import pytest
 
 from schemas.columns import CLOSED, LISTS, Type
 from schemas.folding import fold
-from schemas.vocabulary import SESSION_STATUS
+from schemas.vocabulary import ERROR_CODE, SESSION_STATUS
 from tests.integration.query.conftest import Service, read
 from tests.rig.seed import insert, organization_id, user_id
 
@@ -223,3 +224,21 @@ async def test_organizations_are_found_by_what_users_of_them_fail_for(service: S
             file = read((await client.get(f"/api/v1/organizations.csv?{query}")).text)
             assert "".join(row["name"] for row in body["rows"]) == "".join(row["Name"] for row in file) == found, text
             assert body["total"] == len(found)
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "offered"),
+    [
+        ("/issues?state=&", "error_code=abc", list(ERROR_CODE.values())), ("/users?", "status=%CC%81", []),
+        ("/sessions?", "failures=abc", []),
+    ],
+)  # fmt: skip
+async def test_what_was_not_understood_can_go_alone_or_with_all(
+    service: Service, path: str, wrong: str, offered: list[str]
+) -> None:
+    name = wrong.partition("=")[0].replace("_", " ").title()
+    async with await service.as_person("support") as person:
+        for more, ways in (("", []), ("&user=ann", [f"Remove {name}"])):
+            page = (await person.get(f"{path}{wrong}{more}&tz=UTC")).text
+            problem = page[page.index('id="wrong"') :].partition("</div></div>")[0]
+            assert re.findall(r">([^<>]+)</a>", problem) == [*offered, *ways, "Clear all filters"]

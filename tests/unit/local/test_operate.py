@@ -16,10 +16,10 @@ def test_the_operators_commands_find_what_was_started(tmp_path: Path) -> None:
     own = environment(Settings(), tmp_path)
     assert own == {
         "DATABASE_URL": "postgresql://postgres:hidden@127.0.0.1:15432/syncwatch",
-        "KAFKA_BOOTSTRAP": "127.0.0.1:19092", "PANEL_URL": "http://127.0.0.1:18080",
+        "KAFKA_BOOTSTRAP": "127.0.0.1:19092", "TOPIC_PREFIX": "", "PANEL_URL": "http://127.0.0.1:18080",
     }  # fmt: skip
     lent = Settings(database_url="postgresql://me:x@db:5432/own", kafka_bootstrap="broker:9092", port=8090)
-    assert list(environment(lent, tmp_path).values()) == [lent.database_url, "broker:9092", "http://127.0.0.1:8090"]
+    assert list(environment(lent, tmp_path).values()) == [lent.database_url, "broker:9092", "", "http://127.0.0.1:8090"]
 
 
 def test_where_nothing_was_started_the_operators_commands_say_so(tmp_path: Path) -> None:

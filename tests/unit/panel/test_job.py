@@ -23,5 +23,9 @@ def test_a_duration_is_compared_with_the_users_own(seconds: float | None, usual_
 
 
 def test_issues_that_are_not_listed_are_counted() -> None:
-    assert issues_words(4, 4) == "4 of this session"
-    assert issues_words(1000, 2310) == "the first 1,000 of 2,310"
+    counted = {"counts": True, "state": "opened"}
+    resolved, harmless = {"counts": False, "state": "resolved"}, {"counts": False, "state": "opened"}
+    assert issues_words([counted] * 4, 4) == "4 of this session"
+    assert issues_words([counted] * 1000, 2310) == "the first 1,000 of 2,310"
+    told = issues_words([counted, resolved, harmless, harmless], 1)
+    assert told == "1 of this session, 1 resolved in it, 2 of code 0, no issue"

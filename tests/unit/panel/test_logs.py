@@ -100,11 +100,18 @@ def test_a_window_without_lines_says_why() -> None:
     assert [each["gap"]["chunks"] for each in nothing["lines"]] == [5]
     for after in (40, 999):
         behind = window(SESSION, CHUNKS, Look(Wanted(after=after), False, 0), "/sessions/x", START)
-        assert (behind["lines"], behind["shown"]["total"]) == ([], 30)
+        assert [each["gap"]["chunk"] for each in behind["lines"]] == [4], "what is missing at the end, and only that"
+    running = SESSION | {"status": "running"}
+    for chunks, after in ((CHUNKS, 40), (CHUNKS, 0), ([], 0)):
+        told = window(running, chunks, Look(Wanted(after=after), False, 0), "/sessions/x", START)
+        gaps = [each["gap"]["chunk"] for each in told["lines"] if "gap" in each]
+        assert gaps == ([2] if chunks and not after else []), "the end of a running log is on its way"
     for at, past in ((START + KEPT.logs - timedelta(seconds=1), False), (START + KEPT.logs, True)):
         kept = window(SESSION, [], Look(Wanted(), False, 0), "/sessions/x", at)
         assert (kept["shown"]["past"], kept["lines"] == []) == (past, past)
         assert window(SESSION, CHUNKS, Look(Wanted(), False, 0), "/sessions/x", at)["shown"]["past"] is False
+        none_sent = window(SESSION | {"log_chunks_sent": 0}, [], Look(Wanted(), False, 0), "/sessions/x", at)
+        assert (none_sent["shown"]["past"], none_sent["lines"]) == (False, [])
 
 
 def test_levels_and_sources_are_counted_over_the_whole_log() -> None:

@@ -149,6 +149,8 @@ def test_s26_no_text_breaks_a_filter(which: tuple[str, Column], text: str) -> No
         ("1", "1 object is locked / an error in the operation"),
         ("3,0", "3 object is inaccessible / updated prematurely in a storage, 0 object is active / success result"),
         ("1 object is LOCKED / an error in the operation", "1 object is locked / an error in the operation"),
+        ("locked", "1 object is locked / an error in the operation"),
+        ("already", "2 object is already removed in a storage"),
         ("7", "7"), (">=1", "1 or more"), ("1..2", "1 to 2"), ("not:0", "not 0 object is active / success result"),
     ],
 )  # fmt: skip
@@ -156,7 +158,7 @@ def test_codes_are_chosen_by_number_and_meaning_or_as_a_range(text: str, words: 
     assert understood("issues", "error_code", text).words(BERLIN) == words
 
 
-@pytest.mark.parametrize("text", ["1,b", "1.5,2", "locked", ",", "\u0301"])
+@pytest.mark.parametrize("text", ["1,zz", "1.5,2", "lucked", ",", "\u0301", "1.2.3", "<x"])
 def test_what_is_no_code_is_refused(text: str) -> None:
     with pytest.raises(NotUnderstood):
         understood("issues", "error_code", text)

@@ -31,6 +31,7 @@ function nameOf(answer) {
 
 /** @param {Response} answer @returns {Promise<string>} why it was refused */
 async function reason(answer) {
+  if (answer.status === 401) return "you were signed out. Sign in, and take it again";
   const problem = await answer.json().catch(() => null);
   return problem?.detail ?? `the answer was ${answer.status}`;
 }

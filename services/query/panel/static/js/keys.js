@@ -13,7 +13,7 @@ if (letters) {
 let going = 0;
 
 const ROW = "#rows > tr";
-const LINE = ".log tr[id]";
+const LINE = ".log tr[id^=line-]";
 
 /** What has the focus, or holds it. @param {string} selector */
 function focused(selector) {
@@ -37,7 +37,7 @@ function press(selector, under) {
 /** The focused cell, whole; of a focused row its head, of a log line its message. */
 function copyCell() {
   const within = focused(`${ROW}, ${LINE}`);
-  const cell = within && (focused("td, th") ?? one("th, .msg", within));
+  const cell = within && (focused("td:not(.acts), th") ?? one("th, .msg", within));
   if (!cell) return;
   const button = one("[data-copy], [data-copy-whole]", cell);
   if (button) { button.click(); return; }

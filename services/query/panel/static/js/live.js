@@ -16,7 +16,8 @@ const BANNER_MS = 60000;
 const known = new Map();
 let spoken = 0;
 let asking = false;
-let answeredAt = Date.now();
+let missedAt = 0;
+let shownAsOf = one("#fresh span")?.textContent ?? "";
 let asks = 0;
 
 function remember() {
@@ -120,13 +121,14 @@ function mergeParts(page) {
   for (const part of all("[data-live-part]")) {
     const fresh = page.getElementById(part.id);
     if (!fresh || known.get(part.id) === fresh.innerHTML || held(part)) continue;
-    if (!countNew(part, fresh)) replacePart(part, fresh);
+    if (part.tagName !== fresh.tagName) part.closest("section")?.replaceWith(fresh.closest("section") ?? fresh); // the first row, or none any more
+    else if (!countNew(part, fresh)) replacePart(part, fresh);
   }
   for (const id of ["fresh", "banner"]) {
     const [now, fresh] = [document.getElementById(id), page.getElementById(id)];
     if (now && fresh && now.outerHTML !== fresh.outerHTML) now.replaceWith(fresh);
   }
-  for (const part of [".matches", ".counts .end", ".foot > span:first-child", ".subtabs"]) {
+  for (const part of [".matches", ".counts .end", ".list .foot > span:first-child", ".subtabs"]) {
     const [now, fresh] = [one(part), one(part, page)];
     if (now && fresh && now.innerHTML !== fresh.innerHTML && !held(now)) now.innerHTML = fresh.innerHTML;
   }
@@ -138,12 +140,14 @@ function mergeParts(page) {
 async function read(address) {
   try {
     const answer = await fetch(zoned(address), { headers: { "Syncwatch-Part": "live" } });
-    if (!answer.ok) return null;
+    if (!answer.ok) { tellSilence("Syncwatch cannot answer now:"); return null; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (one("#fresh", page)) return page;
     clearInterval(asks);
     warn("signed out", "You were signed out:", "what you see is no longer kept up to date.", "/sign-in", "Sign in");
-  } catch { /* no answer is told below */ }
+  } catch {
+    tellSilence("Syncwatch does not answer:");
+  }
   return null;
 }
 
@@ -156,12 +160,12 @@ function warn(mark, title, text, href, word) {
   if (title) one("#banner")?.replaceChildren(make("div", { class: "banner", role: "status" }, icon("warning"), make("p", {}, make("b", {}, title), ` ${text}`), make("a", { href }, word)));
 }
 
-/** Say how long no answer has come: from 10 s on in the mark, from a minute on in a banner. */
-function tellSilence() {
-  const seconds = Math.round((Date.now() - answeredAt) / 1000);
-  if (seconds * 1000 < SILENT_MS) return;
-  const text = `what you see is ${seconds} s old and older. Is the network up?`;
-  warn(`no answer for ${seconds} s`, seconds * 1000 < BANNER_MS ? "" : "Syncwatch does not answer:", text, location.href, "Reload");
+/** Say how long no answer has come since one was first missed: from 10 s on in the mark, from a minute on in a banner. @param {string} title */
+function tellSilence(title) {
+  missedAt ||= Date.now();
+  const passed = Date.now() - missedAt;
+  if (passed < SILENT_MS) return;
+  warn(`no answer for ${Math.round(passed / 1000)} s`, passed < BANNER_MS ? "" : title, `what you see is ${shownAsOf}.`, location.href, "Reload");
 }
 
 async function refresh() {
@@ -170,8 +174,9 @@ async function refresh() {
   try {
     const address = location.href;
     const page = await read(address);
-    if (!page) { tellSilence(); return; }
-    answeredAt = Date.now();
+    if (!page) return;
+    missedAt = 0;
+    shownAsOf = one("#fresh span", page)?.textContent ?? "";
     if (address !== location.href) return;
     const changed = mergeRows(page);
     mergeParts(page);

@@ -60,7 +60,7 @@ async function fetched(href) {
 function extend(rel, rows) {
   const [place, body] = [region(), one("#log-lines")];
   if (!place || !body) return;
-  const anchor = all("tr[id]", body).find((row) => row.getBoundingClientRect().bottom > place.getBoundingClientRect().top);
+  const anchor = all("tr[id^=line-]", body).find((row) => row.getBoundingClientRect().bottom > place.getBoundingClientRect().top);
   const before = anchor?.getBoundingClientRect().top ?? 0;
   if (rel === "next") body.append(...rows); else body.prepend(...rows);
   const over = all("tr", body).length - MOST;
@@ -70,12 +70,12 @@ function extend(rel, rows) {
       if (row === anchor || row.contains(document.activeElement)) break;
       row.remove();
     }
-    const lines = all("tr[id]", body);
+    const lines = all("tr[id^=line-]", body);
     if (rel === "next") { setWay("prev", placed({ before: numberOf(lines[0] ?? null) })); setWay("first", placed({})); }
     else { setWay("next", placed({ after: numberOf(lines.at(-1) ?? null) })); setWay("last", placed({ before: 9999999999 })); }
   }
   if (anchor?.isConnected) place.scrollTop += anchor.getBoundingClientRect().top - before;
-  const lines = all("tr[id]", body);
+  const lines = all("tr[id^=line-]", body);
   const words = one("#log-place");
   if (words) words.textContent = `Lines ${numberOf(lines[0] ?? null).toLocaleString("en")} to ${numberOf(lines.at(-1) ?? null).toLocaleString("en")}${way("next") ? "" : ", the end"}`;
 }
@@ -84,6 +84,14 @@ function extend(rel, rows) {
 async function load(rel) {
   loading ??= bring(rel).finally(() => { loading = null; });
   return loading;
+}
+
+/** The strip and the counts by level and source are of the whole log. @param {Document} page */
+function takeSums(page) {
+  const strip = one("#log-strip", page);
+  if (strip) one("#log-strip")?.replaceWith(strip);
+  const counts = all(".checks .t3", page);
+  all(".checks .t3").forEach((number, index) => { number.textContent = counts[index]?.textContent ?? number.textContent; });
 }
 
 /** @param {"prev" | "next"} rel */
@@ -97,8 +105,7 @@ async function bring(rel) {
     setWay(rel, /** @type {HTMLAnchorElement | null} */ (one(`#log-ways a[rel="${rel}"]`, page))?.href);
     if (!way(rel)) setWay(rel === "next" ? "last" : "first");
     extend(rel, rows);
-    const strip = one("#log-strip", page);
-    if (strip) one("#log-strip")?.replaceWith(strip);
+    takeSums(page);
     requestAnimationFrame(nearEdge); // who scrolled on meanwhile is at an edge already
     return true;
   } catch {
@@ -118,15 +125,16 @@ region()?.addEventListener("scroll", nearEdge);
 async function follow() {
   if (document.hidden || loading || way("next")) return;
   const place = region();
-  const last = all("#log-lines tr[id]").at(-1) ?? null;
+  const last = all("#log-lines tr[id^=line-]").at(-1) ?? null;
   const page = await fetched(last ? placed({ after: numberOf(last) }) : location.href).catch(() => null);
   if (!page) return;
   if (!page.querySelector("#log-facts[data-running]")) clearInterval(following);
-  const rows = all("#log-lines > tr", page);
+  const rows = all("#log-lines > tr", page).filter((row) => !row.id || !document.getElementById(row.id)); // the end may be told missing again
   if (!rows.length) return;
   if (!last || !place) { location.reload(); return; }
   const atEnd = place.scrollHeight - place.scrollTop - place.clientHeight < 40;
   extend("next", rows);
+  takeSums(page);
   setWay("next", /** @type {HTMLAnchorElement | null} */ (one('#log-ways a[rel="next"]', page))?.href);
   if (atEnd) place.scrollTop = place.scrollHeight;
 }
@@ -136,7 +144,7 @@ const following = one("#log-facts[data-running]") ? window.setInterval(follow, E
 async function next(selector, what) {
   const from = one(".log tr:focus") ?? one(".log tr:target") ?? (document.activeElement?.closest(".log tr") ?? null);
   for (let parts = 0; parts <= MOST_PARTS; parts += 1) {
-    const rows = all(".log tr[id]").filter((row) => row.matches(selector) || row.querySelector(selector));
+    const rows = all(".log tr[id^=line-]").filter((row) => row.matches(selector) || row.querySelector(selector));
     const row = from?.isConnected ? rows.find((each) => from.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING) : rows[0];
     if (row) {
       row.focus({ preventScroll: true });
@@ -162,7 +170,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "n") void next("mark", "match");
   if (event.key === "e") void next("tr.error", "error");
   if (event.key === "l") {
-    const row = document.activeElement?.closest(".log tr[id]") ?? one(".log tr:target");
+    const row = document.activeElement?.closest(".log tr[id^=line-]") ?? one(".log tr:target");
     const link = row?.querySelector("a");
     if (link) void copyText(link.href, "Link to the line");
   }
