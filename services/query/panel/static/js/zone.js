@@ -12,5 +12,5 @@ else document.cookie = `${told}; path=/; max-age=31536000; samesite=lax`;
 document.addEventListener("click", (event) => {
   const link = hit(event, "a[href]");
   if (!new URLSearchParams(location.search).has("tz") || hit(event, ".top")) return;
-  if (link instanceof HTMLAnchorElement && link.origin === location.origin && !/^#|^\/api\//.test(link.getAttribute("href") ?? "")) link.href = zoned(link.href);
+  if (link instanceof HTMLAnchorElement && /^[/?](?!api\/)/.test(link.getAttribute("href") ?? "")) link.href = zoned(link.href);
 }, true);
