@@ -85,7 +85,9 @@ async def test_every_number_of_the_pages_leads_to_a_list_that_shows_it(service: 
     line = overview[overview.index('id="kinds-title"') :].partition('<div class="end')[0]
     chain = organization[organization.index('<ol class="chain"') :].partition("</ol>")[0]
     links = {
-        "legend": re.findall(r'</button><b id="total-\w+" data-live-part><a class="plain" href="(\S+)">([\d,]+)<', overview),
+        "legend": re.findall(
+            r'</button><b id="total-\w+" data-live-part><a class="plain" href="(\S+)">([\d,]+)<', overview
+        ),
         "hours": re.findall(r'<td class="num"[^>]*><a class="plain" href="(\S+)">([\d,]+)<', hours),
         "line": re.findall(r'<a href="(\S+)">([\d,]+) (?:session|user)', line),
         "new": re.findall(r'<a href="(\S+)">([\d,]+) new in 1 h<', overview),
