@@ -67,8 +67,7 @@ async def _value(world: World, statement: str, argument: object) -> Any:
 
 async def _commands(world: World, *arguments: str) -> str:
     """Do one of the operator's commands, which are audited, and return what it says."""
-    environment = {"DATABASE_URL": world.owner_url, "PANEL_URL": world.panel_url}
-    code, said = await commands.carry_out(commands.parser().parse_args(arguments), environment)
+    code, said = await commands.carry_out(commands.parser().parse_args(arguments), world.operators())
     if code != 0:
         raise CannotRun(f"syncwatch {' '.join(arguments[:2])} failed: {said}")
     return said

@@ -21,8 +21,4 @@ def environment(settings: Settings, path: Path) -> Mapping[str, str]:
     if not kept:
         raise BadInput(f"Nothing was started from {path} yet: type ./run first, or name its folder with STATE_DIR.")
     named = {} if settings.port is None else {"panel": settings.port}
-    world = World(settings=settings, folder=Folder(path), ports=USUAL_PORTS | kept | named)
-    return {
-        "DATABASE_URL": world.owner_url, "KAFKA_BOOTSTRAP": world.bootstrap, "TOPIC_PREFIX": "",
-        "PANEL_URL": world.panel_url,
-    }  # fmt: skip
+    return World(settings=settings, folder=Folder(path), ports=USUAL_PORTS | kept | named).operators()

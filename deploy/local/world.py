@@ -72,6 +72,13 @@ class World:
         """Return the database's URL for one of ROLES."""
         return with_role(self.owner_url, f"syncwatch_{role}", self.folder.secret(f"role {role}"))
 
+    def operators(self) -> dict[str, str]:
+        """Return the variables of the operator's commands."""
+        return {
+            "DATABASE_URL": self.owner_url, "KAFKA_BOOTSTRAP": self.bootstrap, "TOPIC_PREFIX": "",
+            "PANEL_URL": self.panel_url,
+        }  # fmt: skip
+
     def role_passwords(self) -> dict[str, str]:
         """Return the password of every role that a service signs in with."""
         return {f"syncwatch_{role}": self.folder.secret(f"role {role}") for role in ROLES}
