@@ -90,12 +90,25 @@ async def service(database: Database, now: datetime) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-async def client(service: Service, now: datetime) -> AsyncIterator[httpx.AsyncClient]:
+def plan(now: datetime) -> Plan:
+    """What `client` is seeded with; a module that needs more has a plan of its own."""
+    return Plan(now=now, organizations=2, users=4, sessions=6)
+
+
+@pytest.fixture
+async def client(service: Service, plan: Plan) -> AsyncIterator[httpx.AsyncClient]:
     """A platform admin's key on a small seeded database."""
     async with service.database.connect() as connection:
-        await seed(connection, Plan(now=now, organizations=2, users=4, sessions=6))
+        await seed(connection, plan)
     async with await service.as_key("platform_admin") as client:
         yield client
+
+
+async def body(client: httpx.AsyncClient, path: str) -> Any:
+    """Return what the API answers at a path."""
+    answer = await client.get(f"/api/v1{path}")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 def read(text: str) -> list[dict[str, str]]:
