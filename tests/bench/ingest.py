@@ -1,7 +1,9 @@
 """`./run bench ingest`: the worker against its limit, measured in one run on servers of its own.
 
-Figures of one machine say little; ratios of one run say a lot. The limit is bare aiokafka, msgspec, one row per
-session and batch, COPY and an upsert into the same table with the same indexes: no counters, no statuses, no positions.
+Figures of one machine say little; ratios of one run say a lot, and only of what was measured right after one another:
+a shared machine may be twice as fast a minute later. So all is measured by turns, each ratio is one of a round, and the
+middle one of all rounds counts. The limit is bare aiokafka, msgspec, one row per session and batch, COPY and an upsert
+into the same table with the same indexes: no counters, no statuses, no positions.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Awaitable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +27,7 @@ from tests.bench.measures import Speed
 from tests.bench.stage import Stage, new_prefix, servers
 from tests.bench.steps import STEPS
 from tests.bench.visible import Seen, visible
+from tests.rig.databases import Database
 
 T = TypeVar("T")
 APART = 1_000_000_000
@@ -55,10 +58,39 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=200_000, help="events on the main topic")
     parser.add_argument("--apart", type=int, default=80_000, help="events where hardly any is folded")
     parser.add_argument("--stored", type=int, default=2_000_000, help="sessions stored before one of the runs")
-    parser.add_argument("--rounds", type=int, default=3, help="how often limit and worker are measured, by turns")
+    parser.add_argument("--rounds", type=int, default=5, help="how often limit and worker are measured, by turns")
     parser.add_argument("--seconds", type=float, default=12.0, help="how long to look from emit to list")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser.parse_args()
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Limit and worker by turns, alone and two at once, and one worker where much is stored already."""
+
+    limit: Speed
+    ours: Speed
+    two_limits: Speed
+    two_ours: Speed
+    full: Speed | None = None
+
+    @property
+    def ratio_limit(self) -> float:
+        return min(self.ours.events_s / self.limit.events_s, self.ours.rows_s / self.limit.rows_s)
+
+    @property
+    def two_workers(self) -> float:
+        """What a second worker gains, of what the second process of the limit gains."""
+        return (self.two_ours.events_s / self.ours.events_s) / (self.two_limits.events_s / self.limit.events_s)
+
+    @property
+    def ratio_2m(self) -> float:
+        return self.full.events_s / self.ours.events_s if self.full else 0.0
+
+
+def middle(rounds: Sequence[Round], ratio: Callable[[Round], float]) -> Round:
+    """Return the round whose ratio is the middle one."""
+    return sorted(rounds, key=ratio)[len(rounds) // 2]
 
 
 class Benchmark:
@@ -74,52 +106,45 @@ class Benchmark:
         near = Load(events=self.chosen.events // 5 * 5)
         apart = Load(events=self.chosen.apart // 5 * 5, at_once=APART, seed=2)
         prefix, far_prefix = new_prefix("near"), new_prefix("apart")
-        await self._step("events published", self._publish(prefix, near))
-        main = await self._compare(prefix, near, "", self.chosen.rounds)
-        plain = await self._step("vanilla Faust agent", measures.vanilla(self.stage, prefix, near, 8.0))
-        costs = await self._step("steps, µs a row", measures.steps(self.stage, prefix, near))
-        await self._step("events published, far apart", self._publish(far_prefix, apart))
-        far = await self._compare(far_prefix, apart, ", far apart", 1)
-        full = await self._step(
-            f"one worker, {self.chosen.stored:,} sessions stored",
-            measures.ours(self.stage, prefix, near, 1, stored=self.chosen.stored),
-        )
-        ours: Speed = main["ours"][0]
-        seen: Seen = await self._step(
-            f"emit to list at {ours.events_s / 2:,.0f} events a second",
-            visible(
-                self.stage,
-                new_prefix("seen"),
-                replace(near, seed=3, events=10**9, at_once=CLOSE),
-                ours.events_s / 2,
-                self.chosen.seconds,
-            ),
-        )
-        seen.rss_mb["aggregator"] = max(seen.rss_mb["aggregator"], ours.rss_mb, full.rss_mb)
+        async with self.stage.known(near) as known:
+            async with self.stage.known(near, stored=self.chosen.stored) as full:
+                await self._step("events published", self._publish(prefix, near))
+                rounds = [await self._round(prefix, near, known, full) for _ in range(self.chosen.rounds)]
+            plain = await self._step("vanilla Faust agent", measures.vanilla(self.stage, prefix, known, 8.0))
+            costs = await self._step("steps, µs a row", measures.steps(self.stage, prefix, known))
+            await self._step("events published, far apart", self._publish(far_prefix, apart))
+            far = [await self._round(far_prefix, apart, known, None)]
+            rate = middle(rounds, lambda each: each.ours.events_s).ours.events_s / 2
+            close = replace(near, seed=3, events=10**9, at_once=CLOSE)
+            seen: Seen = await self._step(
+                f"emit to list at {rate:,.0f} events a second",
+                visible(self.stage, new_prefix("seen"), known, close, rate, self.chosen.seconds),
+            )
+        most = max(speed.rss_mb for each in rounds for speed in (each.ours, each.full) if speed)
+        seen.rss_mb["aggregator"] = max(seen.rss_mb["aggregator"], most)
         return {
-            **_figures(main),
+            **_figures(rounds),
             "vanilla_faust_rows_s": round(plain.rows_s),
             "steps_us_a_row": {step: round(costs[step], 1) for step in STEPS},
             "apart": _figures(far),
-            "ratio_2m": round(full.events_s / ours.events_s, 3),
+            "ratio_2m": round(middle(rounds, lambda each: each.ratio_2m).ratio_2m, 3),
             "visible_p99_s": round(seen.p99_s, 3),
             "rss_mb": {name: round(megabytes) for name, megabytes in seen.rss_mb.items()},
         }
 
-    async def _compare(self, prefix: str, load: Load, suffix: str, rounds: int) -> dict[str, list[Speed]]:
-        """Measure limit and worker by turns, alone and two at once, and return the middle of the rounds."""
-        found: dict[str, list[Speed]] = {"limit": [], "ours": []}
-        for processes, words in ((1, "one"), (2, "two")):
-            limits, workers = [], []
-            for _ in range(rounds):
-                limits.append(
-                    await self._step(f"limit, {words}{suffix}", measures.limit(self.stage, prefix, load, processes))
-                )
-                workers.append(
-                    await self._step(f"workers, {words}{suffix}", measures.ours(self.stage, prefix, load, processes))
-                )
-            found["limit"].append(measures.middle(limits))
-            found["ours"].append(measures.middle(workers))
+    async def _round(self, prefix: str, load: Load, known: Database, full: Database | None) -> Round:
+        """Measure one right after another; `full`: a database with much in it already."""
+        stage = self.stage
+        found = Round(
+            await self._step("limit, one", measures.limit(stage, prefix, known, load, 1)),
+            await self._step("worker, one", measures.ours(stage, prefix, known, load, 1)),
+            await self._step("limit, two", measures.limit(stage, prefix, known, load, 2)),
+            await self._step("workers, two", measures.ours(stage, prefix, known, load, 2)),
+        )
+        if full is not None:
+            words = f"worker, one, {self.chosen.stored:,} sessions stored"
+            found = replace(found, full=await self._step(words, measures.ours(stage, prefix, full, load, 1)))
+        print(f"{'':8}of the limit {found.ratio_limit:.3f}, gain of the second {found.two_workers:.3f}", flush=True)
         return found
 
     async def _publish(self, prefix: str, load: Load) -> int:
@@ -153,21 +178,26 @@ def _words(found: object) -> str:
     return str(found)
 
 
-def _figures(found: dict[str, list[Speed]]) -> dict[str, Any]:
-    limit, ours = found["limit"], found["ours"]
-    gain = (ours[1].events_s / ours[0].events_s) / (limit[1].events_s / limit[0].events_s)
+def _figures(rounds: Sequence[Round]) -> dict[str, Any]:
+    one = middle(rounds, lambda each: each.ratio_limit)
+    two = middle(rounds, lambda each: each.two_workers)
     return {
-        "limit_rows_s": round(limit[0].rows_s),
-        "ours_rows_s": round(ours[0].rows_s),
-        "limit_events_s": round(limit[0].events_s),
-        "ours_events_s": round(ours[0].events_s),
-        "ratio_limit": round(min(ours[0].events_s / limit[0].events_s, ours[0].rows_s / limit[0].rows_s), 3),
-        "two_workers": round(gain, 3),
-        "two_workers_events_s": round(ours[1].events_s),
-        "lock_waits": ours[1].lock_waits,
+        "limit_rows_s": round(one.limit.rows_s),
+        "ours_rows_s": round(one.ours.rows_s),
+        "limit_events_s": round(one.limit.events_s),
+        "ours_events_s": round(one.ours.events_s),
+        "ratio_limit": round(one.ratio_limit, 3),
+        "two_workers": round(two.two_workers, 3),
+        "two_workers_events_s": round(two.two_ours.events_s),
+        "lock_waits": sum(each.two_ours.lock_waits for each in rounds),
         "cpu_us_event": {
-            name: [round(each.cpu_us, 1) for each in speeds] for name, speeds in (("limit", limit), ("ours", ours))
+            "limit": [round(each.cpu_us, 1) for each in (two.limit, two.two_limits)],
+            "ours": [round(each.cpu_us, 1) for each in (two.ours, two.two_ours)],
         },
+        "rounds": [
+            {name: round(getattr(each, name), 3) for name in ("ratio_limit", "two_workers", "ratio_2m")}
+            for each in rounds
+        ],
     }
 
 

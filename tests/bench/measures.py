@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -40,13 +40,6 @@ def worked_s() -> float:
     return float(times.user + times.nice + times.system)
 
 
-def middle(rounds: Sequence[Speed]) -> Speed:
-    """Return the middle speed of several rounds, with the most memory and all the lock waits that were seen."""
-    speed = sorted(rounds, key=lambda each: each.events_s)[len(rounds) // 2]
-    rss_mb = max(each.rss_mb for each in rounds)
-    return replace(speed, rss_mb=rss_mb, lock_waits=sum(each.lock_waits for each in rounds))
-
-
 @dataclass
 class Samples:
     """What is looked at while workers run."""
@@ -69,9 +62,9 @@ def _go(child: subprocess.Popen[str]) -> None:
     child.stdin.flush()
 
 
-async def limit(stage: Stage, prefix: str, load: Load, processes: int) -> Speed:
-    """Measure bare aiokafka and an upsert, in as many processes."""
-    async with stage.database(prefix, load) as database:
+async def limit(stage: Stage, prefix: str, known: Database, load: Load, processes: int) -> Speed:
+    """Measure bare aiokafka and an upsert, in as many processes, on a copy of a known database."""
+    async with stage.database(prefix, known) as database:
         children = [
             started(
                 "tests.bench.limit", "--bootstrap", stage.bootstrap, "--topic", prefix + EVENTS.name,
@@ -95,9 +88,9 @@ async def limit(stage: Stage, prefix: str, load: Load, processes: int) -> Speed:
     )  # fmt: skip
 
 
-async def vanilla(stage: Stage, prefix: str, load: Load, seconds: float) -> Speed:
+async def vanilla(stage: Stage, prefix: str, known: Database, seconds: float) -> Speed:
     """Measure the agent of the tutorials for a while; it would not come to the end."""
-    async with stage.database(prefix, load) as database:
+    async with stage.database(prefix, known) as database:
         child = started(
             "tests.bench.vanilla", "--bootstrap", stage.bootstrap, "--topic", prefix + EVENTS.name,
             "--url", database.writer_url, "--seconds", str(seconds), log=stage.folder / "vanilla.log",
@@ -107,9 +100,9 @@ async def vanilla(stage: Stage, prefix: str, load: Load, seconds: float) -> Spee
     return Speed(figures["events_s"], figures["rows_s"])
 
 
-async def ours(stage: Stage, prefix: str, load: Load, workers: int, *, stored: int = 0) -> Speed:
-    """Measure the program itself, with as many workers."""
-    async with stage.database(prefix, load, stored=stored) as database:
+async def ours(stage: Stage, prefix: str, known: Database, load: Load, workers: int) -> Speed:
+    """Measure the program itself, with as many workers, on a copy of a known database."""
+    async with stage.database(prefix, known) as database:
         ports = [any_free() for _ in range(workers)]
         # Halted, so that all workers have joined and settled when the reading begins.
         await _execute(database, "UPDATE kafka_position SET halted = 'bench', halted_at = now()")
@@ -214,9 +207,9 @@ def _get(url: str) -> str:
         return str(answer.read().decode())
 
 
-async def steps(stage: Stage, prefix: str, load: Load) -> dict[str, float]:
+async def steps(stage: Stage, prefix: str, known: Database) -> dict[str, float]:
     """Return what each step costs, in microseconds a row."""
-    async with stage.database(prefix, load) as database, stage.database(prefix, load) as plain:
+    async with stage.database(prefix, known) as database, stage.database(prefix, known) as plain:
         child = started(
             "tests.bench.steps", "--bootstrap", stage.bootstrap, "--topic", prefix + EVENTS.name,
             "--url", database.writer_url, "--plain-url", plain.writer_url, log=stage.folder / "steps.log",

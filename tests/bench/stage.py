@@ -73,16 +73,23 @@ class Stage:
             await create_topics(self.bootstrap, database.owner_url, prefix)
 
     @asynccontextmanager
-    async def database(self, prefix: str, load: Load, *, stored: int = 0) -> AsyncIterator[Database]:
-        """Lend a database whose organizations and users are known, with `stored` sessions of earlier days in it."""
+    async def known(self, load: Load, *, stored: int = 0) -> AsyncIterator[Database]:
+        """Make a database whose organizations and users are known, with `stored` sessions of earlier days in it."""
         async with databases.fresh(self.server_url) as database:
-            await create_topics(self.bootstrap, database.owner_url, prefix)
             async with database.connect() as owner:
                 await _add_users(owner, load)
             if stored:
                 await _add_sessions(database, load, stored)
             async with database.connect() as owner:
                 await owner.execute("VACUUM ANALYZE")
+            yield database
+
+    @asynccontextmanager
+    async def database(self, prefix: str, known: Database) -> AsyncIterator[Database]:
+        """Lend a copy of a known database, with positions of topics."""
+        async with databases.fresh(self.server_url, known) as database:
+            await create_topics(self.bootstrap, database.owner_url, prefix)
+            async with database.connect() as owner:
                 await owner.execute("CHECKPOINT")
             yield database
 

@@ -42,10 +42,12 @@ class Seen:
         return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
 
 
-async def visible(stage: Stage, prefix: str, load: Load, rate: float, seconds: float) -> Seen:
+async def visible(
+    stage: Stage, prefix: str, known: Database, load: Load, rate: float, seconds: float
+) -> Seen:  # fmt: skip
     """Publish `rate` events a second for a while, and probe ten times a second."""
     await stage.make_topics(prefix)
-    async with stage.database(prefix, load) as database, _producer(stage.bootstrap) as producer:
+    async with stage.database(prefix, known) as database, _producer(stage.bootstrap) as producer:
         slices = pack_by_time(producer, events(load), rate, seconds)
         token, key = await _credentials(database)
         ports = {name: any_free() for name in ("aggregator", "gateway", "query", "gateway_http", "query_http")}

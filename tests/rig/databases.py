@@ -26,6 +26,10 @@ class Database:
 
     owner_url: str
 
+    @property
+    def name(self) -> str:
+        return urlsplit(self.owner_url).path.removeprefix("/")
+
     def url(self, role: str) -> str:
         """Return the URL of `owner`, or of one of ROLES."""
         return self.owner_url if role == "owner" else _with(self.owner_url, user=f"syncwatch_{role}")
@@ -61,11 +65,16 @@ class Database:
 
 
 @asynccontextmanager
-async def fresh(server_url: str) -> AsyncIterator[Database]:
-    """Make a database from the template and drop it at the end, whoever is still connected."""
-    template = await ensure_template(server_url)
+async def fresh(server_url: str, like: Database | None = None) -> AsyncIterator[Database]:
+    """Make a database and drop it at the end, whoever is still connected.
+
+    It is migrated and empty, or a copy of one to which nobody is connected.
+    """
     name = f"t_{secrets.token_hex(6)}"
-    await _run(server_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    if like is None:
+        await _run(server_url, f'CREATE DATABASE "{name}" TEMPLATE "{await ensure_template(server_url)}"')
+    else:  # which may be large: its files are copied
+        await _run(server_url, f'CREATE DATABASE "{name}" TEMPLATE "{like.name}" STRATEGY file_copy')
     try:
         yield Database(_with(server_url, database=name))
     finally:
