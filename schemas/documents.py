@@ -78,7 +78,10 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "final": "No chunk of this attempt follows.",
         "dropped_lines": "Lines lost before the first line here.",
     },
-    "LogLine": {"source": "mail, crm, engine, agent …"},
+    "LogLine": {
+        "source": "mail, crm, engine, agent …",
+        "names": "Names of objects that message or exception hold (personal); who may not read them sees them masked.",
+    },
     "DirectoryData": {
         "revision": "Rises per object, from the system of record; the greatest wins.",
         "external_id": "Its id in the CRM.",

@@ -20,6 +20,8 @@ MAX_DETAIL_BYTES: Final = 1024
 AGENT_NAME: Final = r"[^\s/\x00-\x1f\x7f]{1,128}"
 """What stands behind `/agents/` in `source`, as a pattern."""
 MAX_NAME_CHARACTERS: Final = 512
+MAX_NAMES: Final = 20
+"""So many names may a line of a log say that it holds."""
 
 Seq = Annotated[int, Meta(ge=0, lt=2**53)]
 Attempt = Annotated[int, Meta(ge=1, lt=2**31)]
@@ -205,6 +207,7 @@ class LogLine(_Data, frozen=True, kw_only=True):
     message: str
     source: Slug = "agent"
     exception: ExceptionText | None = None
+    names: Annotated[tuple[Name, ...], Meta(max_length=MAX_NAMES)] = ()
 
 
 class LogData(_OfSession, frozen=True, kw_only=True):

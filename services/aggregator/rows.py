@@ -137,6 +137,7 @@ def chunk_row(chunk: Chunk, compressor: zstandard.ZstdCompressor) -> tuple[Any, 
             line,
             message=clean(line.message),
             exception=None if line.exception is None else clean(line.exception),
+            names=tuple(map(clean, line.names)),
         )
         for line in data.lines
     ]

@@ -5,7 +5,7 @@ and mended; only words outside a closed list (direction, operation, level, side)
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -103,14 +103,24 @@ class Session:
             resolution=texts.slug(resolution),
         )  # fmt: skip
 
-    def log(self, level: LogLevel | str, source: str, message: str, exception: str | None = None) -> None:
-        """Add a line to the session's log; source is mail, crm, engine or agent."""
+    def log(
+        self, level: LogLevel | str, source: str, message: str, exception: str | None = None, *,
+        names: Iterable[str] = (),
+    ) -> None:  # fmt: skip
+        """Add a line to the session's log; source is mail, crm, engine or agent.
+
+        `names`: names of objects that the message or the exception holds, to be masked for whoever may not read them.
+        """
+        told, untold = texts.names(names)
+        message = texts.without(message, untold)
+        exception = None if exception is None else texts.without(exception, untold)
         line = LogLine(
             at=self._now(),
             level=LogLevel(level),
             source=texts.slug(source),
             message=texts.line(message, _LINE_BYTES),
             exception=None if exception is None else texts.exception(exception, _LINE_EXCEPTION_BYTES),
+            names=told,
         )
         self._send_chunk(self._chunks.add(line))
 

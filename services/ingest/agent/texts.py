@@ -1,16 +1,20 @@
 """Making texts fit to be sent: whole characters, no NUL, no halves of pairs, no secrets, no more than allowed. Pure."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from schemas.events import MAX_DETAIL_BYTES, MAX_ERROR_TEXT_BYTES, MAX_EXCEPTION_BYTES, MAX_NAME_CHARACTERS, Failure
+from schemas.kinds import MAX_NAMES
 from schemas.redact import redact
 
 _UNFIT: Final = re.compile("[\0\ud800-\udfff]")
 _MAX_SHORT: Final = 256
 _MAX_SLUG: Final = 64
+_NAMES_BYTES: Final = 16 * 1024
+"""Names of one line, as JSON: it has to fit into a chunk with them."""
 
 
 def clean(text: str) -> str:
@@ -67,6 +71,33 @@ def cut_characters(text: str, limit: int) -> str:
 def name(text: str) -> str:
     """Return a name or an id as it may be sent."""
     return cut_characters(text, MAX_NAME_CHARACTERS)
+
+
+def names(given: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return names as a line of a log may tell them, and those that it has no room for.
+
+    A name that is too long is told in pieces, so that each of them can be found in the line.
+    """
+    told: list[str] = []
+    untold = []
+    room = _NAMES_BYTES
+    for each in filter(None, dict.fromkeys(given)):
+        fit = redact(clean(each))
+        pieces = [fit[at : at + MAX_NAME_CHARACTERS] for at in range(0, len(fit), MAX_NAME_CHARACTERS)]
+        room_after = room - sum(map(_escaped, pieces))
+        if room_after >= 0 and len(told) + len(pieces) <= MAX_NAMES:
+            told += pieces
+            room = room_after
+        else:
+            untold.append(each)
+    return tuple(told), tuple(untold)
+
+
+def without(text: str, names: Iterable[str]) -> str:
+    """Return the text without names that cannot be told with it."""
+    for each in sorted(names, key=len, reverse=True):
+        text = text.replace(each, "[name]")
+    return text
 
 
 def short(text: str) -> str:

@@ -325,6 +325,21 @@ async def test_c33_secrets_are_taken_out_where_events_are_applied(stored: Stored
     assert msgspec.json.decode(lines)[0]["level"] == "error"
 
 
+async def test_a_log_line_keeps_the_names_that_it_holds_as_its_texts_have_them(stored: Stored) -> None:
+    name = "password: hunter2 for Ann"
+    line = LogLine(at=NOW, level="info", message=f"create '{name}'", names=("Review", name))  # type: ignore[arg-type]
+    log = LogData(
+        organization_id=ORGANIZATION, user_id=ANN, session_id=uuid4(), started_at=NOW - timedelta(minutes=10),
+        chunk_no=0, first_line=1, lines=(line,),
+    )  # fmt: skip
+    stored.log.append(through_the_wire(log), topic=LOGS)
+    await stored.apply()
+    body = (await stored.row("SELECT body FROM log_chunk"))["body"]
+    (kept,) = msgspec.json.decode(zstandard.ZstdDecompressor().decompress(body))
+    assert kept["names"] == ["Review", "password: [redacted] for Ann"]
+    assert kept["names"][1] in kept["message"]
+
+
 async def test_what_lies_outside_its_days_is_rejected_and_the_neighbours_stand(stored: Stored) -> None:
     stored.log.append(of_ann(uuid4(), started_at=NOW - timedelta(days=31)))
     stored.log.append(of_ann(uuid4(), started_at=NOW + timedelta(days=1, minutes=5)))

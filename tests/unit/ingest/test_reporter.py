@@ -165,3 +165,21 @@ async def test_c33_c09_no_text_leaves_with_a_secret_or_a_nul(tmp_path: Path) -> 
     for secret in (b"AAA", b"BBB", b"CCC", b"DDD", b"\\u0000"):
         assert secret not in everything
     assert everything.count(b"ann@example.org") == 8  # addresses stay: who may see them is decided when they are shown
+
+
+async def test_a_log_line_tells_the_names_that_it_holds(tmp_path: Path) -> None:
+    ledger = Ledger()
+    async with reporter_of(ledger, tmp_path / "spool.sqlite") as reporter, reporter.session(uuid4()) as session:
+        session.log("info", "crm", "copied 312 objects")
+        session.log("warning", "crm", "not done: Review", "Refused: Review", names=["Review"])
+        many = [f"number {at}." for at in range(30)]
+        session.log("warning", "crm", " ".join(many), " ".join(many), names=many)
+        session.log("info", "mail", "x" * 20_000, "\x01" * 50_000, names=["\x01" * 512] * 20 + ["y" * 512] * 20)
+    sent = [data for event in ledger.events if isinstance(data := decode(event).data, LogData)]
+    lines = [line for data in sent for line in data.lines]
+    assert [line.names for line in lines[:2]] == [(), ("Review",)]
+    assert len(lines[2].names) == 20
+    for text in (lines[2].message, lines[2].exception or ""):
+        assert "number 19." in text
+        assert "number 20." not in text
+    assert len(lines) == 4

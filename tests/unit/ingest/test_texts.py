@@ -54,3 +54,21 @@ def test_c33_secrets_do_not_leave_the_agent() -> None:
     assert "AAA" not in failure.message
     assert failure.exception is not None
     assert "BBB" not in failure.exception
+
+
+def test_names_of_a_line_are_told_once_whole_or_in_pieces_and_without_secrets() -> None:
+    assert texts.names(["Review", "", "Review", "a\0b"]) == (("Review", "a\ufffdb"), ())
+    assert texts.names(["token=abc of Ann"]) == (("token=[redacted] of Ann",), ())
+    long = "".join(chr(ord("a") + at % 26) for at in range(1_100))
+    told, untold = texts.names([long])
+    assert ("".join(told), untold) == (long, ())
+    assert max(map(len, told)) == 512
+
+
+def test_a_name_that_a_line_has_no_room_for_is_taken_out_of_it() -> None:
+    many = [f"name {number}" for number in range(25)]
+    told, untold = texts.names(many)
+    assert told == tuple(many[:20])
+    assert texts.without("of name 24, name 2 and name 20", untold) == "of [name], name 2 and [name]"
+    _, untold = texts.names(["\x01" * 512] * 1 + [f"\x01{number}" + "\x02" * 500 for number in range(9)])
+    assert untold, "as JSON they are six times as long"
