@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from schemas.events import Direction, Operation
+from schemas.events import Direction, LogLevel, Operation
 
 Key = tuple[str, Direction, Operation]
 
@@ -19,6 +19,7 @@ class Recorder:
         self.over: list[dict[str, Any]] = []
         self.seconds: dict[str, float] = {}
         self.said = ""
+        self.lines: list[dict[str, Any]] = []
 
     def count(self, object_type: str, direction: Direction, **counts: int) -> None:
         for name, number in counts.items():
@@ -35,6 +36,9 @@ class Recorder:
 
     def spent(self, side: str, seconds: float) -> None:
         self.seconds[side] = seconds
+
+    def log(self, level: LogLevel, source: str, message: str, exception: str | None = None, **names: Any) -> None:
+        self.lines.append({"message": message, "exception": exception, **names})
 
     def of(self, direction: Direction) -> dict[str, int]:
         """The counts of appointments in one direction."""

@@ -16,6 +16,7 @@ from schemas.events import Direction, Operation
 from services.ingest.connectors.caldav_crm import stories
 from services.ingest.connectors.caldav_crm.failures import PassFailed
 from services.ingest.connectors.caldav_crm.hands import Entry, is_awaited
+from services.ingest.connectors.caldav_crm.sessionlog import listening, logged_to
 from tests.integration.connector.conftest import Connector
 from tests.integration.connector.recorder import Recorder
 
@@ -180,9 +181,17 @@ async def test_the_same_appointment_twice_is_refused_as_a_duplicate(connector: C
     await hands.write_down(person, made, NOW)
     await connector.run()
     await hands.write_down(person, dataclasses.replace(made, uid=made.uid + "-again"), NOW)
-    _, told = await connector.run()
+    told = Recorder()
+    with listening(), logged_to(told):
+        await connector.run_into(told)
     (issue,) = told.issues
     assert (issue["error_code"], issue["error"].category, issue["error"].code) == (1, "duplicate", "23505")
+    assert issue["object_name"] == made.subject
+    assert made.subject in issue["error_text"], "Postgres quotes the key, so that the name stands in texts too"
+    naming = [line for line in told.lines if made.subject in line["message"]]
+    assert naming
+    for line in told.lines:
+        assert line["names"] == ([made.subject] if line in naming else []), line
 
 
 async def test_a_row_somebody_holds_is_an_issue_and_over_when_let_go(connector: Connector) -> None:

@@ -2,12 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from schemas.events import LogLevel
-from services.ingest.connectors.caldav_crm.sessionlog import level_of, listening, logged_to, source_of
+from services.ingest.connectors.caldav_crm.sessionlog import (
+    at_hand,
+    level_of,
+    listening,
+    logged_to,
+    nameless,
+    source_of,
+)
 
 OURS = "services.ingest.connectors.caldav_crm"
 
@@ -17,9 +24,13 @@ class Lines:
 
     def __init__(self) -> None:
         self.lines: list[tuple[LogLevel, str, str, str | None]] = []
+        self.names: list[list[str]] = []
 
-    def log(self, level: LogLevel, source: str, message: str, exception: str | None = None) -> None:
+    def log(
+        self, level: LogLevel, source: str, message: str, exception: str | None = None, *, names: Iterable[str] = ()
+    ) -> None:
         self.lines.append((level, source, message, exception))
+        self.names.append(list(names))
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +97,30 @@ def test_levels_in_between_count_as_the_one_below() -> None:
         LogLevel.WARNING,
         LogLevel.ERROR,
     ]
+
+
+def test_a_line_tells_which_names_at_hand_it_holds_whoever_logs_it() -> None:
+    lines = Lines()
+    with logged_to(lines):
+        at_hand("Review")
+        at_hand('it\'s "off"')
+        logging.getLogger("vdirsyncer.sync").info("nothing to do")
+        logging.getLogger(f"{OURS}.crm").warning("Not done: %r, then Review", 'it\'s "off"')
+        try:
+            raise ValueError("Key (subject)=(Review) already exists.")
+        except ValueError:
+            logging.getLogger("vdirsyncer.sync").exception("It broke")
+        assert nameless("Failed: Review, 'it\\'s \"off\"'") == "Failed: [name], '[name]'"
+    assert lines.names == [[], ["Review", 'it\'s "off"'], ["Review"]]
+
+
+def test_only_the_names_last_at_hand_are_looked_for() -> None:
+    lines = Lines()
+    with logged_to(lines):
+        for number in range(300):
+            at_hand(f"Lunch {number:03}")
+        at_hand("Lunch 100")
+        logging.getLogger(f"{OURS}.crm").info("Lunch 050, Lunch 100, Lunch 299")
+    assert lines.names == [["Lunch 299", "Lunch 100"]]
+    at_hand("outside of a session")
+    assert nameless("outside of a session") == "outside of a session"

@@ -15,6 +15,7 @@ from services.ingest.connectors.caldav_crm.appointments import OBJECT_TYPE
 from services.ingest.connectors.caldav_crm.books import WORDS, Books, Change
 from services.ingest.connectors.caldav_crm.failures import PassFailed, Side
 from services.ingest.connectors.caldav_crm.memory import Memory
+from services.ingest.connectors.caldav_crm.sessionlog import at_hand
 from services.ingest.connectors.caldav_crm.watch import Clock, Watch, Watched, identity_of, settle, take_note
 from services.ingest.connectors.caldav_crm.world import Person
 
@@ -98,6 +99,7 @@ async def sync_person(
     finally:
         _tell(watch.books, clock() - begun, person, memory, session)
     for closed in memory.over(person.user_id, watch.books.troubles, watch.books.skipped, both):
+        at_hand(closed.change.name)
         log.info("Issue over (%s): %s", closed.resolution, closed.change)
         session.resolved(**_identity(closed.change), resolution=closed.resolution)
         memory.forget(person.user_id, closed.change)

@@ -1,11 +1,15 @@
-"""The log of a session: lines logged while it runs, by whatever module, go to it, each with the side it came from."""
+"""The log of a session: lines logged while it runs, by whatever module, go to it.
+
+Each tells the side it came from, and which names of the appointments last at hand it holds.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from schemas.events import LogLevel
@@ -28,29 +32,66 @@ _SOURCES: Final = (
 class TakesLines(Protocol):
     """The part of a session that takes log lines."""
 
-    def log(self, level: LogLevel, source: str, message: str, exception: str | None = None) -> None: ...
+    def log(
+        self, level: LogLevel, source: str, message: str, exception: str | None = None, *, names: Iterable[str] = ()
+    ) -> None: ...
 
 
-_current: ContextVar[TakesLines | None] = ContextVar("session", default=None)
+@dataclass(slots=True)
+class _Heard:
+    """A session that runs and the names of the appointments that were at hand last, the newest at the end."""
+
+    session: TakesLines
+    names: dict[str, None] = field(default_factory=dict)
+
+
+_current: ContextVar[_Heard | None] = ContextVar("session", default=None)
+_LAST: Final = 200
+"""An appointment is spoken of while it is at hand; to look for each of a great calendar's in each line takes long."""
 
 
 class SessionHandler(logging.Handler):
     """Hands each record to the session of the task that logged it; records of no session are none of its business."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        session = _current.get()
+        heard = _current.get()
         source = source_of(record.name)
-        if session is None or source is None:
+        if heard is None or source is None:
             return
         error = record.exc_info[1] if record.exc_info else None
         exception = None if error is None else trace_of(error)
-        session.log(level_of(record.levelno), source, record.getMessage(), exception)
+        message = record.getMessage()
+        names = [name for name in heard.names if any(form in f"{message}\n{exception}" for form in _forms(name))]
+        heard.session.log(level_of(record.levelno), source, message, exception, names=names)
+
+
+def at_hand(name: str) -> None:
+    """Say what an appointment is called that this session has to do with from now on."""
+    heard = _current.get()
+    if heard is not None and name:
+        heard.names.pop(name, None)
+        heard.names[name] = None
+        if len(heard.names) > _LAST:
+            del heard.names[next(iter(heard.names))]
+
+
+def nameless(text: str) -> str:
+    """Return a text without the names of the appointments last at hand."""
+    heard = _current.get()
+    forms = {form for name in heard.names for form in _forms(name)} if heard is not None else set()
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "[name]")
+    return text
+
+
+def _forms(name: str) -> tuple[str, str]:
+    return name, repr(name)[1:-1]
 
 
 @contextmanager
 def logged_to(session: TakesLines) -> Iterator[None]:
     """Send to `session` what this task logs meanwhile."""
-    token = _current.set(session)
+    token = _current.set(_Heard(session))
     try:
         yield
     finally:

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 from vdirsyncer.storage.base import Storage
 from vdirsyncer.sync.exceptions import SyncConflict
 from vdirsyncer.vobject import Item
 
-from schemas.events import Direction, Operation
+from schemas.events import Direction, Failure, Operation
 from services.ingest.connectors.caldav_crm.appointments import Unreadable, name_of, parse, same
 from services.ingest.connectors.caldav_crm.books import SIDES, TOWARDS, Books, Change, Trouble
 from services.ingest.connectors.caldav_crm.failures import (
@@ -24,6 +25,7 @@ from services.ingest.connectors.caldav_crm.failures import (
     is_of_one_object,
     of_whole_mailbox,
 )
+from services.ingest.connectors.caldav_crm.sessionlog import at_hand, nameless
 
 Clock = Callable[[], float]
 
@@ -65,7 +67,7 @@ class Watch:
         """End the pass: what was done stays done, what is left is left for the next."""
         if self.given_up is None:
             self.books.stopped_while = doing
-            failure = explain(error, side)
+            failure = _nameless(explain(error, side))
             self.given_up = PassFailed(of_whole_mailbox(failure))
             self.given_up.__cause__ = error
             _LOGS[side].error("Given up: %s", failure.message, exc_info=error)
@@ -146,7 +148,7 @@ class Watched(Storage):  # type: ignore[misc]  # vdirsyncer is untyped
         return self._watch.texts.get(ident, "")
 
     def _change(self, operation: Operation, ident: str, text: str, href: str | None = None) -> Change:
-        return Change(ident, TOWARDS[self._side], operation, name_of(text), href)
+        return _change(ident, TOWARDS[self._side], operation, text, href)
 
     def _leave_out_private(self, item: Item) -> None:
         """What its owner marked as private stays out of the CRM."""
@@ -183,6 +185,18 @@ class Watched(Storage):  # type: ignore[misc]  # vdirsyncer is untyped
         watch.books.done(change)
 
 
+def _change(ident: str, direction: Direction, operation: Operation, text: str, href: str | None = None) -> Change:
+    name = name_of(text)
+    at_hand(name)
+    return Change(ident, direction, operation, name, href)
+
+
+def _nameless(failure: Failure) -> Failure:
+    """Return what ended a pass without names: none of its issues says that it is theirs."""
+    exception = None if failure.exception is None else nameless(failure.exception)
+    return msgspec.structs.replace(failure, message=nameless(failure.message), exception=exception)
+
+
 def settle(one: Item, other: Item) -> Item:
     """Decide between two versions changed since the last pass: the same words are no conflict, anything else is one."""
     try:
@@ -201,7 +215,7 @@ def take_note(watch: Watch) -> Callable[[Exception], None]:
             return
         if isinstance(error, SyncConflict):
             text = watch.texts.get(str(error.ident), "")
-            change = Change(str(error.ident), Direction.MAIL_TO_CRM, Operation.UPDATE, name_of(text))
+            change = _change(str(error.ident), Direction.MAIL_TO_CRM, Operation.UPDATE, text)
             failure = explain(error, Side.ENGINE)
             watch.refuse(Trouble(change, error_code(error), failure, is_conflict=True), Side.ENGINE)
         else:
