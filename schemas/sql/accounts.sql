@@ -33,6 +33,10 @@ UPDATE web_session SET ended_at = $2 WHERE cookie_hash = $1 AND ended_at IS NULL
 -- name: reveal_names
 UPDATE web_session SET reveal_until = $2 WHERE cookie_hash = $1;
 
+-- name: hide_names
+-- Zero rows: nothing was revealed any more.
+UPDATE web_session SET reveal_until = NULL WHERE cookie_hash = $1 AND reveal_until > $2 RETURNING cookie_hash;
+
 -- name: save_preferences
 UPDATE account SET preferences = preferences || $2 WHERE account_id = $1;
 

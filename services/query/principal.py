@@ -137,6 +137,14 @@ async def reveal(services: Services, principal: Principal, organization_id: UUID
     return until
 
 
+async def hide(services: Services, principal: Principal, organization_id: UUID | None) -> None:
+    """Mask names of objects to this sign-in again, at once; written down where any were shown."""
+    now = services.now()
+    async with services.administering() as connection:
+        if await connection.fetchval(_SQL["hide_names"], principal.cookie_hash, now):
+            await write(connection, Audit(principal.actor, "names_hidden", None, organization_id), now)
+
+
 async def save_preferences(services: Services, principal: Principal, changes: dict[str, Any]) -> None:
     """Keep a person's choices (theme, zone, density, columns per list)."""
     if principal.account_id is None:

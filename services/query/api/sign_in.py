@@ -1,4 +1,4 @@
-"""Signing in and out, revealing names, keeping preferences: the few requests that change something."""
+"""Signing in and out, revealing and hiding names, keeping preferences: the few requests that change something."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from services.query.principal import (
     LONGEST,
     Principal,
     cookie_name,
+    hide,
     reveal,
     save_preferences,
     sign_in,
@@ -60,6 +61,12 @@ def form_routes(services: Services) -> list[Route]:
         await reveal(services, principal, principal.organization_id)
         return RedirectResponse(own_path((await request.form()).get("next")), 303)
 
+    async def hide_names(request: Request) -> Response:
+        principal: Principal = request.state.principal
+        principal.may("support")
+        await hide(services, principal, principal.organization_id)
+        return RedirectResponse(own_path((await request.form()).get("next")), 303)
+
     async def preferences(request: Request) -> Response:
         principal: Principal = request.state.principal
         await save_preferences(services, principal, await _changes(request))
@@ -71,6 +78,7 @@ def form_routes(services: Services) -> list[Route]:
         Route("/sign-in/{token}", use_link, methods=["POST"]),
         Route("/sign-out", leave, methods=["POST"]),
         Route("/reveal", show_names, methods=["POST"]),
+        Route("/hide", hide_names, methods=["POST"]),
         Route("/preferences", preferences, methods=["POST"]),
     ]
 

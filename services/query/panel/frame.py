@@ -91,6 +91,16 @@ class Frame:
         behind_at = self.fresh.as_of if self.fresh.tone else None
         return Clock(self.zone, self.now, self.fresh.counted_to or self.now, behind_at)
 
+    @property
+    def names_words(self) -> str:
+        """Return the words on names of objects: masked, or shown until when; empty for whom they are never masked."""
+        if self.masked:
+            return "Names are masked"
+        if self.reveal_until and self.reveal_until > self.now:
+            until = words.minute(self.reveal_until, self.zone)
+            return f"Names shown to you until {until}, recorded in the audit trail"
+        return ""
+
 
 def frame(request: Request, principal: Principal, freshness: Freshness, *, title: str, section: str, now: datetime,
           secret: bytes) -> Frame:  # fmt: skip

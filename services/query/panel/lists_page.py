@@ -139,7 +139,7 @@ def _bare(asked: Asked, view: View, broken: Mapping[str, str] | None = None) -> 
         chips=table.chips(view, asked.path), clear_href=_clear(asked, view), matches_rest="not counted",
         export_note="There is nothing to export", limit=view.limit, order=",".join(map(str, view.sort)),
         sort_words=table.sort_words(view),
-        orders=table.orders(view),
+        orders=table.orders(view), holds_names=view.list.kind == "issues",
     )  # fmt: skip
 
 

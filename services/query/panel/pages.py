@@ -64,21 +64,9 @@ def listed(name: str, title: str) -> Show:
     async def show(services: Services, request: Request, principal: Principal) -> Response:
         page = await framed(services, request, principal, title, title)
         asked = Asked(name, f"/{name}", f"/api/v1/{name}.csv", scope_of(principal), principal, page)
-        return await lists_page.answer(services, request, asked, "list_page.html", changes=reveal(page, name))
+        return await lists_page.answer(services, request, asked, "list_page.html")
 
     return show
-
-
-def reveal(page: Frame, list_name: str) -> dict[str, Any]:
-    """Return the words on names of objects: masked, or shown until when."""
-    if not list_name.endswith("issues"):
-        return {}
-    if page.masked:
-        return {"reveal": "Names are masked"}
-    if page.reveal_until and page.reveal_until > page.now:
-        until = words.minute(page.reveal_until, page.zone)
-        return {"reveal": f"Names shown to you until {until}, recorded in the audit trail"}
-    return {}
 
 
 # ---------------------------------------------------------------------------------------------- one organization
@@ -95,9 +83,7 @@ def organization_tab(name: str) -> Show:
             principal, page,
         )  # fmt: skip
         values = _organization_values(found, path, name)
-        return await lists_page.answer(
-            services, request, asked, "organization.html", changes=reveal(page, name), **values
-        )
+        return await lists_page.answer(services, request, asked, "organization.html", **values)
 
     return show
 
@@ -146,9 +132,7 @@ def user_tab(name: str) -> Show:
             name, path + USER_TABS[name][1], f"/api/v1{path}{CSV[name]}",
             scope_of(principal, organization_id, user_id), principal, page,
         )  # fmt: skip
-        changes = reveal(page, name)
-        if name == "user_issues":
-            changes |= await _segments(services, request, asked, found)
+        changes = await _segments(services, request, asked, found) if name == "user_issues" else {}
         return await lists_page.answer(
             services, request, asked, "user.html", changes=changes, **_user_values(principal, found, path, name)
         )

@@ -145,7 +145,7 @@ class Table:
     counts_add: Tab | None = None
     segments: tuple[Tab, ...] = ()
     segments_label: str = ""
-    reveal: str = ""
+    holds_names: bool = False
     problem: Wrong | None = None
     empty: Empty | None = None
     limit: int = 100

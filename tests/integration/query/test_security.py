@@ -132,7 +132,7 @@ async def test_s11_a_change_needs_the_forms_token_and_our_own_site(service: Serv
         ({"content-type": "text/plain"}, {}),
         ({"host": "evil.example"}, {"csrf": own}),
     ):
-        for path in ("/sign-out", "/reveal", "/preferences"):
+        for path in ("/sign-out", "/reveal", "/hide", "/preferences"):
             assert (await client.post(path, data=data, headers=headers)).status_code == 403, (path, headers)
     assert (await client.delete(f"/api/v1/exports/{uuid4()}")).status_code == 403
     assert (await client.delete(f"/api/v1/exports/{uuid4()}", headers={"x-csrf-token": own})).status_code == 404
@@ -331,6 +331,26 @@ async def test_s18_names_are_masked_for_support_until_revealed_and_revealing_is_
     ):
         assert {row["name"] for row in (await other.get(path)).json()["rows"]} == {clear}
     assert {row["name"] for row in (await (await service.as_key("support")).get(path)).json()["rows"]} == {masked}
+
+
+async def test_s18_what_was_revealed_is_hidden_again_at_once_and_that_is_written_down_once(service: Service) -> None:
+    client = await service.as_person("support")
+    own = {"csrf": await token_of(service, client), "next": "/issues"}
+
+    async def masked() -> bool:
+        return bool((await client.get("/api/v1/me")).json()["names_masked"])
+
+    assert await masked()
+    await client.post("/reveal", data=own)
+    assert not await masked()
+    assert 'action="/hide"' in (await client.get("/issues")).text
+    for _ in range(2):  # the second time nothing is shown any more
+        assert (await client.post("/hide", data=own)).headers["location"] == "/issues"
+        assert await masked()
+    assert 'action="/reveal"' in (await client.get("/issues")).text
+    assert await actions(service.database) == ["names_revealed", "names_hidden"]
+    admin = await service.as_person("platform_admin")
+    assert (await admin.post("/hide", data={"csrf": await token_of(service, admin)})).status_code == 403
 
 
 async def test_s21_exports_and_log_downloads_are_written_down_before_data_leaves(
