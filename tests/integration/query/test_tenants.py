@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
-from collections.abc import Iterator
 from datetime import datetime
 
-import httpx
 import pytest
 from prometheus_client import generate_latest
-from starlette.routing import Route
 
 from schemas.credentials import KEY_PREFIX, hash_of
 from schemas.keys import session_key
 from services.query.metrics import REGISTRY
 from tests.integration.query.conftest import Service
+from tests.integration.query.routes import addresses, texts_of
 from tests.rig.seed import Plan, identity, name_of, organization_id, seed, user_id
 
 MINE, THEIRS = "canarymine", "canarytheirs"
@@ -39,31 +35,6 @@ async def keys(service: Service, now: datetime) -> dict[str, str]:
     }
 
 
-def addresses(service: Service, organization: int, key: str, export: str) -> Iterator[tuple[str, str]]:
-    """Yield (method, address) of every route, filled in with ids of one organization."""
-    ids = {
-        "{organization:uuid}": str(organization_id(organization)), "{user:uuid}": str(user_id(organization, 1)),
-        "{key}": key, "{id:uuid}": export, "{token}": "nonsense",
-    }  # fmt: skip
-    for route in service.app.routes:
-        if isinstance(route, Route):
-            path = route.path
-            for name, value in ids.items():
-                path = path.replace(name, value)
-            assert "{" not in path, f"{route.path}: teach this test its parameter"
-            for method in sorted((route.methods or set()) - {"HEAD"}):
-                yield method, path
-
-
-def texts_of(answer: httpx.Response) -> str:
-    """Return everything an answer says: head, body, and what is in a zip."""
-    said = answer.text + " ".join(f"{name}: {value}" for name, value in answer.headers.items())
-    if answer.headers.get("content-type") == "application/zip":
-        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-            said += "".join(name + archive.read(name).decode() for name in archive.namelist())
-    return said
-
-
 async def test_s1_c32_no_route_tells_an_organization_of_another(service: Service, keys: dict[str, str]) -> None:
     admin = await service.as_key("platform_admin")
     answer = await admin.get(f"/api/v1/organizations/{organization_id(B)}/sessions.csv")
@@ -77,7 +48,7 @@ async def test_s1_c32_no_route_tells_an_organization_of_another(service: Service
         await service.as_person("end_user", organization_id(A), user_id(A, 1)),
     ):
         for whose, key in ((A, keys["mine"]), (B, keys["theirs"])):
-            for method, path in addresses(service, whose, key, foreign_export):
+            for method, path in addresses(service, organization_id(whose), user_id(whose, 1), key, foreign_export):
                 for more in (
                     "",
                     "?limit=500",
@@ -228,7 +199,9 @@ async def test_s2_every_route_asks_who_it_is(service: Service, keys: dict[str, s
     }
     open_paths = re.compile(r"^/(sign-in|static)|^/api/v1/openapi\.json$")
     for who, client in clients.items():
-        for method, path in addresses(service, A, keys["mine"], str(identity("export"))):
+        for method, path in addresses(
+            service, organization_id(A), user_id(A, 1), keys["mine"], str(identity("export"))
+        ):
             answer = await client.request(method, path)
             if open_paths.match(path):
                 continue
@@ -243,7 +216,7 @@ async def test_s2_every_route_asks_who_it_is(service: Service, keys: dict[str, s
 @pytest.mark.parametrize("role", ["organization_admin", "support", "platform_admin"])
 async def test_s2_every_role_of_the_staff_reads_every_list(service: Service, keys: dict[str, str], role: str) -> None:
     client = await service.as_key(role, organization_id(A) if role == "organization_admin" else None)
-    for method, path in addresses(service, A, keys["mine"], str(identity("export"))):
+    for method, path in addresses(service, organization_id(A), user_id(A, 1), keys["mine"], str(identity("export"))):
         if path.startswith("/api/v1/") and method == "GET" and "/exports/" not in path:
             assert (await client.get(path)).status_code == 200, path
 
