@@ -74,11 +74,16 @@ class Column:
     csv_title: str = ""
     aliases: tuple[str, ...] = ()
     personal: bool = False  # names of objects: masked for support until revealed
+    holds_names: bool = False  # a text of an agent: names of objects are masked in it
 
     @property
     def operators(self) -> tuple[str, ...]:
         """Return how its filter may be written; empty when it has none."""
         return _OPERATORS[self.type]
+
+    def sorts(self, masked: bool) -> bool:
+        """Whether a list can be sorted by it, by whom names are `masked` for or not: an order tells what is masked."""
+        return self.sortable and not (masked and (self.personal or self.holds_names))
 
     @property
     def heading(self) -> str:
@@ -238,7 +243,7 @@ _LAST_SESSION_HIDDEN: Final = (
         description="The last session's error's own code, as sent.",
     ),
     _C(
-        name="exception", title="Exception", type=Type.TEXT, hidden=True, sortable=False,
+        name="exception", title="Exception", type=Type.TEXT, hidden=True, sortable=False, holds_names=True,
         description="The last session's exception, else the error's message. Lists show its first 1,000 characters.",
     ),
     _number("conflicts", "Conflicts", "Conflicts detected in the last session.", hidden=True),
@@ -318,7 +323,7 @@ _SESSION_COLUMNS: Final = (
         description="What the error was caused by.",
     ),
     _C(
-        name="exception", title="Exception", type=Type.TEXT, sortable=False,
+        name="exception", title="Exception", type=Type.TEXT, sortable=False, holds_names=True,
         description="The exception, else the error's message. Lists show its first 1,000 characters.",
     ),
     _number("issues", "Issues", "Issues detected after sync; code 0 is none."),
@@ -354,7 +359,7 @@ _SESSION_COLUMNS: Final = (
         description="The error's own code, as sent.",
     ),
     _C(
-        name="status_detail", title="Status detail", type=Type.TEXT, hidden=True,
+        name="status_detail", title="Status detail", type=Type.TEXT, hidden=True, holds_names=True,
         description="The agent's words on the status.",
     ),
     _C(
@@ -388,7 +393,7 @@ _ISSUES: Final = (
         description="0 to 3, with its meaning; 0 is never counted as an issue.",
     ),
     _C(
-        name="error_text", title="Error Text", type=Type.TEXT,
+        name="error_text", title="Error Text", type=Type.TEXT, holds_names=True,
         description="What the system said in which the change was to be made.",
     ),
     _C(name="session", title="Session", type=Type.TIME, description="Start of the newest session it was seen in."),

@@ -68,6 +68,15 @@ SELECT g.issue_id, g.state, g.object_type, g.object_name, g.object_id, g.counter
  WHERE g.started_at = $1 AND g.session_id = $2
  ORDER BY counts DESC, g.error_code = 0, g.object_type, g.object_name, g.issue_id LIMIT 1000;
 
+-- name: names_of_sessions
+-- The names of objects that issues of sessions told, of whatever attempt. $1, $2: the sessions; $3, $4: the first and the last
+-- start, so that only their days are looked at.
+SELECT g.started_at, g.session_id, array_agg(DISTINCT g.object_name) AS names
+  FROM unnest($1::timestamptz[], $2::uuid[]) AS wanted (started_at, session_id)
+  JOIN issue_sighting g ON g.started_at = wanted.started_at AND g.session_id = wanted.session_id
+ WHERE g.started_at >= $3 AND g.started_at <= $4 AND g.object_name <> ''
+ GROUP BY g.started_at, g.session_id;
+
 -- name: user
 SELECT u.*, us.status, us.reason, us.since, us.failing_since, us.in_a_row, us.due_at, us.limit_at, us.recent, us.agent_id,
        us.last_started_at, us.last_session_id, us.last_ended_at, us.last_status, us.objects, us.changes, us.failures,

@@ -21,10 +21,12 @@ from services.query import causes, chain
 from services.query.expressions import NOTHING_SAID
 from services.query.freshness import freshness_of
 from services.query.logs import is_past
+from services.query.masking import NO_NAMES, Names, mask, mask_in
+from services.query.names import names_in_time, names_of_session, names_of_sessions
 from services.query.planning import PLAN_ONCE
 from services.query.principal import Principal
 from services.query.problems import NotFound
-from services.query.rows import report_words, strip
+from services.query.rows import Key, report_words, strip
 from services.query.scope import scope_of
 from services.query.services import Services
 
@@ -69,6 +71,10 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
             codes = (error["source"], error["category"], error["code"])
             cause = dict(await connection.fetchrow(_SQL["same_cause"], row["organization_id"], *codes))
         fresh = await freshness_of(connection, services.now())
+    if principal.masks_names(services.now()):
+        names = await names_in_time(services, scope_of(principal), (started_at, session_id))
+        row = {**row, **_masked_texts(row, names)}
+        error = error_of(row)
     return {
         **_session_facts(row, key),
         "usual_duration_s": usual_s,
@@ -83,6 +89,15 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
         "as_of": fresh.as_of,
         "lag_s": fresh.lag_s,
     }
+
+
+_TEXTS: Final = ("status_detail", "message", "exception", "error_message")
+"""Texts of a session in which an agent may have written the name of an object."""
+
+
+def _masked_texts(row: Mapping[str, Any], names: Names | None) -> dict[str, str | None]:
+    """Return the texts of a session with these names masked; wholly masked where the names are not known."""
+    return {text: mask(row[text]) if names is None else mask_in(row[text], names) for text in _TEXTS}
 
 
 def _attempts(newest: int, parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -206,11 +221,14 @@ async def session_issues(services: Services, principal: Principal, key: str) -> 
     async with services.reading(scope_of(principal)) as connection:
         _check(principal, await connection.fetchrow(_SQL["session_of_log"], started_at, session_id))
         found = await connection.fetch(_SQL["session_issues"], started_at, session_id)
+        masked = principal.masks_names(services.now())
+        names = await names_of_session(connection, (started_at, session_id)) if masked else NO_NAMES
     total = found[0]["total"] if found else 0
     rows = [{name: value for name, value in row.items() if name != "total"} for row in found]
-    if principal.masks_names(services.now()):
+    if masked:
         for row in rows:
             row["object_name"] = mask(row["object_name"])
+            row["error_text"] = mask_in(row["error_text"], names)
     return {"rows": rows, "total": total, "advice": _issues_advice([row for row in rows if row["counts"]])}
 
 
@@ -224,15 +242,6 @@ def _issues_advice(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def mask(name: str | None) -> str | None:
-    """Return a name with only the first letter of each word: R••••••• d••••."""
-    if name is None:
-        return None
-    return "".join(
-        letter if letter.isspace() or at == 0 or name[at - 1].isspace() else "•" for at, letter in enumerate(name)
-    )
-
-
 async def user(services: Services, principal: Principal, organization_id: UUID, user_id: UUID) -> dict[str, Any]:
     """Return one user: its facts, status, the chain of why, the last 20 sessions with detail, counts, agent, advice."""
     scope = scope_of(principal, organization_id, user_id)
@@ -241,9 +250,13 @@ async def user(services: Services, principal: Principal, organization_id: UUID, 
         if row is None:
             raise NotFound
         details = await connection.fetch(_SQL["recent_details"], organization_id, user_id)
+        names = await _names_of_recent(connection, details) if principal.masks_names(services.now()) else {}
         facts = await connection.fetchrow(_FACTS, organization_id, user_id, DEFAULT_INTERVAL_S)
         fresh = await freshness_of(connection, services.now())
-    detail_of = {session_key(each["started_at"], each["session_id"]): each["status_detail"] for each in details}
+    detail_of = {
+        session_key(*key): mask_in(each["status_detail"], names.get(key, NO_NAMES))
+        for each in details if (key := (each["started_at"], each["session_id"]))
+    }  # fmt: skip
     recent = [each | {"status_detail": detail_of.get(each["key"])} for each in strip(row["recent"])]
     hidden = ("recent", "email_key", "name_key", "digest", "revision", "last_session_id")
     return {
@@ -259,6 +272,11 @@ async def user(services: Services, principal: Principal, organization_id: UUID, 
         "as_of": fresh.as_of,
         "lag_s": fresh.lag_s,
     }
+
+
+async def _names_of_recent(connection: Any, details: Sequence[Mapping[str, Any]]) -> dict[Key, Names]:
+    said = [(each["started_at"], each["session_id"]) for each in details if each["status_detail"]]
+    return await names_of_sessions(connection, said)
 
 
 def _advice_on_user(row: Mapping[str, Any]) -> dict[str, Any] | None:

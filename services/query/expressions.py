@@ -57,11 +57,6 @@ def direction(alias: str, slug: str) -> str:
     return f"CASE WHEN {slug} = 'mail_to_crm' THEN {mail} || ' to ' || {crm} ELSE {crm} || ' to ' || {mail} END"
 
 
-def masked(value: str) -> str:
-    """Return the SQL that keeps the first letter of each word: R••••••• d••••."""
-    return f"regexp_replace({value}, '(?<=\\S)\\S', '•', 'g')"
-
-
 WHY: Final[Words] = MappingProxyType({**REASONS, "session_finished": ""})
 """The fact that decided a user's status, in words; who is healthy needs none."""
 

@@ -75,7 +75,7 @@ async def overview_parts(services: Services, principal: Principal) -> tuple[dict
                 raise
             missing.add(left.pop(0))
     try:
-        found["failures"] = (await fetch_page(services, _failures(services, scope))).rows
+        found["failures"] = (await fetch_page(services, _failures(services, scope, principal.masks_names(now)))).rows
     except TooSlow:
         missing.add("failures")
     return found, frozenset(missing)
@@ -115,9 +115,9 @@ _PARTS: Final[Mapping[str, Callable[[_Snapshot], Awaitable[dict[str, Any]]]]] = 
 }  # fmt: skip
 
 
-def _failures(services: Services, scope: Scope) -> View:
+def _failures(services: Services, scope: Scope, masked: bool) -> View:
     shown = [("status", "errors,timed_out"), ("limit", str(_NEWEST))]
-    return parse("sessions", shown, scope=scope, now=services.now(), secret=services.secret)
+    return parse("sessions", shown, scope=scope, now=services.now(), secret=services.secret, masked=masked)
 
 
 async def session_hours(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -13,11 +13,12 @@ from schemas.sql import named_queries
 from services.query.counting import counted, narrow_count
 from services.query.deadlines import WORTHWHILE_S, within
 from services.query.freshness import Freshness, freshness_from, freshness_of
+from services.query.names import names_of_sessions
 from services.query.orders import orders
 from services.query.picking import pick
 from services.query.planning import PLAN_LESS, usual_planning
 from services.query.problems import TooSlow
-from services.query.rows import shaped
+from services.query.rows import sessions_to_mask, shaped
 from services.query.scope import needs_existing
 from services.query.search import Walk, is_loose, is_walked
 from services.query.services import Services
@@ -88,13 +89,15 @@ async def fetch_page(services: Services, view: View, *, counting: bool = True) -
         found = await _read(connection, view, picks, deadline)
         if not found.records:  # where there are rows, there is whose they are
             await needs_existing(connection, view)
-        fresh, texts = await _beside(connection, view, found.records[: view.limit], services.now())
+        shown = found.records[: view.limit]
+        fresh, texts = await _beside(connection, view, shown, services.now())
+        names = await names_of_sessions(connection, sessions_to_mask(view, shown, texts))
         if total is None and found.stopped is None:
             if view.cursor is None and len(found.records) <= view.limit:
                 total = len(found.records), True
             elif counting:
                 total = await counted(services, connection, view, picks, deadline, is_last=True)
-    return _page(services, view, found, total or (0, False), texts, fresh)
+    return _page(services, view, found, total or (0, False), lambda rows: shaped(view, rows, texts, names), fresh)
 
 
 async def _read(connection: Any, view: View, picks: Picks, deadline: float | None) -> _Found:
@@ -163,7 +166,7 @@ def _page(
     view: View,
     found: _Found,
     total: tuple[int, bool],
-    texts: Mapping[tuple[datetime, UUID], str],
+    shape: Callable[[Sequence[Any]], list[dict[str, Any]]],
     fresh: Freshness,
 ) -> Page:
     backwards = view.cursor is not None and view.cursor.backwards
@@ -180,7 +183,7 @@ def _page(
     if found.stopped is not None:
         following, previous = (following, found.stopped) if backwards else (found.stopped, previous)
     return Page(
-        shaped(view, kept, texts),
+        shape(kept),
         max(total[0], len(kept)),
         total[1],
         None if following is None else seal(following, view, services.secret),

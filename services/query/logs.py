@@ -19,6 +19,8 @@ from schemas.retention import KEPT
 from schemas.sql import named_queries
 from schemas.vocabulary import LOG_LEVEL, LOG_SOURCE
 from services.query.filters import Problem
+from services.query.masking import Names, mask_line
+from services.query.names import names_of_session
 from services.query.principal import Principal
 from services.query.problems import NotFound
 from services.query.scope import scope_of
@@ -109,13 +111,16 @@ async def session_log(services: Services, principal: Principal, key: str, wanted
     "running", "levels": {level: n}, "sources": {source: n}}, both of the whole log. `position`: see `numbered`.
     """
     check(wanted)
-    row, chunks = await log_rows(services, principal, key)
+    row, chunks, names = await log_rows(services, principal, key)
     now = services.now()
-    return await asyncio.to_thread(lambda: log_body(row, chunks, numbered(chunks), wanted, now))
+    return await asyncio.to_thread(lambda: log_body(row, chunks, numbered(chunks), names, wanted, now))
 
 
-async def log_rows(services: Services, principal: Principal, key: str) -> tuple[Any, list[Any]]:
-    """Return the session of a log and the chunks that arrived of it, in order."""
+async def log_rows(services: Services, principal: Principal, key: str) -> tuple[Any, list[Any], Names | None]:
+    """Return the session of a log, the chunks that arrived of it in order, and the names to be masked, None for none.
+
+    Lines tell names of their own; those of the session's issues may stand in any of them.
+    """
     address = session_of(key)
     if address is None:
         raise NotFound
@@ -124,16 +129,19 @@ async def log_rows(services: Services, principal: Principal, key: str) -> tuple[
         if row is None or (principal.user_id is not None and row["user_id"] != principal.user_id):
             raise NotFound
         chunks = await connection.fetch(_SQL["log_chunks"], *address)
-    return row, list(chunks)
+        masked = principal.masks_names(services.now())
+        names = await names_of_session(connection, address) if masked else None
+    return row, list(chunks), names
 
 
 def log_body(
-    row: Mapping[str, Any], chunks: Sequence[Any], lines: Sequence[Mapping[str, Any]], wanted: Wanted, now: datetime
-) -> dict[str, Any]:
-    """Return what `session_log` answers, from the rows and their lines."""
-    matching = [line for line in lines if matches(line, wanted)]
+    row: Mapping[str, Any], chunks: Sequence[Any], lines: Sequence[Mapping[str, Any]], names: Names | None,
+    wanted: Wanted, now: datetime,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what `session_log` answers, from the rows and their lines; `names`: those to be masked."""
+    matching = [line for line in lines if matches(line, wanted, names)]
     start, end = _window([line["position"] for line in matching], wanted)
-    shown = matching[start:end]
+    shown = [seen(line, names) for line in matching[start:end]]
     return {
         "lines": shown,
         "total": len(lines),
@@ -166,7 +174,7 @@ def _window(positions: Sequence[int], wanted: Wanted) -> tuple[int, int]:
 
 
 def numbered(chunks: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return all lines of a log, each with its `position`, which rises over all attempts.
+    """Return all lines of a log as sent, each with its `position`, which rises over all attempts; `seen` shows one.
 
     That is its number as the agent counts, so that it stays what it is when a lost part arrives late; where an agent
     counts anew in another attempt, the next number.
@@ -185,8 +193,16 @@ def numbered(chunks: Sequence[Any]) -> list[dict[str, Any]]:
             "source": line.get("source", "agent"),
             "message": line.get("message", ""),
             "exception": line.get("exception"),
+            "names": line.get("names", ()),
         })  # fmt: skip
     return lines
+
+
+def seen(line: Mapping[str, Any], names: Names | None) -> dict[str, Any]:
+    """Return a line as it is shown: with these names and its own masked, with None as it was sent."""
+    shown = dict(line) if names is None else mask_line(line, names)
+    del shown["names"]
+    return shown
 
 
 def _read(chunks: Sequence[Any]) -> Iterator[tuple[Any, int, dict[str, Any]]]:
@@ -195,8 +211,11 @@ def _read(chunks: Sequence[Any]) -> Iterator[tuple[Any, int, dict[str, Any]]]:
             yield chunk, index, line
 
 
-def matches(line: Mapping[str, Any], wanted: Wanted) -> bool:
-    """Whether a line is of the levels and sources wanted, and holds the text."""
+def matches(line: Mapping[str, Any], wanted: Wanted, names: Names | None) -> bool:
+    """Whether a line is of the levels and sources wanted, and holds the text as it is shown.
+
+    Masking takes longer than looking, so only what holds the text at all is masked for it.
+    """
     if wanted.level and line["level"] not in wanted.level.split(","):
         return False
     if wanted.source and line["source"] not in wanted.source.split(","):
@@ -204,6 +223,10 @@ def matches(line: Mapping[str, Any], wanted: Wanted) -> bool:
     if not wanted.text:
         return True
     text = fold(wanted.text)
+    return _holds(line, text) and (names is None or _holds(seen(line, names), text))
+
+
+def _holds(line: Mapping[str, Any], text: str) -> bool:
     return text in fold(line["message"]) or text in fold(line["exception"] or "")
 
 

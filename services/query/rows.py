@@ -5,28 +5,63 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from schemas.keys import session_key, session_keys
 from schemas.kinds import COUNTS
 from schemas.recent import outlines
 from schemas.vocabulary import OBJECT_TYPE, direction_words, words
+from services.query.masking import NO_NAMES, Names, mask_in, names_of
 from services.query.view import View
+
+Key = tuple[datetime, UUID]
+"""A session's identity: (started_at, session_id)."""
+_SESSION_OF: Final[Mapping[str, tuple[str, str]]] = {
+    "users": ("last_started_at", "last_session_id"), "sessions": ("run", "session_id"),
+    "issues": ("session_started_at", "session_id"),
+}  # fmt: skip
+
+
+def sessions_to_mask(
+    view: View, records: Sequence[Mapping[str, Any]], texts: Mapping[Key, str]
+) -> list[Key]:  # fmt: skip
+    """Return the sessions that have a text in these records, or in `texts`, in which names have to be masked."""
+    if not view.masked:
+        return []
+    held = _texts_with_names(view)
+    said = [_session_of(view, record) for record in records if any(record.get(name) for name in held)]
+    return list(dict.fromkeys([*said, *texts]))
+
+
+def _texts_with_names(view: View) -> list[str]:
+    return [column.name for column in view.list.columns if column.holds_names]
+
+
+def _session_of(view: View, record: Mapping[str, Any]) -> tuple[Any, Any]:
+    started_at, session_id = _SESSION_OF[view.list.kind]
+    return record[started_at], record[session_id]
 
 
 def shaped(
-    view: View, records: Sequence[Mapping[str, Any]], texts: Mapping[tuple[datetime, UUID], str]
+    view: View, records: Sequence[Mapping[str, Any]], texts: Mapping[Key, str], names: Mapping[Key, Names]
 ) -> list[dict[str, Any]]:
-    """Return records as rows: raw values, keys of sessions and their exceptions, the last 20 unpacked."""
+    """Return records as rows: raw values, keys of sessions and their exceptions, the last 20 unpacked.
+
+    `names`: those to be masked in the texts of a session.
+    """
     rows = [dict(record) for record in records]
+    held = _texts_with_names(view) if view.masked else []
     shows_id = any(column.name == "session_id" for column in view.columns)
     for row in rows:
         del row["_branch"], row["_keys"]
+        if view.list.kind == "sessions" and (text := texts.get((row["run"], row["session_id"]))):
+            row["exception"] = text
+        if held:
+            hidden = names.get(_session_of(view, row), NO_NAMES), names_of([row.pop("_name", None)])
+            row |= {name: mask_in(row[name], *hidden, is_cut=name == "exception") for name in held if name in row}
         match view.list.kind:
             case "sessions":
-                if text := texts.get((row["run"], row["session_id"])):
-                    row["exception"] = text
                 row["key"] = session_key(row["run"], row["session_id"])
                 if not shows_id:
                     del row["session_id"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from types import MappingProxyType
 from typing import Final
@@ -16,8 +16,9 @@ from uuid import UUID
 
 from schemas.vocabulary import SESSION_STATUS, USER_RANK, USER_STATUS
 from services.query.conditions import Args, condition, constants
-from services.query.expressions import ALWAYS, OF_KIND, WITH_ERROR, Sql, masked
-from services.query.filters import Contains, Exactly, Filter
+from services.query.expressions import ALWAYS, OF_KIND, WITH_ERROR, Sql
+from services.query.filters import Contains, Empty, Exactly, Filter
+from services.query.masked import masked, seen
 from services.query.orders import Branch, after, order_by, orders
 from services.query.search import AHEAD, TIMES, WHOLE, Span
 from services.query.view import All, One, OneUser, Scope, View
@@ -146,6 +147,8 @@ def page(view: View, number: int, limit: int, picks: Picks = NO_PICKS, span: Spa
     inner = _branch(view, picks, args, number, branch, limit, span)
     columns = dict(ALWAYS[view.list.kind])
     columns |= {each.name: _shown(view, each.name) for each in view.columns}
+    if view.masked and view.list.kind == "issues":  # to be masked in the other columns, and not shown
+        columns["_name"] = OF_KIND["issues"]["name"].value
     listed = ", ".join(f'{value} AS "{name}"' for name, value in columns.items())
     source = "page" if " page " in kind.page else kind.alias
     needed = [*columns.values(), *(key.sql for key in branch.keys)]
@@ -330,12 +333,22 @@ def _where(view: View, picks: Picks, args: Args, *, standing: bool = True) -> li
     if picks.among is not None:
         parts.append(f"{kind.alias}.user_id = ANY({args.add(picks.among, 'uuid[]')})")
     looked_up = answered(view, picks) | ({"status"} if orders(view).statuses is not None else frozenset())
-    columns = OF_KIND[view.list.kind]
     if view.list.kind == "sessions":  # no row starts later, so days made ahead need no look
         parts.append(f"s.started_at < {args.add(view.now + AHEAD, 'timestamptz')}")
-    return parts + [
-        condition(columns[each.column.name], each, args) for each in view.filters if each.column.name not in looked_up
-    ]
+    return parts + [_filter(view, each, args) for each in view.filters if each.column.name not in looked_up]
+
+
+def _filter(view: View, each: Filter, args: Args) -> str:
+    """Return the condition of a filter; where names are masked in the column, it holds for what is shown of it too.
+
+    Else a name could be found out by asking for it. The whole text is looked at first, as masking takes longer.
+    """
+    sql = OF_KIND[view.list.kind][each.column.name]
+    shown = seen(view, each.column.name, sql)
+    if shown is sql or isinstance(each.test, Empty):
+        return condition(sql, each, args)
+    both = " AND ".join(condition(value, replace(each, negated=False), args) for value in (sql, shown))
+    return f"({both}) IS NOT TRUE" if each.negated else f"({both})"
 
 
 def _within(view: View, span: Span, args: Args) -> list[str]:

@@ -272,9 +272,7 @@ class _Parse:
         return tuple(filters)
 
     def _sort(self, text: str, problems: list[Problem]) -> tuple[SortKey, ...]:
-        allowed = tuple(
-            each.name for each in self.shape.columns if each.sortable and not (each.personal and self.masked)
-        )
+        allowed = tuple(each.name for each in self.shape.columns if each.sorts(self.masked))
         keys: list[SortKey] = []
         for part in (text or self.shape.default_sort).split(","):
             descending = part.startswith("-")

@@ -331,3 +331,29 @@ async def test_a_monitor_that_is_behind_says_so_on_every_page(browse: Browse, si
             "WHERE partition = 3"
         )
     assert browse("look", path="/users")["banner"] == ""
+
+
+async def test_names_are_shown_and_hidden_where_they_stand_also_in_other_texts(browse: Browse, site: Site) -> None:
+    (row,) = await site.fetch(
+        "SELECT i.* FROM sync_issue i JOIN issue_sighting g ON (g.started_at, g.session_id, g.issue_id) = "
+        "(i.session_started_at, i.session_id, i.issue_id) JOIN log_chunk c ON (c.started_at, c.session_id) = "
+        "(g.started_at, g.session_id) WHERE i.state = 'open' AND g.error_code > 0 LIMIT 1"
+    )
+    name = row["object_name"]
+    said = f"locked: {name}"
+    await site.fetch("UPDATE sync_issue SET error_text = $2 WHERE issue_id = $1", row["issue_id"], said)
+    await site.fetch("UPDATE issue_sighting SET error_text = $2 WHERE issue_id = $1", row["issue_id"], said)
+    job = f"/sessions/{session_key(row['session_started_at'], row['session_id'])}"
+    issues = f"/users/{row['organization_id']}/{row['user_id']}/issues"
+    seen = browse("reveal", paths=[issues, job, f"{job}/log"], list=STATISTICS)
+    for path, (before, revealed, hidden) in seen["pages"].items():
+        assert [each["path"] for each in (before, revealed, hidden)] == [path] * 3
+        assert (before["words"], hidden["words"]) == ("Names are masked", "Names are masked")
+        assert re.fullmatch(r"Names shown to you until .*, recorded in the audit trail", revealed["words"])
+        if path != f"{job}/log":
+            assert said in revealed["text"]
+        for each in (before, hidden):
+            assert name not in each["text"], path
+    assert (seen["dialog"]["path"], seen["dialog"]["words"][:11]) == (seen["dialog"]["job"], "Names shown")
+    actions = await site.fetch("SELECT action FROM audit_event WHERE action LIKE 'names%' ORDER BY id")
+    assert [each["action"] for each in actions][-8:] == ["names_revealed", "names_hidden"] * 4

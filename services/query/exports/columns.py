@@ -13,8 +13,9 @@ from typing import Final
 from schemas.columns import Column, Type
 from schemas.kinds import COUNTS
 from schemas.vocabulary import OBJECT_TYPE
-from services.query.expressions import OF_KIND, Sql, direction, literal, masked, said
+from services.query.expressions import OF_KIND, Sql, direction, literal, said
 from services.query.formulas import guarded_sql
+from services.query.masked import seen
 from services.query.view import View
 
 _ISO: Final = """'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'"""
@@ -53,7 +54,7 @@ def _time(view: View, value: str) -> str:
 
 
 def _cell(view: View, column: Column, sql: Sql) -> str:
-    value = masked(sql.value) if column.personal and view.masked else sql.value
+    value = seen(view, column.name, sql).value
     match column.type:
         case Type.TIME | Type.PERIOD:
             return _time(view, value)

@@ -17,6 +17,8 @@ from schemas.sql import named_queries
 from services.query.exports.sink import Download, Meta, Sink
 from services.query.freshness import freshness_of
 from services.query.logs import Gap, all_gaps, is_past, lines_of
+from services.query.masking import Names, mask_line
+from services.query.names import names_of_session
 from services.query.nouns import times
 from services.query.principal import Principal
 from services.query.problems import NotFound
@@ -99,7 +101,8 @@ async def _archive(services: Services, principal: Principal, archive: Archive, s
             whose = archive.organization_id
         fresh = await freshness_of(connection, services.now())
         await sink.begin(fresh.as_of, whose)
-        await _Writer(connection, archive, sink, services.now(), fresh.as_of).write()
+        masked = principal.masks_names(services.now())
+        await _Writer(connection, archive, sink, services.now(), fresh.as_of, masked).write()
     await sink.finish()
 
 
@@ -107,9 +110,10 @@ class _Writer:
     """Writes one archive; the manifest comes last, when everything is known."""
 
     def __init__(
-        self, connection: Any, archive: Archive, sink: Sink, now: datetime, as_of: datetime | None
+        self, connection: Any, archive: Archive, sink: Sink, now: datetime, as_of: datetime | None, masked: bool
     ) -> None:  # fmt: skip
         self._connection, self._archive, self._sink, self._now, self._as_of = connection, archive, sink, now, as_of
+        self._masked = masked
         self._pieces = _Pieces()
         self._zip = zipfile.ZipFile(self._pieces, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL)  # type: ignore[call-overload]
         self._sessions: list[bytes] = []
@@ -143,11 +147,13 @@ class _Writer:
         name = entry_name(session["started_at"], session["session_id"])
         seen: list[dict[str, Any]] = []
         entry: Any = None
-        chunks = self._connection.cursor(_CHUNKS, session["started_at"], session["session_id"], prefetch=16)
+        key = session["started_at"], session["session_id"]
+        names = await names_of_session(self._connection, key) if self._masked else None
+        chunks = self._connection.cursor(_CHUNKS, *key, prefetch=16)
         async for chunk in chunks:
             if entry is None:
                 entry = self._zip.open(_info(name, session["started_at"]), "w", force_zip64=True)
-            entry.write(_chunk_text(chunk, seen[-1] if seen else None))
+            entry.write(_chunk_text(chunk, seen[-1] if seen else None, names))
             seen.append({key: value for key, value in chunk.items() if key != "body"})
             await self._drain()
         gaps = all_gaps(session, seen, self._now)
@@ -202,6 +208,7 @@ class _Writer:
             "user_id": archive.user_id,
             "since": archive.since,
             "until": archive.until,
+            "names_masked": self._masked,
             "sessions": len(self._sessions),
             "totals": self._totals,
             "complete": _is_complete(self._totals),
@@ -231,8 +238,11 @@ def _info(name: str, at: datetime) -> zipfile.ZipInfo:
     return info
 
 
-def _chunk_text(chunk: Mapping[str, Any], before: Mapping[str, Any] | None) -> bytes:
-    """Return the lines of a chunk as text, with a mark where an attempt begins or parts before it are missing."""
+def _chunk_text(chunk: Mapping[str, Any], before: Mapping[str, Any] | None, names: Names | None) -> bytes:
+    """Return the lines of a chunk as text, with a mark where an attempt begins or parts before it are missing.
+
+    `names`: those to be masked in them, None where none is.
+    """
     lines = []
     new_attempt = before is None or before["attempt"] != chunk["attempt"]
     if new_attempt:
@@ -242,7 +252,7 @@ def _chunk_text(chunk: Mapping[str, Any], before: Mapping[str, Any] | None) -> b
         lines.append(_missing(chunk["chunk_no"] - expected))
     if chunk["dropped_lines"]:
         lines.append(f"---- {times(chunk['dropped_lines'], 'line was', 'lines were')} dropped by the agent ----")
-    lines += [line_text(line) for line in lines_of(chunk["body"])]
+    lines += [line_text(line if names is None else mask_line(line, names)) for line in lines_of(chunk["body"])]
     return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 

@@ -10,6 +10,7 @@ from schemas import vocabulary
 from schemas.kinds import COUNTS
 from services.query import details
 from services.query.logs import Wanted, session_log
+from services.query.masking import mask_in, names_of
 from services.query.panel import logs, marks, pages, rows, words
 from services.query.panel.facts import failing_href
 from services.query.panel.frame import Frame, own_page
@@ -69,7 +70,7 @@ def _values(
         "log_lines": 0 if tail is None else tail["total"],
         "recent": None if who is None else tuple(outcome(at["status"], at["report_complete"]) for at in who["recent"]),
         "outcome": outcome(found["status"], found["report_complete"]),
-        "ticket": ticket(found, page, public_url + rows.asked(path, tz=page.zone.key)),
+        "ticket": ticket(found, issues, page, public_url + rows.asked(path, tz=page.zone.key)),
         "cause_href": failing_href(organization, found["error"]) if found["error"] else "",
         "own": own,
     }  # fmt: skip
@@ -160,10 +161,11 @@ def sides(found: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def ticket(found: Mapping[str, Any], page: Frame, link: str) -> str:
-    """Return what support pastes into a ticket: plain text without names of objects."""
+def ticket(found: Mapping[str, Any], issues: Mapping[str, Any] | None, page: Frame, link: str) -> str:
+    """Return what support pastes into a ticket: plain text, where names of objects are masked for everybody."""
     error, advice = found["error"], found["advice"]
-    detail = rows.status_detail(found, page.clock)
+    names = names_of(tuple(each["object_name"] for each in issues["rows"]) if issues else ())
+    detail = mask_in(rows.status_detail(found, page.clock), names)
     lines = [
         f"Status: {vocabulary.words(vocabulary.SESSION_STATUS, found['status'])}" + (f", {detail}" if detail else ""),
         f"User: {found['user']['name']}" + (f" ({found['user']['email']})" if found["user"]["email"] else ""),

@@ -209,7 +209,7 @@ async def _empty(services: Services, asked: Asked, view: View) -> Empty:
     for each in view.filters[:4]:
         params = [(other.column.name, other.text) for other in view.filters if other is not each]
         params += [(each.column.name, ""), ("tz", view.zone.key), ("limit", "1")]
-        found = await fetch_page(services, _parse(services, asked, params, asked.frame.now, False))
+        found = await fetch_page(services, _parse(services, asked, params, asked.frame.now, view.masked))
         without.append((found.total, found.total_is_exact, each))
     total, exact, narrowest = max(without, key=lambda each: each[0])
     count = f"{words.capped(total, exact)} {table.KIND_WORDS[view.list.kind][0 if total == 1 else 1]}"

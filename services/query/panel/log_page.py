@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from schemas import vocabulary
 from services.query import details
 from services.query.logs import Wanted, check, log_body, log_rows, matches, numbered
+from services.query.masking import Names
 from services.query.panel import logs, pages
 from services.query.panel.facts import Step
 from services.query.panel.frame import own_page
@@ -69,8 +70,8 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     key, look = request.path_params["key"], look_of(request.query_params)
     check(look.wanted)
     found = await details.session(services, principal, key)
-    row, chunks = await log_rows(services, principal, key)
-    drawn = await asyncio.to_thread(window, row, chunks, look, session_path(key), services.now())
+    row, chunks, names = await log_rows(services, principal, key)
+    drawn = await asyncio.to_thread(window, row, chunks, names, look, session_path(key), services.now())
     page = await pages.framed(services, request, principal, "Log", "Sessions")
     values = {
         "job": found, "outcome": outcome(found["status"], found["report_complete"]),
@@ -81,13 +82,15 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     return HTMLResponse(html("log.html", page=page, **values, **drawn))
 
 
-def window(row: Any, chunks: Sequence[Any], look: Look, path: str, now: datetime) -> dict[str, Any]:
+def window(
+    row: Any, chunks: Sequence[Any], names: Names | None, look: Look, path: str, now: datetime
+) -> dict[str, Any]:
     """Return the window, its search and the ways out of it; a long log takes a while, so not in the event loop."""
     lines = numbered(chunks)
-    positions = [line["position"] for line in lines if matches(line, look.wanted)] if look.wanted.text else []
+    positions = [line["position"] for line in lines if matches(line, look.wanted, names)] if look.wanted.text else []
     if look.whole and not (look.at or look.wanted.after or look.wanted.before) and positions:
         look = replace(look, at=positions[0])
-    shown = log_body(row, chunks, lines, look.lines, now)
+    shown = log_body(row, chunks, lines, names, look.lines, now)
     hits = logs.hits(positions, look.at)
     return {
         "look": look, "shown": shown, "wanted": look.wanted, "hits": hits,

@@ -184,7 +184,7 @@ def _head(
         number=column.type in {Type.NUMBER, Type.SHARE, Type.SECONDS} and look.kind != "users-bar",
         width=0 if stretch else look.width, phone=look.phone, stress=look.stress,
         wide=looks.FIRST[view.list.name] >= 170, sorted="" if down is None else ("descending" if down else "ascending"),
-        sort_href=f"{path}?{view.query(sort=turned(column, down))}" if column.sortable else "",
+        sort_href=f"{path}?{view.query(sort=turned(column, down))}" if column.sorts(view.masked) else "",
         explanation=column.description if explained else "",
         copied=column.name in {"report"} or (column.name == "exception" and view.list.kind == "sessions"),
         value=typed.get(column.name, ""), broken=column.name in broken,
@@ -275,7 +275,7 @@ def orders(view: View) -> tuple[Choice, ...]:
     keys = [
         SortKey(column, down) for column in view.list.columns for down in (False, True)
         if (column in view.columns or column.name == default.removeprefix("-"))
-        and column.sortable and not (column.personal and view.masked)
+        and column.sorts(view.masked)
         and not (down and column.name == "status" and view.list.kind == "sessions")
     ]  # fmt: skip
     offered = {str(key): _key_words(view, key) for key in keys}

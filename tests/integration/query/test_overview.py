@@ -114,14 +114,17 @@ async def test_a_part_that_takes_too_long_says_so_and_leaves_the_others(service:
     async with service.database.connect() as connection:
         await seed(connection, Plan(now=now, organizations=2, users=4, sessions=12))
     async with (
-        await service.as_person("support") as person, await service.as_key("support") as program,
-        service.database.connect() as connection,
+        await service.as_person("platform_admin") as person, await service.as_key("support") as program,
+        await service.as_person("support") as reader, service.database.connect() as connection,
     ):  # fmt: skip
         key = (await program.get("/api/v1/sessions?status=finished_with_issues&limit=1")).json()["rows"][0]["key"]
+        failed = (await program.get("/api/v1/sessions?status=errors&limit=1")).json()["rows"][0]["key"]
         async with connection.transaction():
             await connection.execute("LOCK TABLE session_hour_all, issue_sighting, agent")
             overview, job = await person.get("/"), await person.get(f"/sessions/{key}")
             refused = await program.get("/api/v1/overview")
+            blind = await reader.get(f"/sessions/{key}")
+            dotted = (await program.get(f"/api/v1/sessions/{failed}")).json()
         whole = await person.get("/"), await person.get(f"/sessions/{key}")
     assert (overview.status_code, job.status_code, refused.status_code) == (200, 200, 504)
     assert overview.text.count(said) == 3, "silence, hours and kinds"
@@ -129,4 +132,7 @@ async def test_a_part_that_takes_too_long_says_so_and_leaves_the_others(service:
         assert there in overview.text
     assert job.text.count(said) == 1, "the issues; the strip is left out"
     assert "a record was refused" in job.text
+    assert (blind.status_code, blind.text.count(said)) == (200, 2), "without the issues' names no line is shown"
+    assert "a record was refused" not in blind.text
+    assert dotted["status_detail"] == "s•••••• a• b•••• 3", "and no text of the session is shown unmasked"
     assert [page.text.count(said) for page in whole] == [0, 0]

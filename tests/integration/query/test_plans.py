@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from itertools import product
 
 import pytest
 
@@ -28,10 +29,10 @@ async def filled(service: Service, now: datetime) -> Service:
     return service
 
 
-def view_of(list_name: str, query: str, scope: Scope, now: datetime) -> View:
+def view_of(list_name: str, query: str, scope: Scope, now: datetime, masked: bool = False) -> View:
     """Return the view that an address asks for."""
     asked = [(name, value) for name, _, value in (part.partition("=") for part in query.split("&") if part)]
-    return parse(list_name, asked, scope=scope, now=now, secret=b"", masked=False)
+    return parse(list_name, asked, scope=scope, now=now, secret=b"", masked=masked)
 
 
 async def plan_of(service: Service, view: View, statement: Statement) -> str:
@@ -66,8 +67,8 @@ USUAL = (
 
 
 async def test_usual_pages_are_read_by_an_index_in_their_order(filled: Service, now: datetime) -> None:
-    for list_name, query, scope, condition in USUAL:
-        view = view_of(list_name, query, scope, now)
+    for masked, (list_name, query, scope, condition) in product((False, True), USUAL):
+        view = view_of(list_name, query, scope, now, masked)
         assert is_usual(view)
         for number in branches(view):
             told = await plan_of(filled, view, page(view, number, view.limit + 1))

@@ -36,7 +36,7 @@ LINES = numbered(CHUNKS)
 
 
 def body(**wanted: Any) -> dict[str, Any]:
-    return log_body(SESSION, CHUNKS, LINES, Wanted(**wanted), START)
+    return log_body(SESSION, CHUNKS, LINES, None, Wanted(**wanted), START)
 
 
 def positions(told: dict[str, Any]) -> list[int]:
@@ -96,21 +96,21 @@ def test_a_line_keeps_its_number_when_a_lost_part_arrives_late() -> None:
 
 
 def test_a_window_without_lines_says_why() -> None:
-    nothing = window(SESSION, [], Look(Wanted(), False, 0), "/sessions/x", START)
+    nothing = window(SESSION, [], None, Look(Wanted(), False, 0), "/sessions/x", START)
     assert [each["gap"]["chunks"] for each in nothing["lines"]] == [5]
     for after in (40, 999):
-        behind = window(SESSION, CHUNKS, Look(Wanted(after=after), False, 0), "/sessions/x", START)
+        behind = window(SESSION, CHUNKS, None, Look(Wanted(after=after), False, 0), "/sessions/x", START)
         assert [each["gap"]["chunk"] for each in behind["lines"]] == [4], "what is missing at the end, and only that"
     running = SESSION | {"status": "running"}
     for chunks, after in ((CHUNKS, 40), (CHUNKS, 0), ([], 0)):
-        told = window(running, chunks, Look(Wanted(after=after), False, 0), "/sessions/x", START)
+        told = window(running, chunks, None, Look(Wanted(after=after), False, 0), "/sessions/x", START)
         gaps = [each["gap"]["chunk"] for each in told["lines"] if "gap" in each]
         assert gaps == ([2] if chunks and not after else []), "the end of a running log is on its way"
     for at, past in ((START + KEPT.logs - timedelta(seconds=1), False), (START + KEPT.logs, True)):
-        kept = window(SESSION, [], Look(Wanted(), False, 0), "/sessions/x", at)
+        kept = window(SESSION, [], None, Look(Wanted(), False, 0), "/sessions/x", at)
         assert (kept["shown"]["past"], kept["lines"] == []) == (past, past)
-        assert window(SESSION, CHUNKS, Look(Wanted(), False, 0), "/sessions/x", at)["shown"]["past"] is False
-        none_sent = window(SESSION | {"log_chunks_sent": 0}, [], Look(Wanted(), False, 0), "/sessions/x", at)
+        assert window(SESSION, CHUNKS, None, Look(Wanted(), False, 0), "/sessions/x", at)["shown"]["past"] is False
+        none_sent = window(SESSION | {"log_chunks_sent": 0}, [], None, Look(Wanted(), False, 0), "/sessions/x", at)
         assert (none_sent["shown"]["past"], none_sent["lines"]) == (False, [])
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from schemas.keys import session_key, session_of
 from schemas.retention import KEPT
-from services.query.details import mask
 from services.query.exports.crlf import Crlf
 from services.query.exports.zips import entry_name, line_text
 from services.query.logs import Gap, all_gaps
@@ -78,8 +77,3 @@ def test_gaps_are_named_between_parts_and_at_the_end() -> None:
     past = {"started_at": NOW - KEPT.logs, "attempt": 1, "log_chunks_sent": 3}
     assert all_gaps(past, [], NOW) == [], "kept no longer is not lost"
     assert all_gaps(past, [chunk(1, 0, 1)], NOW) == [Gap(1, 1, 2, None)], "its day is still there"
-
-
-def test_masked_names_keep_the_first_letter_of_each_word() -> None:
-    assert mask("Roadmap draft") == "R•••••• d••••"
-    assert mask(None) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -153,6 +154,17 @@ def test_names_cannot_be_searched_or_sorted_while_masked() -> None:
     assert problems("user_issues", "name=a", masked=True).keys() == {"name"}
     assert problems("user_issues", "sort=name", masked=True).keys() == {"sort"}
     assert view("user_issues", "name=a&sort=name").filters
+
+
+def test_texts_that_may_hold_names_can_be_searched_but_not_sorted_by_while_masked() -> None:
+    for name, query in (("user_issues", "error_text"), ("sessions", "status_detail")):
+        assert problems(name, f"sort={query}", masked=True).keys() == {"sort"}
+        assert view(name, f"sort={query}").sort[0].column.name == query
+    masked = parse("sessions", [("exception", "refused")], scope=All(), now=NOW, secret=SECRET, masked=True)
+    told = statements.selection(masked, {"Exception": "1"})
+    assert "issue_sighting" in told.sql, "what is found is what is shown"
+    assert told.args.count("refused") == 2
+    assert "issue_sighting" not in statements.selection(replace(masked, masked=False), {"Exception": "1"}).sql
 
 
 # ---------------------------------------------------------------------------------------------- SQL
