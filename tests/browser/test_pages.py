@@ -260,6 +260,28 @@ async def test_a_long_log_is_a_window_that_moves(browse: Browse, site: Site) -> 
     assert seen["dropped"] == [["12 lines dropped by the agent", "lost", "line-41"]]
 
 
+async def test_counter_and_arrows_go_along_with_the_keys_of_a_search(browse: Browse, site: Site) -> None:
+    long = (await site.fetch(
+        "SELECT started_at, session_id FROM log_chunk GROUP BY 1, 2 ORDER BY sum(line_count) DESC LIMIT 1"
+    ))[0]  # fmt: skip
+    seen = browse("matches", path=f"/sessions/{session_key(*long)}/log")
+    lines = ["", "800", "1600", "2400", "3200", "4000", ""]
+    for way in seen["ways"].values():
+        stands = [
+            {"hits": f"{number} of 5", "before": lines[number - 1], "after": lines[number + 1], "at": [lines[number]],
+             "seen": True, "other": f"#line-{lines[number]}"}
+            for number in (1, 2, 3, 2, 3, 4, 5)
+        ]  # fmt: skip
+        assert way["walked"] == stands
+        assert (way["end"], way["stands"], way["again"]) == ("No further match", stands[-1], stands[-1])
+        assert way["back"] == way["other"] == stands[-2], "the other lines are shown at the match at hand"
+    assert {told["hits"] for told in (seen["middle"], seen["narrow"][0])} == {"2,798 of 3,795"}
+    assert {told["seen"] for told in (seen["middle"], seen["narrow"][0])} == {True}
+    assert seen["narrow"][1] <= 500 * 3
+    assert (seen["none"]["hits"], seen["none"]["before"], seen["none"]["after"]) == ("no match", "", "")
+    assert seen["first"].startswith("Lines 1 to 500"), "the first lines are those of the log, not of the first match"
+
+
 async def test_an_organization_without_sessions_says_how_to_connect_an_agent(browse: Browse, site: Site) -> None:
     new = uuid4()
     await site.fetch(

@@ -1,7 +1,7 @@
 """The log viewer: a window of lines over a log of any length, its search, and the way to what lies outside it."""
 
 import asyncio
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,13 +37,19 @@ class Look:
     at: int
 
     @property
-    def lines(self) -> Wanted:
-        """Return which lines the window holds."""
-        if not self.whole:
-            return self.wanted
-        around = self.at and not self.wanted.after and not self.wanted.before
-        after = max(0, self.at - 1 - WINDOW // 2) if around else self.wanted.after
-        return replace(self.wanted, text="", after=after)
+    def placed(self) -> bool:
+        """Whether the address says where the window begins or ends; else the line at hand does."""
+        return bool(self.wanted.after or self.wanted.before)
+
+    def lines(self, positions: Sequence[int]) -> Wanted:
+        """Return which lines the window holds; `positions` are those of the matches, or none without a search."""
+        if not self.at or self.placed:
+            after = self.wanted.after
+        elif self.whole or not positions:
+            after = max(0, self.at - 1 - WINDOW // 2)
+        else:
+            after = positions[max(0, bisect_left(positions, self.at) - WINDOW // 2)] - 1
+        return replace(self.wanted, text="" if self.whole else self.wanted.text, after=after)
 
     def href(self, path: str, **place: int | str) -> str:
         """Return the address of another place of the same look."""
@@ -88,38 +94,42 @@ def window(
     """Return the window, its search and the ways out of it; a long log takes a while, so not in the event loop."""
     lines = numbered(chunks)
     positions = [line["position"] for line in lines if matches(line, look.wanted, names)] if look.wanted.text else []
-    if look.whole and not (look.at or look.wanted.after or look.wanted.before) and positions:
+    if positions and not (look.at or look.placed):
         look = replace(look, at=positions[0])
-    shown = log_body(row, chunks, lines, names, look.lines, now)
-    hits = logs.hits(positions, look.at)
+    held = look.lines(positions)
+    shown = log_body(row, chunks, lines, names, held, now)
+    first = shown["lines"][0]["position"] if shown["lines"] else 0
+    hits = logs.hits(positions, look.at or first)
     return {
         "look": look, "shown": shown, "wanted": look.wanted, "hits": hits,
-        "lines": logs.drawn(shown["lines"], _gaps(shown, chunks, lines, look), text=look.wanted.text),
+        "lines": logs.drawn(
+            shown["lines"], _gaps(shown, chunks, lines, held), text=look.wanted.text, matches=positions, at=look.at
+        ),
         "strip_": logs.strip(lines, shown["lines"]),
         "later_href": look.href(path, after=shown["next"]) if shown["next"] else "",
         "earlier_href": look.href(path, before=shown["previous"]) if shown["previous"] else "",
-        "first_href": look.href(path) if shown["previous"] else "",
+        "first_href": look.href(path, at=1 if look.whole else "") if shown["previous"] else "",
         "last_href": look.href(path, before=lines[-1]["position"] + 1) if shown["next"] else "",
-        "narrow_href": replace(look, whole=False).href(path), "whole_href": _whole_href(look, positions, path),
-        "hit_before": f"{look.href(path, at=hits.before)}#line-{hits.before}" if hits.before else "",
-        "hit_after": f"{look.href(path, at=hits.after)}#line-{hits.after}" if hits.after else "",
+        "narrow_href": _hit_href(replace(look, whole=False), path, hits.at),
+        "whole_href": _hit_href(replace(look, whole=True), path, hits.at),
+        "hit_before": hits.before and _hit_href(look, path, hits.before),
+        "hit_after": hits.after and _hit_href(look, path, hits.after),
     }  # fmt: skip
 
 
-def _whole_href(look: Look, positions: Sequence[int], path: str) -> str:
-    """Return the address of all lines, at the match at hand, else at the first."""
-    at = look.at or (positions[0] if positions else 0)
-    return replace(look, whole=True).href(path, at=at) + (f"#line-{at}" if at else "")
+def _hit_href(look: Look, path: str, at: int) -> str:
+    """Return the address of a look at one match; 0: there is none."""
+    return look.href(path, at=at) + (f"#line-{at}" if at else "")
 
 
 def _gaps(
-    shown: Mapping[str, Any], chunks: Sequence[Any], lines: Sequence[Mapping[str, Any]], look: Look
+    shown: Mapping[str, Any], chunks: Sequence[Any], lines: Sequence[Mapping[str, Any]], held: Wanted
 ) -> Sequence[Mapping[str, Any]]:  # fmt: skip
     """Return the gaps that have a place in the window: none where lines are left out on purpose."""
-    if look.lines.text or look.lines.level or look.lines.source:
+    if held.text or held.level or held.source:
         return ()
     first = shown["lines"][0] if shown["previous"] else None
-    if look.lines.after and not shown["lines"] and lines:  # behind the end: what is missing there, and nothing else
+    if held.after and not shown["lines"] and lines:  # behind the end: what is missing there, and nothing else
         first = {"attempt": lines[-1]["attempt"], "line": lines[-1]["line"] + 1}
     following = lines[bisect_right(lines, shown["next"], key=itemgetter("position"))] if shown["next"] else None
     gaps = sorted([*shown["gaps"], *logs.drops(chunks)], key=logs.place_of)

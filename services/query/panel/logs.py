@@ -21,9 +21,14 @@ Key = tuple[int, float]
 
 
 def drawn(
-    lines: Sequence[Mapping[str, Any]], gaps: Sequence[Mapping[str, Any]], *, text: str = ""
+    lines: Sequence[Mapping[str, Any]], gaps: Sequence[Mapping[str, Any]], *, text: str = "",
+    matches: Sequence[int] = (), at: int = 0,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Return lines and, where some are missing, the gap that says so; both in order."""
+    """Return lines and, where some are missing, the gap that says so; both in order.
+
+    A line whose position is among the `matches` of the search has its `hit`, every other one None. The one at `at` is
+    `here`.
+    """
     made: list[dict[str, Any]] = []
     left = list(gaps)
     for line in lines:
@@ -36,7 +41,7 @@ def drawn(
             "number": line["position"], "at": moment(line["at"]), "level": line["level"],
             "icon": LEVEL_ICON.get(line["level"], "ring"),
             "source": vocabulary.words(vocabulary.LOG_SOURCE, line["source"]),
-            "pieces": pieces,
+            "pieces": pieces, "hit": _hit(matches, line["position"]), "here": line["position"] == at,
         })  # fmt: skip
     return made + [{"gap": gap} for gap in left]
 
@@ -127,18 +132,25 @@ def query(wanted: Wanted, **changes: int | str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Where a search stands: the match at hand among how many, and the ones before and after it (0: none)."""
+    """Where a search stands: the match at hand, its number among how many, those before and after it (0: none)."""
 
     number: int
     count: int
+    at: int
     before: int
     after: int
+
+
+def _hit(matches: Sequence[int], position: int) -> Hits | None:
+    found = hits(matches, position)
+    return found if found.at == position else None
 
 
 def hits(positions: Sequence[int], at: int) -> Hits:
     """Return the matches around position `at`; where it is none itself, the next one is at hand."""
     index = min(bisect_left(positions, at), len(positions) - 1)
     if index < 0:
-        return Hits(0, 0, 0, 0)
+        return Hits(0, 0, 0, 0, 0)
     before = positions[index - 1] if index else 0
-    return Hits(index + 1, len(positions), before, positions[index + 1] if index + 1 < len(positions) else 0)
+    after = positions[index + 1] if index + 1 < len(positions) else 0
+    return Hits(index + 1, len(positions), positions[index], before, after)

@@ -9,7 +9,7 @@ import orjson
 import zstandard
 
 from schemas.retention import KEPT
-from services.query.logs import Wanted, log_body, numbered
+from services.query.logs import Wanted, log_body, matches, numbered
 from services.query.panel import logs
 from services.query.panel.log_page import Look, window
 
@@ -121,10 +121,31 @@ def test_levels_and_sources_are_counted_over_the_whole_log() -> None:
 
 
 def test_a_search_knows_which_match_is_at_hand() -> None:
-    assert logs.hits([4, 9, 20], 9) == logs.Hits(2, 3, 4, 20)
-    assert logs.hits([4, 9, 20], 5) == logs.Hits(2, 3, 4, 20)
-    assert logs.hits([4, 9, 20], 99) == logs.Hits(3, 3, 9, 0)
-    assert logs.hits([], 9) == logs.Hits(0, 0, 0, 0)
+    assert logs.hits([4, 9, 20], 9) == logs.Hits(2, 3, 9, 4, 20)
+    assert logs.hits([4, 9, 20], 5) == logs.Hits(2, 3, 9, 4, 20)
+    assert logs.hits([4, 9, 20], 99) == logs.Hits(3, 3, 20, 9, 0)
+    assert logs.hits([], 9) == logs.Hits(0, 0, 0, 0, 0)
+
+
+def test_each_line_that_a_search_finds_knows_its_number_whether_it_can_be_marked_or_not() -> None:
+    lines = [LINES[0] | {"message": "Straße"}, LINES[1], LINES[2] | {"message": "İSTRASSE"}]
+    for text in ("strasse", "nothing"):
+        found = [line["position"] for line in lines if matches(line, Wanted(text=text))]
+        drawn = logs.drawn(lines, [], text=text, matches=found)
+        assert [line["hit"] and line["hit"].number for line in drawn] == ([1, None, 2] if found else [None] * 3)
+
+
+def test_a_search_stands_at_the_match_named_else_at_the_first_of_the_window() -> None:
+    def look(whole: bool, at: int = 0, **wanted: Any) -> dict[str, Any]:
+        return window(SESSION, CHUNKS, Look(Wanted(text="line", **wanted), whole, at), "/sessions/x", START)
+
+    for whole in (False, True):
+        told = [look(whole), look(whole, at=25), look(whole, after=35), look(whole, before=35)]
+        here = [[line["number"] for line in each["lines"] if line.get("here")] for each in told]
+        assert [each["hits"].number for each in told] == [1, 21, 26, 1]
+        assert here == [[1], [], [], []], "line 25 is lost, and a window placed by hand has nothing at hand"
+        assert "at=31#line-31" in look(whole, at=20)["hit_after"]
+        assert all("at=31#line-31" in look(whole, at=25)[f"{each}_href"] for each in ("narrow", "whole"))
 
 
 def test_the_strip_shows_the_whole_log_and_frames_the_part_in_view() -> None:

@@ -1,5 +1,5 @@
 /**
- * The log viewer: a window over a log of any length that moves as one scrolls; next match, next error, link to a line,
+ * The log viewer: a window over a log of any length that moves as one scrolls; matches and errors by key, link to a line,
  * wrapped lines, following a session that runs. Without it, the links in the foot lead from part to part.
  */
 import { all, hit, make, one, zoned } from "./dom.js";
@@ -15,6 +15,7 @@ const MOST = 1500;
 const NEAR_PX = 600;
 const EVERY_MS = 5000;
 const MOST_PARTS = 40;
+const LINE = "#log-lines tr[id^=line-]";
 const WORDS = /** @type {Record<string, string>} */ ({ first: "First lines", prev: "Earlier lines", next: "Later lines", last: "Last lines" });
 /** @type {Promise<boolean> | null} */
 let loading = null;
@@ -40,6 +41,9 @@ function setWay(rel, href) {
   const after = all("#log-ways a").find((each) => order.indexOf(each.getAttribute("rel") ?? "") > order.indexOf(rel)) ?? null;
   one("#log-ways")?.insertBefore(make("a", { class: "btn", rel, href }, WORDS[rel] ?? ""), after);
 }
+
+/** All lines are shown, the matches marked: without a place, the first match would be it. */
+const whole = new URLSearchParams(location.search).get("show") === "all";
 
 /** The address of this look at another place. @param {Record<string, number>} place */
 function placed(place) {
@@ -71,7 +75,7 @@ function extend(rel, rows) {
       row.remove();
     }
     const lines = all("tr[id^=line-]", body);
-    if (rel === "next") { setWay("prev", placed({ before: numberOf(lines[0] ?? null) })); setWay("first", placed({})); }
+    if (rel === "next") { setWay("prev", placed({ before: numberOf(lines[0] ?? null) })); setWay("first", placed(whole ? { at: 1 } : {})); }
     else { setWay("next", placed({ after: numberOf(lines.at(-1) ?? null) })); setWay("last", placed({ before: 9999999999 })); }
   }
   if (anchor?.isConnected) place.scrollTop += anchor.getBoundingClientRect().top - before;
@@ -92,6 +96,11 @@ function takeSums(page) {
   if (strip) one("#log-strip")?.replaceWith(strip);
   const counts = all(".checks .t3", page);
   all(".checks .t3").forEach((number, index) => { number.textContent = counts[index]?.textContent ?? number.textContent; });
+  const [hits, found] = [one(".hits"), one(".hits", page)];
+  if (!hits || !found) return;
+  if (!Number(hits.dataset.number)) hits.dataset.number = found.dataset.number;
+  hits.dataset.count = found.dataset.count;
+  tellHit();
 }
 
 /** @param {"prev" | "next"} rel */
@@ -140,22 +149,76 @@ async function follow() {
 }
 const following = one("#log-facts[data-running]") ? window.setInterval(follow, EVERY_MS) : 0;
 
-/** Go to the next line of a kind, fetching what lies behind the window as long as none is found. @param {string} selector @param {string} what */
-async function next(selector, what) {
-  const from = one(".log tr:focus") ?? one(".log tr:target") ?? (document.activeElement?.closest(".log tr") ?? null);
-  for (let parts = 0; parts <= MOST_PARTS; parts += 1) {
-    const rows = all(".log tr[id^=line-]").filter((row) => row.matches(selector) || row.querySelector(selector));
-    const row = from?.isConnected ? rows.find((each) => from.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_FOLLOWING) : rows[0];
-    if (row) {
-      row.focus({ preventScroll: true });
-      row.scrollIntoView({ block: "center" });
-      history.replaceState(history.state, "", `#${row.id}`);
-      return;
-    }
-    if (!(await load("next"))) break;
-  }
-  toast(`No further ${what}`, "info");
+/** The line that keys go on from. */
+function lineAtHand() {
+  return /** @type {HTMLElement | null} */ (document.activeElement?.closest(LINE) ?? one(`${LINE}[aria-current]`) ?? one(`${LINE}:target`));
 }
+
+/** Make a line the one at hand. @param {HTMLElement} row */
+function take(row) {
+  one(`${LINE}[aria-current]`)?.removeAttribute("aria-current");
+  row.setAttribute("aria-current", "true");
+  row.focus({ preventScroll: true });
+  row.scrollIntoView({ block: "center" });
+  history.replaceState(history.state, "", `${placed({ at: numberOf(row) })}#${row.id}`);
+  tellHit();
+}
+
+/**
+ * Say where the search stands, and let what leads on from there do so from the match at hand: to its neighbours in the
+ * window, which may have come since, else to those that the server named.
+ */
+function tellHit() {
+  const hits = one(".hits");
+  if (!hits) return;
+  const row = one(`${LINE}[aria-current][data-match]`);
+  const [number = 0, before = 0, after = 0] = (row?.dataset.match ?? "").split(" ").map(Number);
+  if (number) hits.dataset.number = String(number);
+  const [at, count] = [Number(hits.dataset.number), Number(hits.dataset.count)];
+  hits.textContent = count ? `${at.toLocaleString("en")} of ${count.toLocaleString("en")}` : "no match";
+  if (!row) return;
+  const rows = all(`${LINE}[data-match]`);
+  const index = rows.indexOf(row);
+  lead(one('[data-hit="before"]'), numberOf(rows[index - 1] ?? null) || before);
+  lead(one('[data-hit="after"]'), numberOf(rows[index + 1] ?? null) || after);
+  for (const link of all(".log-tools nav a")) lead(link, numberOf(row));
+}
+
+/** Let a link of the search lead to a line; 0: to none. @param {HTMLElement | null} link @param {number} at */
+function lead(link, at) {
+  if (!(link instanceof HTMLAnchorElement)) return;
+  if (!at) { link.removeAttribute("href"); link.setAttribute("aria-disabled", "true"); return; }
+  const url = new URL(link.href || placed({}));
+  url.searchParams.set("at", String(at));
+  url.hash = `line-${at}`;
+  link.href = url.href;
+  link.removeAttribute("aria-disabled");
+}
+
+/** Go to the line of a kind behind or before the one at hand, fetching what lies there as long as none is found. @param {string} selector @param {"prev" | "next"} rel whether there is one */
+async function seek(selector, rel) {
+  const from = lineAtHand();
+  const side = rel === "next" ? Node.DOCUMENT_POSITION_FOLLOWING : Node.DOCUMENT_POSITION_PRECEDING;
+  for (let parts = 0; parts <= MOST_PARTS; parts += 1) {
+    const rows = rel === "next" ? all(LINE + selector) : all(LINE + selector).reverse();
+    const row = from?.isConnected ? rows.find((each) => from.compareDocumentPosition(each) & side) : rows[0];
+    if (row) { take(row); return true; }
+    if (!(await load(rel))) return false;
+  }
+  return false;
+}
+
+/** @param {"prev" | "next"} rel */
+async function toMatch(rel) {
+  if (await seek("[data-match]", rel)) return;
+  const link = /** @type {HTMLAnchorElement | null} */ (one(`[data-hit="${rel === "next" ? "after" : "before"}"][href]`));
+  if (link && way(rel)) location.assign(link.href); // further away than is fetched at once
+  else toast(rel === "next" ? "No further match" : "No match before", "info");
+}
+
+const opened = one(`${LINE}[aria-current]`);
+const held = region();
+if (opened && held) held.scrollTop += opened.getBoundingClientRect().top - held.getBoundingClientRect().top - held.clientHeight / 2;
 
 document.addEventListener("click", (event) => {
   const button = hit(event, "[data-wrap]");
@@ -167,11 +230,11 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   if (!isCommand(event) || one("dialog[open]")) return;
-  if (event.key === "n") void next("mark", "match");
-  if (event.key === "e") void next("tr.error", "error");
+  if (event.key === "n") void toMatch("next");
+  if (event.key === "p") void toMatch("prev");
+  if (event.key === "e") void seek(".error", "next").then((found) => { if (!found) toast("No further error", "info"); });
   if (event.key === "l") {
-    const row = document.activeElement?.closest(".log tr[id^=line-]") ?? one(".log tr:target");
-    const link = row?.querySelector("a");
+    const link = lineAtHand()?.querySelector("a");
     if (link) void copyText(link.href, "Link to the line");
   }
 });

@@ -1,0 +1,45 @@
+/** n and p over the matches of a search, only these lines or all of them: the counter, the arrows, the line and the address go along. */
+export default async function ({ open, given }) {
+  const page = await open();
+  const state = async () => page.evaluate(() => {
+    const to = (which) => /** @type {HTMLAnchorElement | null} */ (document.querySelector(`[data-hit="${which}"]`))?.hash.slice(6) ?? "";
+    const lines = [...document.querySelectorAll("#log-lines [aria-current]")];
+    const log = document.querySelector(".log").getBoundingClientRect();
+    const line = lines[0]?.getBoundingClientRect();
+    return {
+      hits: document.querySelector(".hits").textContent.trim(), before: to("before"), after: to("after"),
+      at: lines.map((each) => each.id.slice(5)), seen: !!line && line.top >= log.top && line.bottom <= log.bottom,
+      other: [...document.querySelectorAll(".log-tools nav a:not([aria-current])")].map((each) => /** @type {HTMLAnchorElement} */ (each).hash)[0],
+    };
+  });
+  const press = async (key, hits) => {
+    await page.keyboard.press(key);
+    await page.waitForFunction((was) => document.querySelector(".hits").textContent.trim() !== was, hits);
+    return state();
+  };
+  const ways = {};
+  for (const show of ["", "&show=all"]) {
+    await page.goto(`${given.path}?text=busy${show}`);
+    const walked = [await state()];
+    for (const key of ["n", "n", "p", "n", "n", "n"]) walked.push(await press(key, walked.at(-1).hits));
+    await page.keyboard.press("n");
+    const end = (await page.textContent(".toast")).trim();
+    const stands = await state();
+    await page.reload();
+    const again = await state();
+    await Promise.all([page.waitForEvent("load"), page.locator('[data-hit="before"]').click()]);
+    const back = await state();
+    await Promise.all([page.waitForEvent("load"), page.locator(".log-tools nav a:not([aria-current])").click()]);
+    ways[show] = { walked, end, stands, again, back, other: await state() };
+  }
+  await page.goto(`${given.path}?text=item&show=all&at=3001`);
+  const middle = await state();
+  await page.goto(`${given.path}?text=item&at=3001`);
+  const narrow = [await state(), await page.locator("#log-lines tr").count()];
+  await page.goto(`${given.path}?text=nowhere&show=all`);
+  const none = await state();
+  await page.goto(`${given.path}?text=busy&show=all`);
+  await page.locator('#log-ways a[rel="first"]').click();
+  const first = await page.textContent("#log-place");
+  return { ways, middle, narrow, none, first };
+}
