@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
-from schemas.columns import LISTS
+from schemas import vocabulary
+from schemas.columns import LISTS, Type
 from tests.browser.addresses import NORTHWIND, STATISTICS, USERS, pages_of
 from tests.browser.conftest import Browse, Site
 
@@ -69,6 +71,34 @@ async def test_the_words_of_the_source_and_figures_are_whole_at_1440_pixels(brow
         "a cut one keeps its number"
     )
     assert len(seen["report"]) > 50
+
+
+def _texts(name: str) -> dict[str, list[str]]:
+    """Return every text that our vocabulary makes for each default column of a list, by title."""
+    texts = {
+        column.title: list(column.words.values())
+        for column in LISTS[name].shown
+        if column.words and column.type not in {Type.STRIP, Type.REPORT, Type.DIRECTION}
+    }
+    if LISTS[name].column("direction") in LISTS[name].shown:
+        systems = product(vocabulary.DIRECTION, vocabulary.MAIL_SYSTEM, vocabulary.CRM_SYSTEM)
+        texts["Direction"] = [vocabulary.direction_words(*each) for each in systems]
+    return texts
+
+
+async def test_no_word_of_ours_breaks_in_the_middle_at_1440_pixels(browse: Browse, site: Site) -> None:
+    user = (await pages_of(site))["user"]
+    paths = {
+        "organizations": "/organizations", "users": "/users", "organization_users": USERS, "statistics": STATISTICS,
+        "sessions": "/sessions?status=", "user_sessions": user, "issues": "/issues?state=",
+        "organization_issues": f"/organizations/{NORTHWIND}/issues?state=", "user_issues": f"{user}/issues?state=",
+    }  # fmt: skip
+    lists = {name: {"path": paths[name], "texts": _texts(name)} for name in LISTS}
+    seen = browse("words", lists=lists)
+    assert {name: words for name, words in seen["broken"].items() if words} == {}
+    assert {name: over for name, over in seen["wide"].items() if over > 0} == {}
+    tried = {name: {title: len(texts) for title, texts in each["texts"].items()} for name, each in lists.items()}
+    assert seen["tried"] == tried
 
 
 async def test_a_page_weighs_less_than_150_kilobytes(browse: Browse, site: Site) -> None:
