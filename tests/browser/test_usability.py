@@ -46,6 +46,17 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Brows
     assert seen["small"] == []
 
 
+async def test_counts_on_a_phone_have_the_word_that_fits_them(browse: Browse) -> None:
+    seen = browse("units", paths=["/issues", "/sessions?failures=1", "/organizations?failing=1.."])
+    for path, texts in seen["read"].items():
+        one = {text.partition(" ")[2] for text in texts if text.startswith("1 ")}
+        more = {text.partition(" ")[2] for text in texts if not text.startswith("1 ")}
+        assert not one & more - {"late", "failing"}, path
+    assert {"1 time", "2 times"} <= set(seen["read"]["/issues"])
+    assert "1 failure" in seen["read"]["/sessions?failures=1"]
+    assert "1 row a page" in " ".join(seen["foot"].split())
+
+
 async def test_job_details_on_a_phone_keep_their_way_out_and_whole_numbers(browse: Browse) -> None:
     seen = browse(
         "phone_job", role="organization_admin", path="/sessions?status=finished_with_issues&issues=>=1&tz=UTC"

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from markupsafe import Markup, escape
 
+from services.query.nouns import unit
 from services.query.panel import marks, words
 from services.query.panel.parts import (
     NONE,
@@ -137,13 +138,13 @@ def _session_status(cell: Cell) -> str:
 
 def _number(cell: Cell) -> str:
     column = cell.column
-    unit = _unit(column.title) if column.phone else ""
-    return f"{figure(cell.value, cell.row.links.get(column.name), column.stress)}{unit}"
+    behind = _unit(column.title, cell.value == 1) if column.phone else ""
+    return f"{figure(cell.value, cell.row.links.get(column.name), column.stress)}{behind}"
 
 
 @lru_cache(256)
-def _unit(title: str) -> str:
-    return f'<span class="unit"> {escape(title.lower())}</span>'
+def _unit(title: str, is_one: bool) -> str:
+    return f'<span class="unit"> {escape(unit(1 if is_one else None, title))}</span>'
 
 
 def _share(cell: Cell) -> str:

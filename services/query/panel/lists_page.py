@@ -12,6 +12,7 @@ from schemas.columns import LISTS, ListView
 from services.query.counting import StatusCounts, status_counts, total_of
 from services.query.filters import Among, Problem
 from services.query.lists import Page, fetch_page
+from services.query.nouns import times
 from services.query.panel import looks, table, words
 from services.query.panel.counts import value_counts
 from services.query.panel.frame import Frame
@@ -171,7 +172,7 @@ async def _filled(services: Services, asked: Asked, view: View, page: Page) -> T
         export_note=table.export_note(some, page.total_is_exact),
         previous_href=f"{asked.path}?{view.query(cursor=page.previous_cursor)}" if page.previous_cursor else "",
         next_href=f"{asked.path}?{view.query(cursor=page.next_cursor)}" if page.next_cursor else "",
-        foot=f"All {count} shown" if shown == page.total else f"{view.limit} rows a page",
+        foot=f"All {count} shown" if shown == page.total else f"{times(view.limit, 'row')} a page",
         empty=None if shown or page.searched_to else await _empty(services, asked, view),
     )  # fmt: skip
     made = _searched(made, page, view) if page.searched_to else made

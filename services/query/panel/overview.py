@@ -217,7 +217,7 @@ def chart_marks(found: Mapping[str, Any], page: Frame) -> list[ChartMark]:
         if since and listed and since >= listed[0]["hour"]:
             began = f"{words.minute(since, page.zone)} {bar.title}"
             drawn.append(
-                ChartMark(int(since.timestamp()), began, f"{began}, {bar.where}: {bar.users:,} users", bar.href)
+                ChartMark(int(since.timestamp()), began, f"{began}, {bar.where}: {times(bar.users, 'user')}", bar.href)
             )
     peak = max(listed[:-1], key=unclean, default=None)  # the last hour is not over yet
     if peak and unclean(peak):

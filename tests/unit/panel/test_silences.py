@@ -109,6 +109,8 @@ def test_the_chart_points_at_the_greatest_cause_and_at_the_peak_among_hours_that
         "12:32 Microsoft Exchange, caused by authentication issues", "peak 7",
     ]  # fmt: skip
     assert marks[0].sentence.endswith("Northwind Traders: 240 users")
+    alone = overview.chart_marks({"hours": {"hours": listed}, "causes": [cause | {"users": 1}]}, PAGE)
+    assert alone[0].sentence.endswith("Northwind Traders: 1 user")
     assert marks[1].sentence == "13:00–14:00 peak 7 not finished clean"
     older = cause | {"since": NOW - timedelta(days=3)}
     assert [mark.words for mark in overview.chart_marks({"hours": {"hours": listed}, "causes": [older]}, PAGE)] == [
