@@ -20,6 +20,7 @@ from services.query.exports.routes import routes as export_routes
 from services.query.filters import Problem
 from services.query.guard import Guard, admit, failed
 from services.query.metrics import present_at_zero
+from services.query.panel import errors
 from services.query.panel import routes as panel
 from services.query.principal import PLAIN_COOKIE, SECURE_COOKIE
 from services.query.problems import NotFound, Refusal, Unauthorized, document
@@ -95,7 +96,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, Unauthorized) and not is_api(request) and request.method == "GET" and not swaps:
         was_in = request.cookies.keys() & {PLAIN_COOKIE, SECURE_COOKIE}
         return RedirectResponse("/sign-in?problem=ended" if was_in else "/sign-in", 303)
-    answer = _problem(request, error.status, error.slug, error.title, error.detail)
+    answer = await _problem(request, error.status, error.slug, error.title, error.detail)
     if error.retry_after_s is not None:
         answer.headers["retry-after"] = str(error.retry_after_s)
     if isinstance(error, Unauthorized):
@@ -106,7 +107,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _bad_query(request: Request, error: Exception) -> Response:
     assert isinstance(error, BadQuery)
     title = "A parameter was not understood"
-    return _problem(request, 400, "bad_query", title, str(error), error.problems)
+    return await _problem(request, 400, "bad_query", title, str(error), error.problems)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -117,16 +118,16 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         taken = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         detail = f"This address takes {taken}, and no {request.method}."
-    answer = _problem(request, error.status_code, "http", error.detail, detail)
+    answer = await _problem(request, error.status_code, "http", error.detail, detail)
     answer.headers.update(error.headers or {})
     return answer
 
 
-def _problem(
+async def _problem(
     request: Request, status: int, slug: str, title: str, detail: str, problems: Iterable[Problem] = ()
 ) -> Response:
     if not is_api(request):
-        return panel.error_page(request, status, title, detail, tuple(problems))
+        return await errors.answer(request.app.state.services, request, status, title, detail, tuple(problems))
     body = document(status, slug, title, detail)
     if problems:
         body["errors"] = [

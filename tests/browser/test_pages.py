@@ -58,6 +58,8 @@ async def test_an_error_page_gives_the_id_of_its_request(browse: Browse) -> None
     seen = browse("error")
     assert (seen["status"], seen["said"]) == (404, "Request id copied")
     assert seen["copied"] == seen["id"] != ""
+    assert re.match(r"as of \d\d:\d\d:\d\d, .* behind", seen["fresh"])
+    assert seen["menu"] == ["Overview", "Organizations", "Users", "Sessions", "Issues"]
 
 
 async def test_an_address_names_the_zone_of_its_page_and_means_the_same_times_elsewhere(

@@ -1,8 +1,8 @@
 """The panel's addresses, one handler each: who asks, which list or details, which template."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -10,17 +10,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services.query.filters import Problem
 from services.query.panel import choices, job, log_page, monitoring, overview, pages
 from services.query.panel.compress import STATIC_TYPES, squeezed, squeezed_file, takes_gzip
-from services.query.panel.frame import check_zone, navigation, own_page, zone_of
+from services.query.panel.frame import check_zone, own_page
 from services.query.panel.render import STATIC, html
-from services.query.panel.words import whole
 from services.query.principal import Principal
 from services.query.services import Services
 
 Page = Callable[[Services, Request, Principal], Awaitable[Response]]
-SIGNS: Final = {403: "lock", 404: "search"}
 
 
 class Stamped(StaticFiles):
@@ -91,30 +88,3 @@ async def sign_in(request: Request) -> Response:
     """Say how to get in; the page of a link holds one button, so that no link checker uses it up."""
     token = request.path_params.get("token")
     return HTMLResponse(html("sign_in.html", token=token, problem=request.query_params.get("problem", "")))
-
-
-def _told(problem: Problem) -> str:
-    allowed = f" Allowed: {', '.join(problem.allowed)}." if problem.allowed else ""
-    return f"{problem.parameter} cannot be “{problem.value}”: {problem.detail}.{allowed}"
-
-
-def error_page(
-    request: Request, status: int, title: str, detail: str, problems: Sequence[Problem] = ()
-) -> Response:  # fmt: skip
-    """Return a page that says what happened, what was not harmed, and what to do; never a stack."""
-    text = " ".join(map(_told, problems)) or detail
-    principal: Principal | None = getattr(request.state, "principal", None)
-    mine = own_page(principal) if principal else None
-    again = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
-    acts = [("Try again", again)] if status >= 500 else []
-    if status == 401:
-        acts.append(("Sign in", "/sign-in"))
-    else:
-        acts.append(("User Dashboard", mine) if mine else ("Organizations", "/organizations"))
-    sign = SIGNS.get(status, "warning")
-    shown = html(
-        "error.html", title=title, text=text, sign=sign, acts=acts, home=mine or "/",
-        theme=principal.preferences.get("theme") if principal else None, nav=navigation(principal) if principal else (),
-        request_id=request.state.request_id, asked_at=whole(request.state.asked_at, zone_of(request, principal)),
-    )  # fmt: skip
-    return HTMLResponse(shown, status)

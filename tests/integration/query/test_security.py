@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import re
 import secrets
@@ -14,6 +16,8 @@ import httpx
 import pytest
 from starlette.routing import Route
 
+from services.query.app import build
+from services.query.panel import errors
 from services.query.principal import Principal, link_hash
 from tests.integration.query.conftest import ACCOUNTS, Service
 from tests.rig.databases import Database
@@ -276,9 +280,52 @@ async def test_an_error_page_keeps_theme_and_ways_on_and_names_what_is_allowed(s
             page = await person.get(path)
             assert page.status_code == (404 if path == nobody else 400), path
             assert 'data-theme="dark"' in page.text
-            assert '<nav class="nav" aria-label="Main"><a href="/">Overview</a>' in page.text
+            assert '<nav class="nav" aria-label="Main"><a href="/" data-go="v">Overview</a>' in page.text
             told = re.findall(r"tz cannot be “[^”]+”: .*? is no IANA time zone. Allowed: UTC, Europe/Berlin", page.text)
             assert len(told) == (0 if path == nobody else 1), path
+
+
+async def test_an_error_page_has_what_surrounds_every_page_where_the_database_answers(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    async def broken(*arguments: object) -> None:
+        raise RuntimeError("secret detail")
+
+    async def hanging(*arguments: object) -> None:
+        await asyncio.sleep(60)
+
+    def told(page: httpx.Response) -> tuple[int, int, int]:
+        return page.status_code, page.text.count('id="fresh"'), page.text.count('<nav class="nav"')
+
+    monkeypatch.setattr("services.query.panel.routes.monitoring.show", broken)
+    monkeypatch.setattr(errors, "LONGEST_S", 0.5)
+    service.app = build(service.services)
+    async with await service.as_person("support") as person:
+        csrf = re.search(r'name="csrf" value="([^"]+)"', (await person.get("/")).text)
+        assert csrf
+        failing = {"/nowhere": 404, f"/organizations/{uuid4()}": 404, "/?kinds=zzz": 400, "/monitoring": 500}
+        for path, status in failing.items():
+            page = await person.get(path)
+            assert told(page) == (status, 1, 1), path
+            assert "<span>as of " in page.text, path
+            assert "secret detail" not in page.text
+        forged = await person.post("/density", data={"density": "compact"})
+        assert told(forged) == (403, 1, 1)
+        assert 'name="next" value="/"' in forged.text, "what was sent is no page to come back to"
+        for wrong in (broken, hanging):
+            monkeypatch.setattr(errors.pages, "framed", wrong)
+            for path in ("/nowhere", "/?kinds=zzz"):
+                assert told(await person.get(path)) == (404 if path == "/nowhere" else 400, 0, 1), path
+        pool = service.services.pools.lists_all
+        async with contextlib.AsyncExitStack() as taken:
+            for _ in range(pool.get_max_size()):
+                await taken.enter_async_context(pool.acquire())
+            monkeypatch.undo()
+            for path, status in (("/users", 503), ("/nowhere", 404)):
+                assert told(await person.get(path)) == (status, 0, 1), path
+    assert told(await service.client().get("/nowhere")) == (404, 0, 0)
+    forgotten = await service.client(cookie="syncwatch=bogus").get("/nowhere")
+    assert told(forgotten) == (404, 0, 0)
 
 
 async def test_a_fault_of_ours_is_a_problem_document_with_headers_and_no_detail(
