@@ -47,13 +47,16 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Brows
 
 
 async def test_counts_on_a_phone_have_the_word_that_fits_them(browse: Browse) -> None:
-    seen = browse("units", paths=["/issues", "/sessions?failures=1", "/organizations?failing=1.."])
+    seen = browse("units", paths=["/issues", "/sessions?failures=1&status=", "/organizations"])
     for path, texts in seen["read"].items():
         one = {text.partition(" ")[2] for text in texts if text.startswith("1 ")}
         more = {text.partition(" ")[2] for text in texts if not text.startswith("1 ")}
         assert not one & more - {"late", "failing"}, path
     assert {"1 time", "2 times"} <= set(seen["read"]["/issues"])
-    assert "1 failure" in seen["read"]["/sessions?failures=1"]
+    assert "1 failure" in seen["read"]["/sessions?failures=1&status="]
+    assert [text.partition(" ")[2] for text in seen["total"].values()] == ["issues", "sessions", "organizations"]
+    assert seen["alone"] == 0, "a dash without a title says nothing"
+    assert (seen["wide"][0].endswith(" issues"), seen["wide"][1]) == (True, 1), "heard where there is no room for it"
     assert "1 row a page" in " ".join(seen["foot"].split())
 
 

@@ -161,13 +161,13 @@ async def _filled(services: Services, asked: Asked, view: View, page: Page) -> T
     bare = _bare(asked, view)
     noun = table.KIND_WORDS[view.list.kind]
     rest = await _unfiltered(services, asked, view)
-    count, behind = table.matches(page.total, page.total_is_exact, rest, noun, bare.first < 200)
+    count, behind, counted = table.matches(page.total, page.total_is_exact, rest, noun)
     shown = len(page.rows)
     some = bool(shown or page.searched_to)  # a file has the time to look at every row
     made = replace(
         bare,
         rows=table.draw(view, page.rows, asked.frame.clock),
-        matches=count, matches_rest=behind,
+        matches=count, matches_rest=behind, matches_noun=counted,
         export_href=f"{asked.csv_path}?{view.query()}" if some else "",
         export_note=table.export_note(some, page.total_is_exact),
         previous_href=f"{asked.path}?{view.query(cursor=page.previous_cursor)}" if page.previous_cursor else "",
@@ -189,7 +189,7 @@ def _searched(made: Table, page: Page, view: View) -> Table:
     many = table.KIND_WORDS[view.list.kind][1]
     said = f"Looked through up to {edge}. A time or an organization makes it quick."
     empty = Empty("filter", f"No {many} found so far", said, (Act("Look further", on),))
-    return replace(made, empty=empty, matches="0", matches_rest="so far", foot="")
+    return replace(made, empty=empty, matches="0", matches_rest="so far", matches_noun="", foot="")
 
 
 async def _unfiltered(services: Services, asked: Asked, view: View) -> int | None:

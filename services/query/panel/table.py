@@ -138,6 +138,7 @@ class Table:
     rows: tuple[Row, ...] = ()
     matches: str = ""
     matches_rest: str = ""
+    matches_noun: str = ""
     export_href: str = ""
     export_note: str = ""
     counts: tuple[Tab, ...] = ()
@@ -286,14 +287,14 @@ def orders(view: View) -> tuple[Choice, ...]:
     )
 
 
-def matches(total: int | None, exact: bool, rest: int | None, noun: tuple[str, str], narrow: bool) -> tuple[str, str]:
-    """Return the match count and what stands greyed behind it: `1,187` `of 2,418`, or `23` `issues`."""
+def matches(total: int | None, exact: bool, rest: int | None, noun: tuple[str, str]) -> tuple[str, str, str]:
+    """Return the match count, what stands greyed behind it, or else its noun: `1,187` `of 2,418`, or `23` `issues`."""
     if total is None:
-        return "", "not counted"
+        return "", "not counted", ""
     count = words.capped(total, exact)
     if rest is not None and rest != total:
-        return count, f"of {rest:,}"
-    return count, "" if narrow else noun[0 if total == 1 and exact else 1]
+        return count, f"of {rest:,}", ""
+    return count, "", noun[0 if total == 1 and exact else 1]
 
 
 def export_note(some: bool, exact: bool) -> str:

@@ -2,11 +2,19 @@
 export default async function ({ open, given }) {
   const page = await open({ viewport: { width: 390, height: 800 } });
   const read = {};
+  const total = {};
+  let alone = 0;
+  const count = async () => (await page.locator(".matches").innerText()).replace(/\s+/g, " ");
   for (const path of given.paths) {
     await page.goto(path);
     const texts = await page.$$eval("#rows .unit", (units) => units.filter((each) => each.checkVisibility()).map((each) => each.parentElement.innerText.trim()));
     read[path] = [...new Set(texts)];
+    total[path] = await count();
+    alone += await page.$$eval("#rows td", (cells) => cells.filter((cell) => cell.checkVisibility() && cell.innerText.trim() === "–").length);
   }
+  await page.setViewportSize({ width: 1440, height: 800 });
+  await page.goto(given.paths[0]);
+  const wide = [await count(), await page.locator(".matches .noun").evaluate((noun) => noun.getBoundingClientRect().width)];
   const foot = await page.goto(`${given.paths[0]}?limit=1`).then(() => page.textContent(".foot"));
-  return { read, foot };
+  return { read, foot, total, alone, wide };
 }
