@@ -115,6 +115,16 @@ async def test_no_word_of_ours_breaks_in_the_middle_at_1440_pixels(browse: Brows
     assert seen["tried"] == tried
 
 
+async def test_on_paper_a_page_is_light_and_whole_and_has_nothing_to_press(browse: Browse, site: Site) -> None:
+    job = (await pages_of(site))["job"]
+    paths = {"list": f"{STATISTICS}&status=errors", "users": "/users", "overview": "/", "job": job, "log": f"{job}/log"}
+    seen = browse("print", paths=paths)
+    assert seen.pop("dialog") == {"main": 0, "text": True, "cut": False}
+    for name, told in seen.items():
+        assert max(map(int, re.findall(r"\d+", told["ground"])[:3])) > 230, name
+        assert (told["fresh"], told["hidden"], told["pressed"]) == (1, 0, []), name
+
+
 async def test_a_page_weighs_less_than_150_kilobytes(browse: Browse, site: Site) -> None:
     pages = await pages_of(site)
     heaviest = ("overview", "statistics", "users", "user's issues", "job", "log")
