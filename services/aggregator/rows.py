@@ -98,8 +98,8 @@ def session_row(session: Session, arrived: Mapping[Attempt, tuple[int, int]]) ->
         data.deadline_at, data.next_run_at, data.interval_s,
         counts.status is not _RUNNING, counts.attempt, counts.seq, session.counts_digest, *_counts(counts.objects),
         issues, issues_arrived, data.issues_sent, data.log_chunks_sent, data.log_chunks_dropped, *_failure(data.error),
-        data.status_detail, data.trigger, data.mode, data.mail_system, data.crm_system, event.agent_id,
-        data.agent_version,
+        clean(data.status_detail) if data.status_detail else None, data.trigger, data.mode, data.mail_system,
+        data.crm_system, event.agent_id, data.agent_version,
         *(_NO_DURATIONS if durations is None else (durations.mail_s, durations.crm_s, durations.engine_s)),
     )  # fmt: skip
 
@@ -122,7 +122,7 @@ def sighting_row(sighting: Sighting) -> tuple[Any, ...]:
     return (
         data.started_at, data.session_id, sighting.issue_id, data.organization_id, data.user_id, data.attempt, data.seq,
         digest(sighting.event), min(data.started_at, moment(sighting.first_ms)), moment(sighting.appended_ms),
-        data.state.value, data.object_type, data.object_name, data.object_id, data.counterpart_id,
+        data.state.value, data.object_type, clean(data.object_name), data.object_id, data.counterpart_id,
         data.direction.value, data.operation.value, data.error_code, clean(text) if text else "",
         None if error is None else error.source, None if error is None else error.category,
         None if error is None else error.retryable, data.attempts, data.resolution, sighting.ever_resolved,

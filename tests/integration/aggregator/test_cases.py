@@ -304,8 +304,8 @@ async def test_c33_secrets_are_taken_out_where_events_are_applied(stored: Stored
         "refresh_token=1//0gAAA&client_secret=GOCSPX-BBB Authorization: Bearer eyJCCC https://u:DDD@dav.example.org/"
     )
     error = Failure(source="gmail", category="authentication", message=secret, exception=secret)
-    stored.log.append(of_ann(session_id, status="errors", error=error))
-    stored.log.append(issue_of_ann(session_id, error_text=secret))
+    stored.log.append(of_ann(session_id, status="errors", error=error, status_detail=secret))
+    stored.log.append(issue_of_ann(session_id, error_text=secret, object_name=secret))
     line = LogLine(at=NOW, level="error", message=secret, exception=secret)  # type: ignore[arg-type]
     log = LogData(
         organization_id=ORGANIZATION, user_id=ANN, session_id=session_id, started_at=NOW - timedelta(minutes=10),
