@@ -68,6 +68,7 @@ async def test_job_details_on_a_phone_keep_their_way_out_and_whole_numbers(brows
     assert seen["bottom"] == 844
     assert seen["lines"] == [1]
     assert seen["narrow"] >= 100
+    assert seen["said"] >= 250, "else an error text is a row of many lines"
     assert seen["rows"] >= 36
 
 

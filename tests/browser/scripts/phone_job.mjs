@@ -14,6 +14,7 @@ export default async function ({ open, given }) {
     return new Set([...text.getClientRects()].map((box) => Math.round(box.top))).size;
   }))]);
   const narrow = await page.$$eval("#job .wrap-x tbody td:not(.num)", (cells) => Math.min(...cells.map((cell) => cell.clientWidth)));
+  const said = await page.$$eval("#job #issues td.said", (cells) => Math.min(...cells.map((cell) => cell.clientWidth)));
   await page.goBack();
   await page.locator("details.narrow-only > summary").click();
   const rows = await page.$$eval("details.narrow-only .row, details.narrow-only a", (all) => Math.min(...all.map((each) => each.clientHeight)));
@@ -22,5 +23,5 @@ export default async function ({ open, given }) {
   await page.locator("details.narrow-only > summary").click();
   await page.locator('details.narrow-only button[value="UTC"]').click();
   await page.waitForFunction(() => document.body.dataset.zone === "UTC");
-  return { top: close.y, bottom: Math.round(foot.y + foot.height), lines, narrow, rows };
+  return { top: close.y, bottom: Math.round(foot.y + foot.height), lines, narrow, said, rows };
 }

@@ -94,13 +94,17 @@ function drawMarks(hours) {
     pen.lineWidth = ratio;
     pen.strokeStyle = line;
     pen.fillStyle = words;
+    const open = hours.find((hour) => hour.open);
+    const now = open && { x: plot.valToPos(open.at + HOUR / 2, "x", true), y: plot.valToPos(unclean(open), "y", true) - 3 * ratio };
+    const isAtNow = (/** @type {number} */ x) => now !== undefined && Math.abs(x - now.x) < 14 * ratio;
     marks.forEach((mark, row) => {
       const x = plot.valToPos(mark.at, "x", true);
       const y = top + row * 15 * ratio;
       pen.beginPath();
       pen.moveTo(x, y);
       const hour = hours.find((each) => mark.at >= each.at && mark.at < each.at + HOUR);
-      pen.lineTo(x, hour ? plot.valToPos(unclean(hour), "y", true) : top + height);
+      const foot = hour ? plot.valToPos(unclean(hour), "y", true) : top + height;
+      pen.lineTo(x, now && isAtNow(x) ? Math.min(foot, now.y - 14 * ratio) : foot);  // not through the word
       pen.stroke();
       const before = x > left + width / 2;
       pen.textAlign = before ? "right" : "left";
@@ -108,11 +112,10 @@ function drawMarks(hours) {
       const fits = pen.measureText(mark.words).width < room;
       pen.fillText(fits ? mark.words : mark.words.split(" ")[0], x + (before ? -5 : 5) * ratio, y);
     });
-    const open = hours.find((hour) => hour.open);
-    if (open) {
+    if (now) {
       pen.textAlign = "center";
       pen.textBaseline = "bottom";
-      pen.fillText("now", plot.valToPos(open.at + HOUR / 2, "x", true), plot.valToPos(unclean(open), "y", true) - 3 * ratio);
+      pen.fillText("now", now.x, now.y);
     }
     pen.restore();
   };
