@@ -37,6 +37,18 @@ def seen(view: View, name: str, sql: Sql) -> Sql:
     return replace(sql, value=_masked_in(sql.value, _NAMES[view.list.kind])) if column.holds_names else sql
 
 
+def shown_once(view: View, name: str, sql: Sql) -> Sql:
+    """Return a column as whoever asks may read it, for a test that names its value more than once; or the very same.
+
+    Written out each time, all days of sightings would be planned as often.
+    """
+    shown = seen(view, name, sql)
+    if shown is sql:
+        return sql
+    once = f"EXISTS (SELECT FROM (SELECT {shown.value} OFFSET 0) masked (shown) WHERE {{}})"
+    return replace(shown, value="masked.shown", via=sql.via.format(once) if sql.via else once)
+
+
 def _masked_in(text: str, names: str) -> str:
     """Return the SQL that masks names in a text one after the other, the longest first.
 

@@ -30,6 +30,8 @@ LONGER: Final = 8
 """By how much a span of a search may be longer than the one before."""
 TIMES: Final = MappingProxyType({"sessions": "s.started_at", "issues": "i.first_seen_at"})
 """What the default orders go by, from one kind of rows to the column of its time."""
+PLANNING_S: Final = 0.02
+"""What a statement takes however short its span is: where it takes no more, a longer one takes hardly longer."""
 _STARTS: Final = MappingProxyType({"sessions": "run", "issues": "first_seen"})
 _INDEXED: Final = frozenset({"run", "status", "organization_id"})
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -126,7 +128,7 @@ class Walk:
         if left_s is None:
             growth, self._growth = self._growth, 1_000.0
         else:
-            growth = min(max(left_s / 2 / max(took_s, 1e-4), 0.1), LONGER)
+            growth = min(max(left_s / 2 / max(took_s - PLANNING_S, 1e-4), 0.1), LONGER)
         self._length = min(max(self._length * growth, SHORTEST), LONGEST)
 
     def place(self) -> Cursor | None:

@@ -18,7 +18,7 @@ from schemas.vocabulary import SESSION_STATUS, USER_RANK, USER_STATUS
 from services.query.conditions import Args, condition, constants
 from services.query.expressions import ALWAYS, OF_KIND, WITH_ERROR, Sql
 from services.query.filters import Contains, Empty, Exactly, Filter
-from services.query.masked import masked, seen
+from services.query.masked import masked, seen, shown_once
 from services.query.orders import Branch, after, order_by, orders
 from services.query.search import AHEAD, TIMES, WHOLE, Span
 from services.query.view import All, One, OneUser, Scope, View
@@ -344,7 +344,7 @@ def _filter(view: View, each: Filter, args: Args) -> str:
     Else a name could be found out by asking for it. The whole text is looked at first, as masking takes longer.
     """
     sql = OF_KIND[view.list.kind][each.column.name]
-    shown = seen(view, each.column.name, sql)
+    shown = shown_once(view, each.column.name, sql)
     if shown is sql or isinstance(each.test, Empty):
         return condition(sql, each, args)
     both = " AND ".join(condition(value, replace(each, negated=False), args) for value in (sql, shown))
