@@ -19,7 +19,7 @@ from schemas.retention import KEPT
 from schemas.sql import named_queries
 from schemas.vocabulary import LOG_LEVEL, LOG_SOURCE
 from services.query.filters import Problem
-from services.query.masking import Names, mask_line
+from services.query.masking import HIDDEN, Names, mask_line
 from services.query.names import names_of_session
 from services.query.principal import Principal
 from services.query.problems import NotFound
@@ -214,7 +214,7 @@ def _read(chunks: Sequence[Any]) -> Iterator[tuple[Any, int, dict[str, Any]]]:
 def matches(line: Mapping[str, Any], wanted: Wanted, names: Names | None) -> bool:
     """Whether a line is of the levels and sources wanted, and holds the text as it is shown.
 
-    Masking takes longer than looking, so only what holds the text at all is masked for it.
+    Masking takes longer than looking, so only what holds the text at all is masked for it, unless it is masked itself.
     """
     if wanted.level and line["level"] not in wanted.level.split(","):
         return False
@@ -223,7 +223,9 @@ def matches(line: Mapping[str, Any], wanted: Wanted, names: Names | None) -> boo
     if not wanted.text:
         return True
     text = fold(wanted.text)
-    return _holds(line, text) and (names is None or _holds(seen(line, names), text))
+    if names is None:
+        return _holds(line, text)
+    return (HIDDEN in text or _holds(line, text)) and _holds(seen(line, names), text)
 
 
 def _holds(line: Mapping[str, Any], text: str) -> bool:

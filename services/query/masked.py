@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from services.query.expressions import Sql
-from services.query.masking import LEAST
+from services.query.masking import HIDDEN, LEAST
 from services.query.view import View
 
 _SIGHTED: Final = "SELECT g.object_name FROM issue_sighting g WHERE g.started_at = {} AND g.session_id = {}"
@@ -24,7 +24,7 @@ _NAMES: Final[Mapping[str, str]] = MappingProxyType(
 
 def masked(value: str) -> str:
     """Return the SQL that keeps the first letter of each word: R••••••• d••••."""
-    return f"regexp_replace({value}, '(?<=\\S)\\S', '•', 'g')"
+    return f"regexp_replace({value}, '(?<=\\S)\\S', '{HIDDEN}', 'g')"
 
 
 def seen(view: View, name: str, sql: Sql) -> Sql:

@@ -20,8 +20,10 @@ LEAST: Final = 2
 """A shorter name hides nothing: its first letter is shown."""
 _FEW: Final = 4
 """So many forms are looked for one by one; to make an index of them takes longer."""
+HIDDEN: Final = "•"
+"""What stands for each letter of a word but the first."""
 Span = tuple[int, int]
-_HIDDEN: Final = re.compile(r"(?<=\S)\S")
+_BEHIND_FIRST: Final = re.compile(r"(?<=\S)\S")
 _MORE: Final = re.compile(r"… \[\d+ more\]\Z")
 """How the agent library ends a name that is too long."""
 _GAP: Final = re.compile(r"\n?(?:… \[\d+ bytes cut\]|…|\.\.\.)\n?|" + re.escape(MARK))
@@ -46,7 +48,7 @@ NO_NAMES: Final = Names((), ())
 
 def mask(name: str | None) -> str | None:
     """Return a name with only the first letter of each word: R••••••• d••••."""
-    return None if name is None else _HIDDEN.sub("•", name)
+    return None if name is None else _BEHIND_FIRST.sub(HIDDEN, name)
 
 
 def names_of(names: Iterable[str | None]) -> Names:
@@ -71,7 +73,7 @@ def mask_in(text: str | None, *names: Names, is_cut: bool = False) -> str | None
         return text
     shown, at = [], 0
     for start, end in _merged(spans):
-        shown += [text[at:start], _HIDDEN.sub("•", text[start:end])]
+        shown += [text[at:start], _BEHIND_FIRST.sub(HIDDEN, text[start:end])]
         at = end
     return "".join((*shown, text[at:]))
 

@@ -18,7 +18,8 @@ from schemas.vocabulary import SESSION_STATUS, USER_RANK, USER_STATUS
 from services.query.conditions import Args, condition, constants
 from services.query.expressions import ALWAYS, OF_KIND, WITH_ERROR, Sql
 from services.query.filters import Contains, Empty, Exactly, Filter
-from services.query.masked import masked, seen, shown_once
+from services.query.masked import masked, shown_once
+from services.query.masking import HIDDEN
 from services.query.orders import Branch, after, order_by, orders
 from services.query.search import AHEAD, TIMES, WHOLE, Span
 from services.query.view import All, One, OneUser, Scope, View
@@ -341,13 +342,15 @@ def _where(view: View, picks: Picks, args: Args, *, standing: bool = True) -> li
 def _filter(view: View, each: Filter, args: Args) -> str:
     """Return the condition of a filter; where names are masked in the column, it holds for what is shown of it too.
 
-    Else a name could be found out by asking for it. The whole text is looked at first, as masking takes longer.
+    Else a name could be found out by asking for it. The whole text is looked at first, as masking takes longer,
+    unless one asks for what is masked.
     """
     sql = OF_KIND[view.list.kind][each.column.name]
     shown = shown_once(view, each.column.name, sql)
     if shown is sql or isinstance(each.test, Empty):
         return condition(sql, each, args)
-    both = " AND ".join(condition(value, replace(each, negated=False), args) for value in (sql, shown))
+    values = (shown,) if HIDDEN in each.text else (sql, shown)
+    both = " AND ".join(condition(value, replace(each, negated=False), args) for value in values)
     return f"({both}) IS NOT TRUE" if each.negated else f"({both})"
 
 

@@ -10,7 +10,8 @@ from schemas import vocabulary
 from schemas.kinds import COUNTS
 from services.query import details
 from services.query.logs import Wanted, session_log
-from services.query.masking import mask_in, names_of
+from services.query.masking import Names, mask, mask_in
+from services.query.names import names_in_time
 from services.query.panel import logs, marks, pages, rows, words
 from services.query.panel.facts import failing_href
 from services.query.panel.frame import Frame, own_page
@@ -18,6 +19,7 @@ from services.query.panel.parts import outcome
 from services.query.panel.render import html
 from services.query.panel.rows import organization_path, session_path, user_path
 from services.query.principal import Principal
+from services.query.scope import scope_of
 from services.query.services import Services
 
 TAIL: Final = 8
@@ -36,7 +38,10 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     tail = await pages.in_time(session_log(services, principal, key, Wanted(tail=TAIL)))
     who = await pages.in_time(details.user(services, principal, *user))
     page = await pages.framed(services, request, principal, "Synchronization job details", "Sessions")
-    values = _values(found, issues, tail, who, page, services.settings.public_url, bool(own_page(principal)))
+    link = services.settings.public_url + rows.asked(session_path(key), tz=page.zone.key)
+    names = await names_in_time(services, scope_of(principal), (found["run"], found["session_id"]))
+    values = _values(found, issues, tail, who, page, bool(own_page(principal)))
+    values["ticket"] = ticket(found, names, page, link)
     template = "_job.html" if request.headers.get(PART) == "job" else "job.html"
     answer = HTMLResponse(html(template, page=page, job=found, **values))
     answer.headers.add_vary_header("Syncwatch-Part")
@@ -45,7 +50,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
 
 def _values(
     found: Mapping[str, Any], issues: Mapping[str, Any] | None, tail: Mapping[str, Any] | None,
-    who: Mapping[str, Any] | None, page: Frame, public_url: str, own: bool,
+    who: Mapping[str, Any] | None, page: Frame, own: bool,
 ) -> dict[str, Any]:  # fmt: skip
     path = session_path(found["key"])
     organization = organization_path(found["organization"]["organization_id"])
@@ -70,7 +75,6 @@ def _values(
         "log_lines": 0 if tail is None else tail["total"],
         "recent": None if who is None else tuple(outcome(at["status"], at["report_complete"]) for at in who["recent"]),
         "outcome": outcome(found["status"], found["report_complete"]),
-        "ticket": ticket(found, issues, page, public_url + rows.asked(path, tz=page.zone.key)),
         "cause_href": failing_href(organization, found["error"]) if found["error"] else "",
         "own": own,
     }  # fmt: skip
@@ -161,11 +165,14 @@ def sides(found: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def ticket(found: Mapping[str, Any], issues: Mapping[str, Any] | None, page: Frame, link: str) -> str:
-    """Return what support pastes into a ticket: plain text, where names of objects are masked for everybody."""
+def ticket(found: Mapping[str, Any], names: Names | None, page: Frame, link: str) -> str:
+    """Return what support pastes into a ticket: plain text, where names of objects are masked for everybody.
+
+    `names`: those known of the session; None: they are not known now, and so all that the agent said is masked.
+    """
     error, advice = found["error"], found["advice"]
-    names = names_of(tuple(each["object_name"] for each in issues["rows"]) if issues else ())
-    detail = mask_in(rows.status_detail(found, page.clock), names)
+    said = rows.status_detail(found, page.clock)
+    detail = mask(said) if names is None else mask_in(said, names)
     lines = [
         f"Status: {vocabulary.words(vocabulary.SESSION_STATUS, found['status'])}" + (f", {detail}" if detail else ""),
         f"User: {found['user']['name']}" + (f" ({found['user']['email']})" if found["user"]["email"] else ""),

@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 from schemas.events import Failure, LogData, LogLine
-from schemas.keys import session_key
+from schemas.keys import session_key, session_of
 from services.query.principal import Principal
 from tests.integration.aggregator.conftest import Stored, stored  # noqa: F401  # a fixture
 from tests.integration.query.conftest import Service, body, read
@@ -214,6 +214,8 @@ async def test_s18_nothing_is_found_by_a_name_that_is_masked(
     assert await total(f"/issues?state=&error_text=eq:LOCKED after {NAME}") == 0
     for word, lines in (("merger", 0), ("Quokka", 0), ("not done", 1), ("left", 1)):
         assert await matching(support, f"{log}?q={word}") == lines, word
+    assert await matching(support, f"{log}?q=done: Z•••• m") == 1, "found as it is shown"
+    assert await total("/issues?state=&error_text=••") == 3
     for sort in ("/issues?sort=error_text", "/sessions?sort=status_detail"):
         assert (await support.get(f"/api/v1{sort}")).status_code == 400, sort
     await post(service, support, "/reveal")
@@ -242,10 +244,26 @@ async def test_s18_a_text_for_a_ticket_names_no_object_whoever_copies_it(
         assert NAME not in ticket
 
 
+async def test_a_ticket_masks_the_names_that_an_earlier_attempt_told(
+    stored: Stored, service: Service, place: Place  # noqa: F811
+) -> None:  # fmt: skip
+    address = session_of(place.key)
+    assert address is not None
+    again = session(address[1], **place.whose, attempt=2, status="errors", status_detail=f"gave up at {NAME}")
+    stored.log.append(again)
+    await stored.apply()
+    page = (await (await service.as_person("platform_admin")).get(f"/sessions/{place.key}")).text
+    (ticket,) = [part.partition('"')[0] for part in page.split('data-copy="Status: ')[1:]]
+    assert f"gave up at {MASKED}" in ticket
+
+
 async def test_s18_every_page_that_masks_names_has_the_button_that_shows_and_hides_them(
     service: Service, place: Place, support: httpx.AsyncClient
 ) -> None:  # fmt: skip
-    pages = (f"/sessions/{place.key}", f"/sessions/{place.key}/log", "/issues")
+    pages = (
+        f"/sessions/{place.key}", f"/sessions/{place.key}/log", "/issues", "/sessions", "/users?columns=user,exception",
+        f"/users/{place.organization}/{place.user}", f"/organizations/{place.organization}/statistics",
+    )  # fmt: skip
     for path in pages:
         page = (await support.get(path)).text
         assert "Names are masked" in page, path

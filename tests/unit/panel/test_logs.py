@@ -130,14 +130,14 @@ def test_a_search_knows_which_match_is_at_hand() -> None:
 def test_each_line_that_a_search_finds_knows_its_number_whether_it_can_be_marked_or_not() -> None:
     lines = [LINES[0] | {"message": "Straße"}, LINES[1], LINES[2] | {"message": "İSTRASSE"}]
     for text in ("strasse", "nothing"):
-        found = [line["position"] for line in lines if matches(line, Wanted(text=text))]
+        found = [line["position"] for line in lines if matches(line, Wanted(text=text), None)]
         drawn = logs.drawn(lines, [], text=text, matches=found)
         assert [line["hit"] and line["hit"].number for line in drawn] == ([1, None, 2] if found else [None] * 3)
 
 
 def test_a_search_stands_at_the_match_named_else_at_the_first_of_the_window() -> None:
     def look(whole: bool, at: int = 0, **wanted: Any) -> dict[str, Any]:
-        return window(SESSION, CHUNKS, Look(Wanted(text="line", **wanted), whole, at), "/sessions/x", START)
+        return window(SESSION, CHUNKS, None, Look(Wanted(text="line", **wanted), whole, at), "/sessions/x", START)
 
     for whole in (False, True):
         told = [look(whole), look(whole, at=25), look(whole, after=35), look(whole, before=35)]
