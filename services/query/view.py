@@ -277,7 +277,9 @@ class _Parse:
         for part in (text or self.shape.default_sort).split(","):
             descending = part.startswith("-")
             column = self.shape.column(part.removeprefix("-"))
-            if column is None or column.name not in allowed:
+            if column is not None and self.masked and column.sorts(masked=False) and not column.sorts(masked=True):
+                problems.append(Problem("sort", text, f"{column.title} is masked for your role until it is revealed"))
+            elif column is None or column.name not in allowed:
                 problems.append(Problem("sort", text, f"cannot sort by {part!r}; - in front turns the order", allowed))
             elif all(key.column is not column for key in keys):
                 keys.append(SortKey(column, descending))

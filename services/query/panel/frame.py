@@ -92,6 +92,12 @@ class Frame:
         return Clock(self.zone, self.now, self.fresh.counted_to or self.now, behind_at)
 
     @property
+    def names_left_s(self) -> int:
+        """Return for how many seconds names are still shown to whom they are masked otherwise; 0: they are not."""
+        left = (self.reveal_until - self.now).total_seconds() if self.reveal_until else 0
+        return max(0, int(left))
+
+    @property
     def names_words(self) -> str:
         """Return the words on names of objects: masked, or shown until when; empty for whom they are never masked."""
         if self.masked:

@@ -140,7 +140,7 @@ def _bare(asked: Asked, view: View, broken: Mapping[str, str] | None = None) -> 
         chips=table.chips(view, asked.path), clear_href=_clear(asked, view), matches_rest="not counted",
         export_note="There is nothing to export", limit=view.limit, order=",".join(map(str, view.sort)),
         sort_words=table.sort_words(view),
-        orders=table.orders(view), holds_names=view.list.kind == "issues",
+        orders=table.orders(view), holds_names=any(each.personal or each.holds_names for each in view.columns),
     )  # fmt: skip
 
 
@@ -325,12 +325,17 @@ def _ways_on(asked: Asked, view: View, problem: Problem) -> tuple[Choice, ...]:
         )  # fmt: skip
     if column is not None and view.filters:
         offered += (Choice("", f"Remove {column.title}", href=f"{asked.path}?{view.query()}"),)
+    if problem.parameter == "sort":
+        return (_in_default_order(asked, view),)
     return (*offered, Choice("", "Clear all filters", href=_cleared(asked, view)))
 
 
 def _too_wide(asked: Asked, view: View, detail: str) -> Wrong:
-    here = f"{asked.path}?{view.query(sort=view.list.default_sort)}"
-    return Wrong("This view is too wide", detail, (Choice("", "Default order", href=here),))
+    return Wrong("This view is too wide", detail, (_in_default_order(asked, view),))
+
+
+def _in_default_order(asked: Asked, view: View) -> Choice:
+    return Choice("", "Default order", href=f"{asked.path}?{view.query(sort=view.list.default_sort)}")
 
 
 def _too_slow(asked: Asked, view: View) -> Wrong:

@@ -1,7 +1,7 @@
 /** Names of objects, page by page: masked, revealed by a press, hidden by another; what the page says each time. */
 export default async function ({ open, given }) {
   const page = await open();
-  const pressed = (name) => Promise.all([page.waitForEvent("load"), page.getByRole("button", { name, exact: true }).click()]);
+  const pressed = (name, within = page) => Promise.all([page.waitForEvent("load"), within.getByRole("button", { name, exact: true }).click()]);
   const look = async () => ({
     path: new URL(page.url()).pathname,
     words: (await page.getByText(/^\s*Names (are masked|shown)/).first().textContent()).trim(),
@@ -20,8 +20,15 @@ export default async function ({ open, given }) {
   await page.locator("#rows a[data-job]").first().click();
   await page.waitForSelector("dialog[open] .job-body");
   const job = new URL(page.url()).pathname;
-  await pressed("Reveal names");
+  await pressed("Reveal names", page.locator("dialog[open]"));
   const dialog = { job, ...(await look()) };
   await pressed("Hide names");
-  return { pages, dialog };
+  await page.goto(given.paths[0]);
+  await pressed("Reveal names");
+  const other = await page.context().newPage();
+  await other.goto(given.paths[0]);
+  await other.getByRole("button", { name: "Hide names", exact: true }).click();
+  await page.bringToFront();
+  await page.getByRole("button", { name: "Reveal names", exact: true }).waitFor({ timeout: 20000 });
+  return { pages, dialog, elsewhere: await look() };
 }

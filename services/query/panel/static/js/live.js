@@ -3,6 +3,7 @@
  * pill, what no longer matches turns grey. Nothing changes under the pointer, the focus, a selection or an open menu.
  */
 import { all, icon, make, one, zoned } from "./dom.js";
+import { areOtherwise } from "./names.js";
 import { say } from "./say.js";
 import { tipOpen } from "./tips.js";
 
@@ -140,8 +141,9 @@ function mergeParts(page) {
 async function read(address) {
   try {
     const answer = await fetch(zoned(address), { headers: { "Syncwatch-Part": "live" } });
-    if (!answer.ok) { tellSilence("Syncwatch cannot answer now:"); return null; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (areOtherwise(page)) { location.reload(); return null; }
+    if (!answer.ok) { tellSilence("Syncwatch cannot answer now:"); return null; }
     if (one("#fresh", page)) return page;
     clearInterval(asks);
     warn("signed out", "You were signed out:", "what you see is no longer kept up to date.", "/sign-in", "Sign in");

@@ -6,4 +6,5 @@ import "./lists.js";
 import "./job.js";
 import "./keys.js";
 import "./exports.js";
+import "./names.js";
 import "./live.js";
