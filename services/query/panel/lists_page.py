@@ -302,7 +302,8 @@ def _told(title: str, problem: Problem) -> tuple[str, str]:
     if title:
         words = _allowed_words(allowed)
         return f"{title} cannot be “{problem.value}”", f"{detail} {words}".strip()
-    return f"{problem.parameter} cannot be used", f"{detail} {_allowed_words(allowed)}".strip()
+    what = "This order" if problem.parameter == "sort" else problem.parameter
+    return f"{what} cannot be used", f"{detail} {_allowed_words(allowed)}".strip()
 
 
 def _allowed_words(allowed: str) -> str:
