@@ -281,6 +281,8 @@ async def test_counter_and_arrows_go_along_with_the_keys_of_a_search(browse: Bro
     assert {told["seen"] for told in (seen["middle"], seen["narrow"][0])} == {True}
     assert seen["narrow"][1] <= 500 * 3
     assert (seen["none"]["hits"], seen["none"]["before"], seen["none"]["after"]) == ("no match", "", "")
+    assert [stands["seen"] for stands in seen["named"]] == [True] * 3, "line and tools are both in view"
+    assert seen["named"][0]["at"] == 0, "a link to a line scrolls the lines, not the page"
     assert seen["first"].startswith("Lines 1 to 500"), "the first lines are those of the log, not of the first match"
 
 

@@ -1,14 +1,16 @@
 /** n and p over the matches of a search, only these lines or all of them: the counter, the arrows, the line and the address go along. */
 export default async function ({ open, given }) {
   const page = await open();
-  const state = async () => page.evaluate(() => {
+  const state = async (of = page) => of.evaluate(() => {
     const to = (which) => /** @type {HTMLAnchorElement | null} */ (document.querySelector(`[data-hit="${which}"]`))?.hash.slice(6) ?? "";
     const lines = [...document.querySelectorAll("#log-lines [aria-current]")];
     const log = document.querySelector(".log").getBoundingClientRect();
-    const line = lines[0]?.getBoundingClientRect();
+    const line = (lines[0] ?? document.querySelector("#log-lines tr:target"))?.getBoundingClientRect();
+    const [tools, bar] = [".log-tools", ".top"].map((part) => document.querySelector(part).getBoundingClientRect());
     return {
-      hits: document.querySelector(".hits").textContent.trim(), before: to("before"), after: to("after"),
-      at: lines.map((each) => each.id.slice(5)), seen: !!line && line.top >= log.top && line.bottom <= log.bottom,
+      hits: document.querySelector(".hits")?.textContent.trim(), before: to("before"), after: to("after"),
+      at: lines.map((each) => each.id.slice(5)),
+      seen: !!line && line.top >= Math.max(log.top, bar.bottom) && line.bottom <= Math.min(log.bottom, innerHeight) && tools.top >= bar.bottom,
       other: [...document.querySelectorAll(".log-tools nav a:not([aria-current])")].map((each) => /** @type {HTMLAnchorElement} */ (each).hash)[0],
     };
   });
@@ -41,5 +43,17 @@ export default async function ({ open, given }) {
   await page.goto(`${given.path}?text=busy&show=all`);
   await page.locator('#log-ways a[rel="first"]').click();
   const first = await page.textContent("#log-place");
-  return { ways, middle, narrow, none, first };
+  const link = await open();
+  const stood = async () => ({ seen: (await state(link)).seen, at: await link.evaluate(() => Math.round(scrollY)) });
+  await link.goto(`${given.path}?after=1800#line-2250`);
+  await link.waitForFunction(() => document.querySelector(".log").scrollTop > 0);
+  await link.waitForTimeout(300);
+  const named = [await stood()];
+  await link.goto(`${given.path}?after=1800#line-2290`); // the same page: only the hash changes
+  await link.waitForTimeout(300);
+  named.push(await stood());
+  await link.keyboard.press("e");
+  await link.waitForURL(/at=2500/);
+  named.push(await stood());
+  return { named, ways, middle, narrow, none, first };
 }

@@ -154,12 +154,21 @@ function lineAtHand() {
   return /** @type {HTMLElement | null} */ (document.activeElement?.closest(LINE) ?? one(`${LINE}[aria-current]`) ?? one(`${LINE}:target`));
 }
 
+/** Scroll the lines, and the page only as far as line and tools ask for: the counter stays where it can be read. @param {HTMLElement} row */
+function bringIntoView(row) {
+  const place = region();
+  if (!place) return;
+  place.scrollTop += row.getBoundingClientRect().top - place.getBoundingClientRect().top - (place.clientHeight - row.offsetHeight) / 2;
+  one(".log-tools")?.scrollIntoView({ block: "nearest" });
+  row.scrollIntoView({ block: "nearest" });
+}
+
 /** Make a line the one at hand. @param {HTMLElement} row */
 function take(row) {
   one(`${LINE}[aria-current]`)?.removeAttribute("aria-current");
   row.setAttribute("aria-current", "true");
   row.focus({ preventScroll: true });
-  row.scrollIntoView({ block: "center" });
+  bringIntoView(row);
   history.replaceState(history.state, "", `${placed({ at: numberOf(row) })}#${row.id}`);
   tellHit();
 }
@@ -216,9 +225,21 @@ async function toMatch(rel) {
   else toast(rel === "next" ? "No further match" : "No match before", "info");
 }
 
-const opened = one(`${LINE}[aria-current]`);
-const held = region();
-if (opened && held) held.scrollTop += opened.getBoundingClientRect().top - held.getBoundingClientRect().top - held.clientHeight / 2;
+/** Show the line that the address names; its hash has let the browser scroll the whole page, past the tools. */
+function showNamed() {
+  const row = one(`${LINE}:target`) ?? one(`${LINE}[aria-current]`);
+  if (row) bringIntoView(row);
+}
+
+/** A page opened at a line begins at its top; one that is opened again stands where its reader left it. */
+function arrive() {
+  const [visit] = /** @type {PerformanceNavigationTiming[]} */ (performance.getEntriesByType("navigation"));
+  if (location.hash && visit?.type === "navigate") window.scrollTo(0, 0);
+  showNamed();
+}
+showNamed();
+window.addEventListener("hashchange", showNamed);
+window.addEventListener("load", () => requestAnimationFrame(arrive)); // until then the browser goes to the hash again
 
 document.addEventListener("click", (event) => {
   const button = hit(event, "[data-wrap]");
