@@ -112,6 +112,7 @@ def window(
         "last_href": look.href(path, before=lines[-1]["position"] + 1) if shown["next"] else "",
         "narrow_href": _hit_href(replace(look, whole=False), path, hits.at),
         "whole_href": _hit_href(replace(look, whole=True), path, hits.at),
+        "clear_href": Look(replace(look.wanted, text="", after=0, before=0), False, 0).href(path),
         "hit_before": hits.before and _hit_href(look, path, hits.before),
         "hit_after": hits.after and _hit_href(look, path, hits.after),
     }  # fmt: skip

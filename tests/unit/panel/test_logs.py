@@ -54,6 +54,14 @@ def test_lost_parts_stand_where_they_are_missing() -> None:
     assert ["gap" in each for each in drawn] == [False, True, False]
 
 
+def test_to_clear_a_search_keeps_levels_and_sources() -> None:
+    wanted = Wanted(text="line", level="info,error", source="crm", after=5)
+    told = window(SESSION, CHUNKS, None, Look(wanted, True, 25), "/sessions/x", START)
+    assert told["clear_href"] == "/sessions/x/log?level=info&level=error&source=crm"
+    plain = window(SESSION, CHUNKS, None, Look(Wanted(text="line"), True, 25), "/sessions/x", START)
+    assert plain["clear_href"] == "/sessions/x/log"
+
+
 def test_a_lost_part_stands_on_the_one_page_where_it_is_missing() -> None:
     gaps = body()["gaps"]
     assert [(gap["chunk"], gap["before_line"]) for gap in gaps] == [(2, 31), (4, None)]
