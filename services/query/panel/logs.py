@@ -26,6 +26,7 @@ def drawn(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return lines and, where some are missing, the gap that says so; both in order.
 
+    A gap knows the number of the line it stands `before`; one behind all lines has none (0).
     A line whose position is among the `matches` of the search has its `hit`, every other one None. The one at `at` is
     `here`.
     """
@@ -33,7 +34,7 @@ def drawn(
     left = list(gaps)
     for line in lines:
         while left and place_of(left[0]) <= (line["attempt"], line["line"]):
-            made.append({"gap": left.pop(0)})
+            made.append({"gap": left.pop(0), "before": line["position"]})
         pieces = marked(line["message"], text)
         if line["exception"]:
             pieces += [("\n", False), *marked(line["exception"], text)]
@@ -43,7 +44,7 @@ def drawn(
             "source": vocabulary.words(vocabulary.LOG_SOURCE, line["source"]),
             "pieces": pieces, "hit": _hit(matches, line["position"]), "here": line["position"] == at,
         })  # fmt: skip
-    return made + [{"gap": gap} for gap in left]
+    return made + [{"gap": gap, "before": 0} for gap in left]
 
 
 def drops(chunks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -54,6 +54,15 @@ def test_lost_parts_stand_where_they_are_missing() -> None:
     assert ["gap" in each for each in drawn] == [False, True, False]
 
 
+def test_a_lost_part_is_told_by_the_number_that_the_line_below_it_shows() -> None:
+    chunks = [chunk(0), chunk(1), chunk(2) | {"attempt": 2, "chunk_no": 1, "first_line": 6}]
+    session = SESSION | {"attempt": 2, "log_chunks_sent": 3}
+    told = window(session, chunks, None, Look(Wanted(), False, 0), "/sessions/x", START)["lines"]
+    gaps = [at for at, each in enumerate(told) if "gap" in each]
+    assert [(told[at]["gap"]["before_line"], told[at]["before"]) for at in gaps] == [(6, 21), (None, 0)]
+    assert told[gaps[0] + 1]["number"] == 21, "line 6 of the second attempt"
+
+
 def test_to_clear_a_search_keeps_levels_and_sources() -> None:
     wanted = Wanted(text="line", level="info,error", source="crm", after=5)
     told = window(SESSION, CHUNKS, None, Look(wanted, True, 25), "/sessions/x", START)
