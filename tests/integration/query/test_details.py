@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from schemas.keys import session_key
+from schemas.keys import session_key, session_of
 from schemas.recent import pack, unpack
 from services.query.panel.parts import icon
 from tests.integration.query.conftest import Service, body
@@ -63,6 +64,23 @@ async def test_a_duration_has_the_users_own_to_compare_with(client: httpx.AsyncC
     assert (await body(client, f"/sessions/{row['key']}"))["usual_duration_s"] == 12.5
     oldest = (await body(client, f"/sessions?sort=run&limit=1&user_id={user[1]}"))["rows"][0]
     assert (await body(client, f"/sessions/{oldest['key']}"))["usual_duration_s"] is None
+
+
+async def test_a_session_without_a_report_says_whether_one_may_still_come(
+    service: Service, client: httpx.AsyncClient, now: datetime
+) -> None:  # fmt: skip
+    row = (await body(client, "/sessions?limit=1&sort=-run"))["rows"][0]
+    place = session_of(row["key"])
+    assert place
+    async with service.database.connect() as connection, await service.as_person("support") as person:
+        for status, said in (("running", "None yet: "), ("errors", "None reached: ")):
+            await connection.execute(
+                "UPDATE sync_session SET report = NULL, status = $1, ended_at = $2"
+                " WHERE (started_at, session_id) = ($3, $4)",
+                status, None if status == "running" else now, *place,
+            )  # fmt: skip
+            page = (await person.get(f"/sessions/{row['key']}")).text
+            assert re.findall('<p class="t3">(None [a-z]+: )', page) == [said]
 
 
 async def test_c14_a_closing_by_the_service_is_told_on_page_and_list(
