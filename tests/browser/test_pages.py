@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
+import pytest
 
 from schemas.keys import session_key
 from tests.browser.addresses import NORTHWIND, STATISTICS, USERS, pages_of
@@ -244,6 +245,10 @@ async def test_a_long_log_is_a_window_that_moves(browse: Browse, site: Site) -> 
     assert seen["windows"][0]["place"] == "Lines 1 to 500, 3,800 in all"
     assert max(each["count"] for each in seen["windows"]) <= 1500
     assert all(each["sorted"] for each in [*seen["windows"], seen["back"]])
+    for each in (*seen["windows"], seen["back"]):
+        left, right = ((each[end] - 1) / 3999 * 960 for end in ("first", "last"))
+        framed = pytest.approx([left, min(right + 10, 960) - left], abs=0.2)
+        assert each["framed"] == framed, "the strip frames what the window holds"
     assert seen["windows"][-1]["last"] == 4000
     assert seen["back"]["last"] < 4000
     assert any(each["lost"] == 1 for each in seen["windows"])

@@ -3,7 +3,7 @@ export default async function ({ open, given }) {
   const page = await open();
   const state = () => page.evaluate(() => {
     const rows = [...document.querySelectorAll("#log-lines tr[id^=line-]")].map((row) => Number(row.id.slice(5)));
-    return { count: rows.length, first: rows[0], last: rows.at(-1), sorted: rows.every((row, at) => !at || row > rows[at - 1]), lost: document.querySelectorAll("#log-lines tr.lost").length, place: document.querySelector("#log-place").textContent };
+    return { count: rows.length, first: rows[0], last: rows.at(-1), sorted: rows.every((row, at) => !at || row > rows[at - 1]), lost: document.querySelectorAll("#log-lines tr.lost").length, place: document.querySelector("#log-place").textContent, framed: ["x", "width"].map((name) => Number(document.querySelector(".log-view")?.getAttribute(name))) };
   });
   await page.goto(given.path);
   const counts = await page.$$eval(".checks label", (labels) => labels.map((label) => label.textContent.replace(/\s+/g, " ").trim()));
@@ -12,6 +12,7 @@ export default async function ({ open, given }) {
     const before = (await state()).place;
     await page.evaluate((end) => { const log = document.querySelector(".log"); log.scrollTop = end ? log.scrollHeight : 0; }, to);
     await page.waitForFunction((text) => document.querySelector("#log-place").textContent !== text, before);
+    await page.waitForTimeout(200); // what else comes with those lines
   };
   while (!windows.at(-1).place.includes("the end") && windows.length < 20) { await scroll(true); windows.push(await state()); }
   await page.locator(".log").evaluate((log) => { log.scrollTop = log.scrollHeight; });

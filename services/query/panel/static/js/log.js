@@ -90,10 +90,24 @@ async function load(rel) {
   return loading;
 }
 
+/** Frame in the strip what the window holds; a part that is fetched frames only itself. */
+function frameWindow() {
+  const [strip, view] = [one(".log-strip"), one(".log-view")];
+  if (!strip || !view) return;
+  const rows = all(LINE);
+  const [from = 0, to = 0] = [strip.dataset.first, strip.dataset.last].map((at) => Date.parse(at ?? ""));
+  const places = rows.flatMap((row) => one("time", row)?.getAttribute("datetime") ?? []).map((at) => 960 * (Date.parse(at) - from) / Math.max(to - from, 1));
+  const held = places.length > 0 && rows.length < Number(strip.dataset.lines);
+  const left = Math.min(...places);
+  view.setAttribute("x", held ? left.toFixed(1) : "0");
+  view.setAttribute("width", held ? Math.max(8, Math.min(Math.max(...places) + 10, 960) - left).toFixed(1) : "0"); // 0: not drawn
+}
+
 /** The strip and the counts by level and source are of the whole log. @param {Document} page */
 function takeSums(page) {
   const strip = one("#log-strip", page);
   if (strip) one("#log-strip")?.replaceWith(strip);
+  frameWindow();
   const counts = all(".checks .t3", page);
   all(".checks .t3").forEach((number, index) => { number.textContent = counts[index]?.textContent ?? number.textContent; });
   const [hits, found] = [one(".hits"), one(".hits", page)];
