@@ -116,6 +116,26 @@ async def test_no_word_of_ours_breaks_in_the_middle_at_1440_pixels(browse: Brows
     assert seen["tried"] == tried
 
 
+async def test_the_value_of_a_narrow_box_can_be_read_and_cleared_at_1440_pixels(browse: Browse, site: Site) -> None:
+    user = (await pages_of(site))["user"]
+    paths = {
+        "organizations": "/organizations", "users": "/users", "organization_users": USERS, "statistics": STATISTICS,
+        "sessions": "/sessions", "user_sessions": user, "issues": "/issues",
+        "organization_issues": f"/organizations/{NORTHWIND}/issues", "user_issues": f"{user}/issues",
+    }  # fmt: skip
+    numbers = {name: [column.name for column in LISTS[name].shown if column.type is Type.NUMBER] for name in LISTS}
+    set_boxes = {
+        f"{name} {value}": f"{path}{'&' if '?' in path else '?'}{'&'.join(f'{each}={value}' for each in numbers[name])}"
+        for name, path in paths.items()
+        for value in ("0..", "abc")
+    }
+    seen = browse("boxes", paths=set_boxes)["seen"]
+    for page, boxes in seen.items():
+        assert set(numbers[page.split()[0]]) <= {name for name, *_ in boxes}, page
+        narrow = [box for box in boxes if box[1] > 0 or box[2] < 20 or box[3] < 24]
+        assert narrow == [], f"{page}: name, how far × is out, room of the text, size of ×"
+
+
 async def test_on_paper_a_page_is_light_and_whole_and_has_nothing_to_press(browse: Browse, site: Site) -> None:
     job = (await pages_of(site))["job"]
     paths = {"list": f"{STATISTICS}&status=errors", "users": "/users", "overview": "/", "job": job, "log": f"{job}/log"}
