@@ -174,3 +174,10 @@ async def test_enter_shift_and_leaving_a_box_ask_for_what_they_say(browse: Brows
     assert (first, second) == ("Remove Failures", "Clear all filters")
     assert kept == "?status=finished&sort=-failures&tz=UTC"
     assert cleared == "?sort=-failures&status=&tz=UTC"
+    assert seen["chips"] == ["Failures 0 or more"], "the default is not in force where another was asked for"
+    assert seen["status_ways"] == [
+        ["Remove Status", "?failures=0..&status=&tz=UTC"],
+        ["Clear all filters", "?status=&tz=UTC"],
+    ]
+    assert seen["alone"] == ["Clear all filters"]
+    assert seen["last_but_one"] != "Remove Status", "which is the same as to clear all"

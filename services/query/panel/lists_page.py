@@ -137,7 +137,7 @@ def _bare(asked: Asked, view: View, broken: Mapping[str, str] | None = None) -> 
         two_titles=view.list.kind in {"users", "sessions"}, actions=actions, dense=looks.is_dense(view.list),
         shown=heads, choices=table.picklist(view), hidden=table.hidden_fields(view),
         keep=" ".join(view.list.default_filter),
-        chips=table.chips(view, asked.path), clear_href=_clear(asked, view), matches_rest="not counted",
+        chips=table.chips(view, asked.path, broken or ()), clear_href=_clear(asked, view), matches_rest="not counted",
         export_note="There is nothing to export", limit=view.limit, order=",".join(map(str, view.sort)),
         sort_words=table.sort_words(view),
         orders=table.orders(view), holds_names=any(each.personal or each.holds_names for each in view.columns),
@@ -324,10 +324,11 @@ def _ways_on(asked: Asked, view: View, problem: Problem) -> tuple[Choice, ...]:
             )
             for word in problem.allowed if word in slugs
         )  # fmt: skip
-    if column is not None and view.filters:
-        offered += (Choice("", f"Remove {column.title}", href=f"{asked.path}?{view.query()}"),)
     if problem.parameter == "sort":
         return (_in_default_order(asked, view),)
+    if column is not None and any(each.column is not column for each in view.filters):
+        href = f"{asked.path}?{view.query(drop=column.name)}"
+        offered += (Choice("", f"Remove {column.title}", href=href),)
     return (*offered, Choice("", "Clear all filters", href=_cleared(asked, view)))
 
 

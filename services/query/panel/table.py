@@ -1,6 +1,6 @@
 """A list as its template wants it: from a view and a page of rows to titles, boxes, chips, cells and links. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -221,11 +221,15 @@ def choices_of(column: Column) -> list[str]:
     return []
 
 
-def chips(view: View, path: str) -> tuple[Chip, ...]:
-    """Return one chip per filter in force; that of a hidden column says so by being there."""
+def chips(view: View, path: str, broken: Collection[str] = ()) -> tuple[Chip, ...]:
+    """Return one chip per filter in force; that of a hidden column says so by being there.
+
+    Of a column in `broken` none is: what was asked for is not understood, and its default is not what was asked for.
+    """
     return tuple(
         Chip(each.column.title, each.words(view.zone), f"{path}?{view.query(drop=each.column.name)}")
         for each in view.filters
+        if each.column.name not in broken
     )
 
 

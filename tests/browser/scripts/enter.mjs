@@ -57,5 +57,11 @@ export default async function ({ open, given }) {
   }
   await page.goto(`${given.statistics}&status=finished&sort=-failures&failures=abc`);
   seen.ways = await page.$$eval("#wrong .chip", (all) => all.map((each) => [each.textContent, new URL(each.href).search]));
+  await page.goto(`${given.statistics}&status=foo&failures=0..`);
+  seen.chips = await page.$$eval(".toolbar .chip", (all) => all.map((each) => each.textContent.trim()));
+  seen.status_ways = await page.$$eval("#wrong .chip", (all) => all.map((each) => [each.textContent, new URL(each.href).search]).slice(-2));
+  await page.goto(`${given.statistics}&status=foo`);
+  seen.alone = await page.$$eval(".toolbar .chip, #wrong .chip:last-child", (all) => all.map((each) => each.textContent.trim()));
+  seen.last_but_one = await page.textContent("#wrong .chip:nth-last-child(2)");
   return seen;
 }
