@@ -31,12 +31,19 @@ class Link:
     session_key: str | None = None
 
 
+def actor_words(actor: str | None) -> str:
+    """Return who acted, kind and id: `admin ilse@example.org`; one whose id is its kind is named once: `admin`."""
+    kind, _, name = (actor or "").partition(" ")
+    return kind if kind == name else actor or ""
+
+
 def flag_words(enabled: bool, reason: str | None, actor: str | None) -> str:
     """Return how a flag came to stand as it does: "switched off after refused authorization"."""
+    who = actor_words(actor)
     if enabled:
-        return f"switched on by {actor}" if actor else "switched on"
+        return f"switched on by {who}" if who else "switched on"
     by_hand = reason in (None, "manual")
-    return f"switched off by {actor}" if by_hand and actor else words(DISABLED_REASON, reason or "other")
+    return f"switched off by {who}" if by_hand and who else words(DISABLED_REASON, reason or "other")
 
 
 def of_user(row: Mapping[str, Any], now: datetime) -> list[Link]:
@@ -47,7 +54,7 @@ def of_user(row: Mapping[str, Any], now: datetime) -> list[Link]:
             state="open" if each.state == "later" else each.state,
             words=reason_words(each.words),
             at=each.at,
-            detail=each.actor or each.agent_id or "",
+            detail=actor_words(each.actor) or each.agent_id or "",
             icon=str(row["status"]) if each.state == "deciding" else "",
             session_key=session_key(each.session.started_at, each.session.session_id) if each.session else None,
         )
@@ -106,7 +113,8 @@ def _users(row: Mapping[str, Any], failing_since: datetime | None) -> Link:
     if not row["failing"]:
         return Link("failing", "passed", "No user failing")
     said = failing_words(row)
-    return Link("failing", "deciding", said, failing_since, "the first of them since then", "failing")
+    detail = "the first of them since then" if failing_since else ""
+    return Link("failing", "deciding", said, failing_since, detail, "failing")
 
 
 def failing_words(row: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from schemas import vocabulary
 from schemas.remediation import advice
-from services.query.chain import COUNTED, failing_words
+from services.query.chain import COUNTED, actor_words, failing_words
 from services.query.panel import words
 from services.query.panel.rows import asked, organization_path, session_path
 
@@ -154,7 +154,7 @@ def _off(found: Mapping[str, Any], path: str) -> Bar:
     if found["flag_since"]:
         said.append(Pair("since", at=found["flag_since"]))
     if found["flag_actor"]:
-        said.append(Pair("by", found["flag_actor"]))
+        said.append(Pair("by", actor_words(found["flag_actor"])))
     href = asked(path, status="disabled")
     return Bar("slash-ring", "Synchronization Disabled", tuple(said), found["users"], href)
 
