@@ -182,6 +182,7 @@ async def test_the_keyboard_is_enough(browse: Browse, site: Site) -> None:
     assert seen["second_row"] == 1
     assert seen["outlined"] == "2px"
     assert (seen["menu"], seen["help"]) == (1, 1)
+    assert seen["in_menu"] == ["Find a column", "Menu: columns"]
     assert seen["skip"] == "skip"
     name, category, exception = seen["cells"]["shown"]
     assert seen["cells"]["head"].startswith(name)

@@ -38,7 +38,10 @@ export default async function ({ open, given }) {
   await page.waitForFunction(() => !document.querySelector("dialog[open]"));
   await page.keyboard.press("m");
   const menu = await page.locator('#columns-menu[open] > summary[aria-label^="Menu"]').count();
+  const held = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
+  const in_menu = [await held()];
   await page.keyboard.press("Escape");
+  in_menu.push(await held());
   await page.keyboard.press("?");
   const help = await page.locator("dialog.help[open]").count();
   await page.keyboard.press("Escape");
@@ -68,5 +71,5 @@ export default async function ({ open, given }) {
   await page.evaluate(() => localStorage.clear());
   await page.reload();
   const switched_on = await stays();
-  return { find, first_box, second_row, outlined, cells, menu, help, skip, standing, lines, message, archive, behind_dialog, switched_off, switched_on };
+  return { find, first_box, second_row, outlined, cells, menu, in_menu, help, skip, standing, lines, message, archive, behind_dialog, switched_off, switched_on };
 }

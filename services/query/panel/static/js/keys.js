@@ -34,6 +34,14 @@ function press(selector, under) {
   one(selector, under ?? document)?.click();
 }
 
+/** The ☰ opens with the focus in its search box, and closes with it on itself. */
+function columns() {
+  const menu = /** @type {HTMLDetailsElement | null} */ (one("#columns-menu"));
+  if (!menu) return;
+  menu.open = !menu.open;
+  one(menu.open ? ".tools input" : "summary", menu)?.focus();
+}
+
 /** The focused cell, whole; of a focused row its head, of a log line its message. */
 function copyCell() {
   const within = focused(`${ROW}, ${LINE}`);
@@ -65,7 +73,7 @@ const KEYS = {
   i: () => press("[data-job]", row()),
   d: () => press("[data-download]", row() ?? one("dialog[open]")),
   f: () => one(".grid .box input")?.focus(),
-  m: () => press("#columns-menu > summary"),
+  m: columns,
   e: () => press("[data-export]"),
   r: () => press("[data-show-new]"),
   c: copyCell,
