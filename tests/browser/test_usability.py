@@ -86,6 +86,7 @@ async def test_the_words_of_the_source_and_figures_are_whole_at_1440_pixels(brow
         "a cut one keeps its number"
     )
     assert len(seen["report"]) > 50
+    assert {where: cut for where, cut in seen["runs"].items() if cut} == {}
 
 
 def _texts(name: str) -> dict[str, list[str]]:

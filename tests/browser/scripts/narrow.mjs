@@ -10,6 +10,8 @@ export default async function ({ open, given }) {
   for (const path of given.paths) {
     await page.setViewportSize({ width: 390, height: 800 });
     await page.goto(path);
+    const astray = await page.$$eval(".beside, .toolbar .rule", (all) => all.filter((each) => each.checkVisibility()).length);
+    if (astray) found[path] = `${astray} with no place on a phone`;
     for (const width of [390, 320]) {
       await page.setViewportSize({ width, height: 800 });
       const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);

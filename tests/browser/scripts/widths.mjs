@@ -1,4 +1,7 @@
-/** At 1,440 px: which of the words that must not be cut are cut, by list; and what the lines of reports begin with. */
+/**
+ * At 1,440 px: which of the words that must not be cut are cut, by list; and what the lines of reports begin with. Then
+ * which runs are cut between a phone and a desk.
+ */
 export default async function ({ open, given }) {
   const page = await open();
   const cut = {};
@@ -13,5 +16,13 @@ export default async function ({ open, given }) {
     }, given.titles);
     report.push(...await page.$$eval("#rows .with-copy .line.full, #rows .with-copy .line.full + .sub", (all) => all.map((each) => each.textContent)));
   }
-  return { cut, report };
+  const runs = {};
+  for (const path of [given.paths.statistics, given.paths.sessions]) {
+    for (const width of [640, 750, 860]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.goto(path);
+      runs[`${path} at ${width}`] = await page.$$eval("#rows .line", (all) => all.filter((each) => /^\d\d:\d\d:\d\d–/.test(each.textContent) && each.scrollWidth > each.clientWidth + 1).length);
+    }
+  }
+  return { cut, report, runs };
 }
