@@ -140,7 +140,11 @@ async def test_the_value_of_a_narrow_box_can_be_read_and_cleared_at_1440_pixels(
 async def test_on_paper_a_page_is_light_and_whole_and_has_nothing_to_press(browse: Browse, site: Site) -> None:
     job = (await pages_of(site))["job"]
     paths = {"list": f"{STATISTICS}&status=errors", "users": "/users", "overview": "/", "job": job, "log": f"{job}/log"}
-    seen = browse("print", paths=paths)
+    of_one = f"/organizations/{NORTHWIND}"
+    lists = ["/users", "/organizations", "/sessions", "/issues", of_one, f"{STATISTICS}&status=", f"{of_one}/issues"]
+    seen = browse("print", paths=paths, lists=lists)
+    assert seen.pop("lies"), "a page of a list is wider than high"
+    assert {path: told for path, told in seen.pop("across").items() if told != [0, []]} == {}
     assert seen.pop("dialog") == {"main": 0, "text": True, "cut": False}
     for name, told in seen.items():
         assert max(map(int, re.findall(r"\d+", told["ground"])[:3])) > 230, name

@@ -15,6 +15,19 @@ export default async function ({ open, given }) {
     await page.emulateMedia({ media: "print" });
     seen[name] = await bare(".scroll, .log");
   }
+  await page.setViewportSize({ width: 1047, height: 700 }); // A4 across, less its margins
+  seen.across = {};
+  for (const path of given.lists) {
+    await page.emulateMedia({ media: "screen" });
+    await page.goto(path);
+    await page.emulateMedia({ media: "print" });
+    const cut = await page.$$eval(".grid :is(th, td, .line, .two, .sub), .chip", (all) => all.filter((each) => each.checkVisibility() && (each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 3) && getComputedStyle(each).display !== "inline").map((each) => each.textContent.trim()));
+    const end = await page.$eval(".grid", (grid) => grid.getBoundingClientRect().right - grid.closest(".list").getBoundingClientRect().right);
+    seen.across[path] = [Math.max(0, Math.round(end)), cut];
+  }
+  const pdf = (await page.pdf({ preferCSSPageSize: true })).toString("latin1");
+  const [, , width, height] = pdf.match(/\/MediaBox \[(\S+) (\S+) (\S+) (\S+)\]/).slice(1).map(Number);
+  seen.lies = width > height;
   await page.emulateMedia({ media: "screen" });
   await page.goto(given.paths.list);
   await page.locator("[data-job]").first().click();
