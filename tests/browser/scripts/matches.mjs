@@ -19,6 +19,11 @@ export default async function ({ open, given }) {
     await page.waitForFunction((was) => document.querySelector(".hits").textContent.trim() !== was, hits);
     return state();
   };
+  /** The browser goes to the hash once more behind "load"; where line and tools do not come into view, as they stand after a while. */
+  const settled = async () => {
+    for (let left = 20; left && !(await state()).seen; left -= 1) await page.waitForTimeout(100);
+    return state();
+  };
   const ways = {};
   for (const show of ["", "&show=all"]) {
     await page.goto(`${given.path}?text=busy${show}`);
@@ -28,11 +33,11 @@ export default async function ({ open, given }) {
     const end = (await page.textContent(".toast")).trim();
     const stands = await state();
     await page.reload();
-    const again = await state();
+    const again = await settled();
     await Promise.all([page.waitForEvent("load"), page.locator('[data-hit="before"]').click()]);
-    const back = await state();
+    const back = await settled();
     await Promise.all([page.waitForEvent("load"), page.locator(".log-tools nav a:not([aria-current])").click()]);
-    ways[show] = { walked, end, stands, again, back, other: await state() };
+    ways[show] = { walked, end, stands, again, back, other: await settled() };
   }
   await page.goto(`${given.path}?text=item&show=all&at=3001`);
   const middle = await state();

@@ -149,7 +149,8 @@ async def test_c32_a_page_of_another_organization_is_as_little_there_as_one_of_n
         answers = [await client.get(path) for path in (foreign, missing)]
         assert [answer.status_code for answer in answers] == [404, 404], foreign
         said = [answer.text.replace(answer.headers["x-request-id"], "") for answer in answers]
-        assert said[0] == said[1], foreign
+        asked = [path.partition("?")[0] for path in (foreign, missing)]  # to which the page's own forms lead back
+        assert said[0].replace(asked[0], "") == said[1].replace(asked[1], ""), foreign
 
 
 async def test_c32_neighbours_counts_and_search_stay_in_the_organization(
