@@ -10,7 +10,7 @@ from schemas import vocabulary
 from schemas.kinds import COUNTS
 from services.query import details
 from services.query.logs import Wanted, session_log
-from services.query.masking import Names, mask, mask_in
+from services.query.masking import NO_NAMES, Names, mask, mask_in
 from services.query.names import names_in_time
 from services.query.panel import logs, marks, pages, rows, words
 from services.query.panel.facts import failing_href
@@ -39,7 +39,9 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     who = await pages.in_time(details.user(services, principal, *user))
     page = await pages.framed(services, request, principal, "Synchronization job details", "Sessions")
     link = services.settings.public_url + rows.asked(session_path(key), tz=page.zone.key)
-    names = await names_in_time(services, scope_of(principal), (found["run"], found["session_id"]))
+    names: Names | None = NO_NAMES  # only what the agent said of the status can hold one
+    if found["status_detail"]:
+        names = await names_in_time(services, scope_of(principal), (found["run"], found["session_id"]))
     values = _values(found, issues, tail, who, page, bool(own_page(principal)))
     values["ticket"] = ticket(found, names, page, link)
     template = "_job.html" if request.headers.get(PART) == "job" else "job.html"
