@@ -102,13 +102,18 @@ def _texts(name: str) -> dict[str, list[str]]:
     return texts
 
 
-async def test_no_word_of_ours_breaks_in_the_middle_at_1440_pixels(browse: Browse, site: Site) -> None:
+async def _paths_of_lists(site: Site) -> dict[str, str]:
+    """Return the page of every list, with sessions and issues in every state."""
     user = (await pages_of(site))["user"]
-    paths = {
+    return {
         "organizations": "/organizations", "users": "/users", "organization_users": USERS, "statistics": STATISTICS,
         "sessions": "/sessions?status=", "user_sessions": user, "issues": "/issues?state=",
         "organization_issues": f"/organizations/{NORTHWIND}/issues?state=", "user_issues": f"{user}/issues?state=",
     }  # fmt: skip
+
+
+async def test_no_word_of_ours_breaks_in_the_middle_at_1440_pixels(browse: Browse, site: Site) -> None:
+    paths = await _paths_of_lists(site)
     lists = {name: {"path": paths[name], "texts": _texts(name)} for name in LISTS}
     seen = browse("words", lists=lists)
     assert {name: words for name, words in seen["broken"].items() if words} == {}
@@ -118,12 +123,7 @@ async def test_no_word_of_ours_breaks_in_the_middle_at_1440_pixels(browse: Brows
 
 
 async def test_the_value_of_a_narrow_box_can_be_read_and_cleared_at_1440_pixels(browse: Browse, site: Site) -> None:
-    user = (await pages_of(site))["user"]
-    paths = {
-        "organizations": "/organizations", "users": "/users", "organization_users": USERS, "statistics": STATISTICS,
-        "sessions": "/sessions", "user_sessions": user, "issues": "/issues",
-        "organization_issues": f"/organizations/{NORTHWIND}/issues", "user_issues": f"{user}/issues",
-    }  # fmt: skip
+    paths = await _paths_of_lists(site)
     numbers = {name: [column.name for column in LISTS[name].shown if column.type is Type.NUMBER] for name in LISTS}
     set_boxes = {
         f"{name} {value}": f"{path}{'&' if '?' in path else '?'}{'&'.join(f'{each}={value}' for each in numbers[name])}"
