@@ -124,7 +124,7 @@ async def sign_out(services: Services, principal: Principal) -> None:
         await write(connection, Audit(principal.actor, "sign_out", principal.actor, principal.organization_id), now)
 
 
-async def reveal(services: Services, principal: Principal, organization_id: UUID | None) -> datetime:
+async def reveal(services: Services, principal: Principal) -> None:
     """Show names of objects to this sign-in for 15 minutes; written down before anything is shown."""
     if principal.cookie_hash is None:
         raise Forbidden("Only a person who signed in can reveal names.")
@@ -132,17 +132,17 @@ async def reveal(services: Services, principal: Principal, organization_id: UUID
     until = now + REVEAL
     async with services.administering() as connection:
         after = {"until": until.isoformat()}
-        await write(connection, Audit(principal.actor, "names_revealed", None, organization_id, after=after), now)
+        audit = Audit(principal.actor, "names_revealed", None, principal.organization_id, after=after)
+        await write(connection, audit, now)
         await connection.execute(_SQL["reveal_names"], principal.cookie_hash, until)
-    return until
 
 
-async def hide(services: Services, principal: Principal, organization_id: UUID | None) -> None:
+async def hide(services: Services, principal: Principal) -> None:
     """Mask names of objects to this sign-in again, at once; written down where any were shown."""
     now = services.now()
     async with services.administering() as connection:
         if await connection.fetchval(_SQL["hide_names"], principal.cookie_hash, now):
-            await write(connection, Audit(principal.actor, "names_hidden", None, organization_id), now)
+            await write(connection, Audit(principal.actor, "names_hidden", None, principal.organization_id), now)
 
 
 async def save_preferences(services: Services, principal: Principal, changes: dict[str, Any]) -> None:

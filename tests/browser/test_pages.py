@@ -385,7 +385,9 @@ async def test_names_are_shown_and_hidden_where_they_stand_also_in_other_texts(b
             assert said in revealed["text"]
         for each in (before, hidden):
             assert name not in each["text"], path
-    assert (seen["dialog"]["path"], seen["dialog"]["words"][:11]) == (seen["dialog"]["job"], "Names shown")
+    dialog = seen["dialog"]
+    assert (dialog["stays"], dialog["focus"]) == (True, "Hide names"), "revealed where one reads, over the list"
+    assert (dialog["list"]["path"], dialog["list"]["words"][:11]) == (STATISTICS.partition("?")[0], "Names shown")
     actions = await site.fetch("SELECT action FROM audit_event WHERE action LIKE 'names%' ORDER BY id")
     assert [each["action"] for each in actions][-10:] == ["names_revealed", "names_hidden"] * 5
     assert name not in seen["elsewhere"]["text"], "what was hidden in another tab is hidden here too"

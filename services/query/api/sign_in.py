@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -55,17 +56,14 @@ def form_routes(services: Services) -> list[Route]:
         answer.delete_cookie(cookie_name(services.settings.secure), path="/", secure=services.settings.secure)
         return answer
 
-    async def show_names(request: Request) -> Response:
-        principal: Principal = request.state.principal
-        principal.may("support")
-        await reveal(services, principal, principal.organization_id)
-        return RedirectResponse(own_path((await request.form()).get("next")), 303)
+    def names(path: str, choose: Callable[[Services, Principal], Awaitable[None]]) -> Route:
+        async def answer(request: Request) -> Response:
+            principal: Principal = request.state.principal
+            principal.may("support")
+            await choose(services, principal)
+            return RedirectResponse(own_path((await request.form()).get("next")), 303)
 
-    async def hide_names(request: Request) -> Response:
-        principal: Principal = request.state.principal
-        principal.may("support")
-        await hide(services, principal, principal.organization_id)
-        return RedirectResponse(own_path((await request.form()).get("next")), 303)
+        return Route(path, answer, methods=["POST"])
 
     async def preferences(request: Request) -> Response:
         principal: Principal = request.state.principal
@@ -77,8 +75,8 @@ def form_routes(services: Services) -> list[Route]:
     return [
         Route("/sign-in/{token}", use_link, methods=["POST"]),
         Route("/sign-out", leave, methods=["POST"]),
-        Route("/reveal", show_names, methods=["POST"]),
-        Route("/hide", hide_names, methods=["POST"]),
+        names("/reveal", reveal),
+        names("/hide", hide),
         Route("/preferences", preferences, methods=["POST"]),
     ]
 

@@ -102,7 +102,7 @@ class Frame:
         """Return the words on names of objects: masked, or shown until when; empty for whom they are never masked."""
         if self.masked:
             return "Names are masked"
-        if self.reveal_until and self.reveal_until > self.now:
+        if self.reveal_until and self.names_left_s:
             until = words.minute(self.reveal_until, self.zone)
             return f"Names shown to you until {until}, recorded in the audit trail"
         return ""

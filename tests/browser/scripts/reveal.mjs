@@ -19,9 +19,17 @@ export default async function ({ open, given }) {
   await page.goto(given.list);
   await page.locator("#rows a[data-job]").first().click();
   await page.waitForSelector("dialog[open] .job-body");
-  const job = new URL(page.url()).pathname;
-  await pressed("Reveal names", page.locator("dialog[open]"));
-  const dialog = { job, ...(await look()) };
+  const job = page.url();
+  const within = page.locator("dialog[open]");
+  await within.getByRole("button", { name: "Reveal names", exact: true }).click();
+  await within.getByRole("button", { name: "Hide names", exact: true }).waitFor();
+  const dialog = {
+    stays: page.url() === job && (await within.count()) === 1,
+    focus: await page.evaluate(() => document.activeElement?.textContent),
+  };
+  await page.keyboard.press("Escape");
+  await page.locator(".list").getByRole("button", { name: "Hide names", exact: true }).waitFor({ timeout: 20000 });
+  dialog.list = await look();
   await pressed("Hide names");
   await page.goto(given.paths[0]);
   await pressed("Reveal names");

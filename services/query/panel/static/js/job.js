@@ -43,6 +43,17 @@ function placeOf(nth, rows) {
   return one('#list a[rel="prev"]') ? `${nth} of ${rows} on this page, ${all} in all` : `${nth} of ${all || rows}`;
 }
 
+/** Read the open job once more, and show the same place of it. Whether one was open. */
+export function again() {
+  if (!dialog?.open) return false;
+  const at = one(".job-scroll", dialog)?.scrollTop ?? 0;
+  void open(location.href, opener, false).then(() => {
+    one(".job-scroll", dialog)?.scrollTo(0, at);
+    one('#job [action="/reveal"] button, #job [action="/hide"] button')?.focus({ preventScroll: true });
+  });
+  return true;
+}
+
 function shut() {
   dialog?.close();
   for (const row of all("tr.chosen")) row.classList.remove("chosen");

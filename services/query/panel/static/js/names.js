@@ -1,8 +1,14 @@
 /** Names of objects that are shown to support for a while: what they hide behind is put back in time, on each open page. */
 import { one } from "./dom.js";
+import { again } from "./job.js";
+import { toast } from "./say.js";
 
-const left = Number(document.body.dataset.namesLeft ?? 0);
-if (left) setTimeout(() => location.reload(), (left + 1) * 1000);
+/** The page comes again when its names are to be masked; the job that is open over a list alone, and the list once it is closed. */
+function maskIn(/** @type {Document} */ page) {
+  const left = Number(page.body.dataset.namesLeft ?? 0);
+  if (left) setTimeout(() => { if (!again()) location.reload(); }, (left + 1) * 1000);
+}
+maskIn(document);
 
 /** Whether names are masked on one page and shown on the other: hidden, or revealed, in another tab. @param {Document} page */
 export function areOtherwise(page) {
@@ -10,9 +16,21 @@ export function areOtherwise(page) {
   return names !== undefined && names !== document.body.dataset.names;
 }
 
+/** Reveal or hide in the dialog, which stays where it is; the list behind it follows once it is closed. @param {HTMLFormElement} form */
+async function choose(form) {
+  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(/** @type {any} */ (new FormData(form))) }).catch(() => null);
+  if (!answer?.ok) { toast("Nothing was changed, please try again", "warning"); return; }
+  maskIn(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  again();
+}
+
 /** The page comes back where one is now, which scripts may have changed since it came. */
 document.addEventListener("submit", (event) => {
   const form = /** @type {HTMLFormElement} */ (event.target);
-  const next = form.matches('[action="/reveal"], [action="/hide"]') ? /** @type {HTMLInputElement|null} */ (one('input[name="next"]', form)) : null;
+  if (!form.matches('[action="/reveal"], [action="/hide"]')) return;
+  const next = /** @type {HTMLInputElement | null} */ (one('input[name="next"]', form));
   if (next) next.value = location.pathname + location.search + location.hash;
+  if (!form.closest("dialog")) return;
+  event.preventDefault();
+  void choose(form);
 });
