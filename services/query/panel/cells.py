@@ -181,7 +181,8 @@ def _run(cell: Cell) -> str:
 def _report(cell: Cell) -> str:
     lines = cell.row.second["report"]
     if not lines:
-        return '<span class="line t3">none reached</span>'
+        said = "none yet" if cell.row.slugs["status"] == "running" else "none reached"
+        return f'<span class="line t3">{said}</span>'
     more = ", …" if len(lines) > 2 else ""  # a second figure in one line might be cut
     rest = f'<span class="sub">{escape(lines[1])}{more}</span>' if cell.roomy and len(lines) > 1 else ""
     button = copy_button(cell.row.copies["report"], "Objects, detailed report")

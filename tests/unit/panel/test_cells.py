@@ -19,7 +19,7 @@ HOSTILE = "<script>\"'&"
 SHOWN: dict[str, Any] = {
     "flag": True, "number": 1234, "share": 12.34, "seconds": 61, "users-bar": 5,
     "strip": [{"status": HOSTILE, "report_complete": True}], "time": NOW, "run": NOW - timedelta(minutes=5), "code": 1,
-    "session-link": NOW,
+    "session-link": NOW, "report": [HOSTILE] * 2,
 }  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def drawn(
         held[status] = 0
     row = Row(
         key="k", values={"one": value, "two": value}, slugs=held, href=HOSTILE, details_href=HOSTILE,
-        links=defaultdict(lambda: HOSTILE, two=HOSTILE), second={"status": HOSTILE, "report": [HOSTILE] * 2},
+        links=defaultdict(lambda: HOSTILE, two=HOSTILE), second={"status": HOSTILE, "report": value or []},
         copies={"report": HOSTILE},
     )  # fmt: skip
     heads = [Head(name=name, title=HOSTILE, heading="", type="text", kind=kind, number=False, width=0, phone="ph1")
@@ -74,6 +74,11 @@ def test_every_kind_of_a_column_is_drawn_by_its_own() -> None:
 )
 def test_a_cell_says_what_it_holds(kind: str, value: object, shown: str) -> None:
     assert shown in drawn(kind, value)
+
+
+def test_a_report_that_is_empty_may_still_come_while_the_session_runs() -> None:
+    assert "none yet</span>" in drawn("report", [], status="running")
+    assert "none reached</span>" in drawn("report", [], status="errors")
 
 
 def test_a_status_is_an_icon_and_a_word() -> None:
