@@ -38,7 +38,7 @@ async def run(world: World, supervisor: Supervisor, sessions: int, say: Say) -> 
     published = await _run_connector(world, sessions, say)
     await supervisor.stop_one("gateway")  # its ticks would move the end of the log for ever
     ends = await _end_offsets(world)
-    say(f"{published['sessions']} sessions ran; waiting until every event is applied")
+    say(f"sessions run: {published['sessions']}; waiting until every event is applied")
     positions = await _wait_for(world, ends, say)
     after = await _stored(world)
     counts = [Count(kind, int(published[kind]), after[kind] - before[kind]) for kind in KINDS]
@@ -51,7 +51,7 @@ async def run(world: World, supervisor: Supervisor, sessions: int, say: Say) -> 
 async def _run_connector(world: World, sessions: int, say: Say) -> dict[str, Any]:
     """Run the connector's sessions, its progress in its log, and return what it says that it published."""
     command = children.connector_command(world, "once", "once", "--sessions", str(sessions))
-    say(f"{sessions} sessions start; their log is {world.folder.logs / 'once.log'}")
+    say(f"sessions to run: {sessions}; their log is {world.folder.logs / 'once.log'}")
     output = await output_of(command, world.folder.logs)
     published: dict[str, Any] = json.loads(output.splitlines()[-1])
     return published

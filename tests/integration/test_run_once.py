@@ -16,7 +16,7 @@ LINE = re.compile(r"^(\w+) +published +(\d+) = applied +(\d+)$", re.MULTILINE)
 def test_as_many_events_are_applied_as_were_published_though_a_worker_is_killed(tmp_path: Path) -> None:
     state = tmp_path / "a state"
     with launcher(state, "--once", "60") as process:
-        read_until(process, "sessions start")
+        read_until(process, "sessions to run:")
         time.sleep(3)  # not for anything to become true: to strike in the middle
         found = children(state)
         os.kill(found["aggregator-1"][0], signal.SIGKILL)
