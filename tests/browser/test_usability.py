@@ -47,7 +47,8 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Brows
 
 
 async def test_counts_on_a_phone_have_the_word_that_fits_them(browse: Browse) -> None:
-    seen = browse("units", paths=["/issues", "/sessions?failures=1&status=", "/organizations"])
+    block = "/sessions?status=errors&limit=20"
+    seen = browse("units", paths=["/issues", "/sessions?failures=1&status=", "/organizations"], block=block)
     for path, texts in seen["read"].items():
         one = {text.partition(" ")[2] for text in texts if text.startswith("1 ")}
         more = {text.partition(" ")[2] for text in texts if not text.startswith("1 ")}
@@ -55,6 +56,10 @@ async def test_counts_on_a_phone_have_the_word_that_fits_them(browse: Browse) ->
     assert {"1 time", "2 times"} <= set(seen["read"]["/issues"])
     assert "1 failure" in seen["read"]["/sessions?failures=1&status="]
     assert [text.partition(" ")[2] for text in seen["total"].values()] == ["issues", "sessions", "organizations"]
+    assert len(seen["block"]) == 20
+    assert all(row["status"] < 8 and row["beside"] for row in seen["block"]), (
+        "beside the name, and beside what is pressed"
+    )
     assert seen["alone"] == 0, "a dash without a title says nothing"
     assert (seen["wide"][0].endswith(" issues"), seen["wide"][1]) == (True, 1), "heard where there is no room for it"
     assert "1 row a page" in " ".join(seen["foot"].split())

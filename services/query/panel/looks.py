@@ -12,7 +12,8 @@ class Look:
     """One column's look. `width` in px, 0: it takes what is left; `least` is what it needs at least then.
 
     `phone` names its place in the block a row becomes on a phone: ph1 beside the name, ph2 a line of its own,
-    ph3 among the small figures; empty: not shown there. `stress`: a value above zero asks for attention.
+    ph3 among the small figures, ph4 beside what can be pressed; empty: not shown there. `stress`: a value above zero
+    asks for attention.
     """
 
     kind: str
@@ -88,7 +89,7 @@ _BY_KIND: Final[Mapping[str, Mapping[str, Look]]] = {
         "failures": Look("number", 66, phone="ph3", stress=True),
         "total_changes": Look("number", 68),
         "error_source": Look("long", 82),
-        "error_category": Look("long", 138, phone="ph2"),
+        "error_category": Look("long", 138, phone="ph4"),
         "exception": Look("exception", 0, least=138),
         "issues": Look("number", 56),
         "conflicts": Look("number", 70),
@@ -154,7 +155,7 @@ _DENSE: Final[Mapping[str, Mapping[str, Look]]] = {
         "failures": Look("number", 60, phone="ph3", stress=True),
         "total_changes": Look("number", 62),
         "error_source": Look("long", 76),
-        "error_category": Look("long", 122, phone="ph2"),
+        "error_category": Look("long", 122, phone="ph4"),
         "exception": Look("exception", 0, least=104),
         "issues": Look("number", 50),
         "conflicts": Look("number", 66),

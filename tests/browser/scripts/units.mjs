@@ -12,9 +12,18 @@ export default async function ({ open, given }) {
     total[path] = await count();
     alone += await page.$$eval("#rows td", (cells) => cells.filter((cell) => cell.checkVisibility() && cell.innerText.trim() === "–").length);
   }
+  await page.goto(given.block);
+  const block = await page.$$eval("#rows > tr", (rows) => rows.map((row) => {
+    const middle = (part) => { const at = row.querySelector(part).getBoundingClientRect(); return at.top + at.height / 2; };
+    const cells = [...row.querySelectorAll("td:not(.acts)")].map((cell) => cell.getBoundingClientRect());
+    return {
+      status: Math.round(Math.abs(middle("a.name") - middle("td.ph1 .st"))),
+      beside: cells.filter((at) => at.top < middle("td.acts") && at.bottom > middle("td.acts")).length,
+    };
+  }));
   await page.setViewportSize({ width: 1440, height: 800 });
   await page.goto(given.paths[0]);
   const wide = [await count(), await page.locator(".matches .noun").evaluate((noun) => noun.getBoundingClientRect().width)];
   const foot = await page.goto(`${given.paths[0]}?limit=1`).then(() => page.textContent(".foot"));
-  return { read, foot, total, alone, wide };
+  return { read, foot, total, alone, wide, block };
 }
