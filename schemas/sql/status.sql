@@ -103,12 +103,13 @@ WITH stored AS (
 SELECT count(*) FROM stored;
 
 -- name: queue_organizations
--- The flag, interval or state of organizations changed: the owners judge their users again, from the first on.
--- Arrays, one element an organization: organization, when it changed.
+-- The flag, interval or state of organizations changed: the owners judge their users again, from the first on. All owners,
+-- also those of whose partition no user is known: one may be adding the first just now, judged by what was before.
+-- Arrays, one element an organization: organization, when it changed. $3: full name of the events topic.
 INSERT INTO recompute_queue (organization_id, partition, requested_at)
-SELECT DISTINCT us.organization_id, us.partition, changed.at
+SELECT changed.organization_id, p.partition, changed.at
   FROM unnest($1::uuid[], $2::timestamptz[]) AS changed (organization_id, at)
-  JOIN user_status us USING (organization_id)
+  JOIN kafka_position p ON p.topic = $3
  ORDER BY 1, 2
 ON CONFLICT (organization_id, partition) DO UPDATE SET requested_at = excluded.requested_at, after_user_id = NULL;
 

@@ -242,7 +242,7 @@ class Transaction:
         changed = [organization_id for organization_id, judge_again in merged if judge_again]
         if changed:
             at = [moment(organizations[organization_id].appended_ms) for organization_id in changed]
-            await self.connection.execute(_STATUS["queue_organizations"], changed, at)
+            await self.connection.execute(_STATUS["queue_organizations"], changed, at, self._events_topic)
 
     async def _add_placeholders(self) -> None:
         """Add users and organizations of whom only issues tell; `judge` adds those it is to judge."""

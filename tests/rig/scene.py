@@ -61,6 +61,13 @@ class Scene:
         """Run the monitor once."""
         return await Monitor(self.stored.pool, EVENTS, self.owned, asyncio.Lock()).run_once()
 
+    async def queued(self) -> list[dict[str, Any]]:
+        """Return what is still to be judged again in the partitions owned."""
+        rows: list[dict[str, Any]] = await self.stored.rows(
+            "SELECT * FROM recompute_queue WHERE partition = ANY ($1)", list(self.owned())
+        )
+        return rows
+
     async def user(self, user_id: UUID) -> dict[str, Any]:
         """Return a user's row of `user_status`."""
         row: dict[str, Any] = await self.stored.row("SELECT * FROM user_status WHERE user_id = $1", user_id)

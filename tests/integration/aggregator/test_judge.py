@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import zstandard
 
 from schemas.events import DirectoryData, Event, Failure
 from schemas.recent import unpack
@@ -15,9 +16,10 @@ from schemas.sql import named_queries
 from schemas.status import facts_of, status_of
 from services.aggregator import monitor
 from services.aggregator.judge import Overtaken, Touched, judge
+from services.aggregator.transaction import Transaction
 from tests.integration.aggregator.conftest import Stored
 from tests.rig.scene import Scene
-from tests.rig.stream import NOW, counts, issue, through_the_wire
+from tests.rig.stream import EVENTS, NOW, counts, issue, through_the_wire
 
 FACTS = named_queries("status")["facts_of_user"]
 START = NOW - timedelta(hours=10)
@@ -141,11 +143,27 @@ async def test_an_organization_switched_off_is_worked_off_by_the_owners(scene: S
     run = await scene.look()
     assert run.judged == 5
     assert await scene.counted() == {"disabled_organization": 5}
-    assert await scene.stored.rows("SELECT * FROM recompute_queue") == []
+    assert await scene.queued() == []
     assert all([(await scene.user(user_id))["reason"] == "organization_off" for user_id in users])
     await scene.tell(START + 2 * MINUTE, flag(scene, "organization", 2), partition=2)
     await scene.look()
     assert await scene.counted() == {"healthy": 3, "failing": 2}
+
+
+async def test_who_is_first_seen_while_the_organization_is_switched_off_is_disabled_too(
+    scene: Scene, stored: Stored
+) -> None:
+    await scene.tell(START, flag(scene, "organization", 1), partition=2)
+    user_id = uuid4()
+    stored.log.append(scene.session(user_id, started_at=START, status="errors"), partition=1, at=START)
+    work, stored.since = stored.log.work(stored.since), stored.log.ends
+    async with stored.pool.acquire() as connection, connection.transaction():
+        await Transaction(connection, work, EVENTS, zstandard.ZstdCompressor()).run()
+        await scene.tell(START + MINUTE, flag(scene, "organization", 2, sync_enabled=False), partition=2)
+    assert (await scene.user(user_id))["status"] == "failing", "neither transaction saw the other"
+    await scene.look()
+    assert (await scene.user(user_id))["reason"] == "organization_off"
+    assert await scene.counted() == {"disabled_organization": 1}
 
 
 async def test_a_large_organization_is_worked_off_in_many_transactions(
@@ -157,7 +175,7 @@ async def test_a_large_organization_is_worked_off_in_many_transactions(
     await scene.tell(START + MINUTE, flag(scene, "organization", 1, sync_enabled=False))
     assert (await scene.look()).judged == 7
     assert await scene.counted() == {"disabled_organization": 7}
-    assert await scene.stored.rows("SELECT * FROM recompute_queue") == []
+    assert await scene.queued() == []
 
 
 async def test_p5_the_order_of_events_changes_no_verdict(scene: Scene, stored: Stored) -> None:
