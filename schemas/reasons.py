@@ -30,8 +30,10 @@ PASSED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "organization_on": "the organization is switched on",
         "user_on": "the user is switched on",
+        "not_by_hand": "not switched off by hand",
         "not_blocked": "not switched off after an error",
         "none_running": "no session is running",
+        "newest_ended": "the newest session has ended",
         "within_limit": "a session is running within its limit",
         "not_due": "not overdue yet",
         "push_only": "runs only when something changes: never due",

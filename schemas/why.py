@@ -45,9 +45,7 @@ def why(facts: Facts, now: datetime, organization: Flag = Flag(), user: Flag = F
     """Return the chain of facts in the order in which they decide: those passed, the deciding one, those not asked."""
     chain: list[Link] = []
     state: State = "passed"
-    flags = {"organization_off": organization, "user_off": user}
-    if facts.off in _BY_ERROR:
-        flags["disabled_by_error"] = user
+    flags = {"organization_off": organization, "disabled_by_error" if facts.off in _BY_ERROR else "user_off": user}
     for fact, link in _CHAIN:
         holds, told = link(facts, now)
         state = "later" if state != "passed" else "deciding" if holds else "passed"
@@ -67,7 +65,9 @@ def _organization_link(facts: Facts, now: datetime) -> _Told:
 
 
 def _user_link(facts: Facts, now: datetime) -> _Told:
-    off = facts.off is not None and facts.off not in _BY_ERROR
+    if facts.off in _BY_ERROR:
+        return False, {"words": "not_by_hand"}
+    off = facts.off is not None
     return off, {"words": facts.off if off and facts.off != "organization_off" else "user_on"}
 
 
@@ -78,8 +78,10 @@ def _blocked_link(facts: Facts, now: datetime) -> _Told:
 
 def _stuck_link(facts: Facts, now: datetime) -> _Told:
     newest = facts.newest
-    if newest is None or newest.limit_at is None:
+    if newest is None or not facts.running:
         return False, {"words": "none_running"}
+    if newest.limit_at is None:  # an older one still runs
+        return False, {"words": "newest_ended", "at": newest.at, "session": newest}
     stuck = is_stuck(facts, now)
     return stuck, {"words": "past_limit" if stuck else "within_limit", "at": newest.limit_at, "session": newest}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -62,28 +62,24 @@ def of_user(row: Mapping[str, Any], now: datetime) -> list[Link]:
     ]
 
 
-def _fact(
-    name: str, decides: bool, said: str, otherwise: str, icon: str, at: datetime | None, detail: str
-) -> Link:  # fmt: skip
-    return Link(
-        name, "deciding" if decides else "passed", said if decides else otherwise, at, detail, icon if decides else ""
-    )
-
-
 def of_organization(
     row: Mapping[str, Any], agent: Mapping[str, Any] | None, failing_since: datetime | None, as_of: datetime
 ) -> list[Link]:
-    """Return the chain of an organization: flag, agent, sessions, then the counts of its users' statuses."""
+    """Return the chain of an organization: flag, agent, sessions, then the counts of its users' statuses.
+
+    Where it is switched off, that decides, and nothing behind it does.
+    """
     on = row["sync_enabled"]
-    links = [
-        _fact("organization", not on, "Organization off", "Organization on", "disabled", row["flag_since"],
-              flag_words(on, row["disabled_reason"], row["flag_actor"])),
-        _agent(agent, as_of),
-        _sessions(row),
-        _users(row, failing_since),
+    said = flag_words(on, row["disabled_reason"], row["flag_actor"])
+    counts = ", ".join(f"{row[status]:,} {status}" for status in COUNTED if row[status])
+    rest = [
+        _agent(agent, as_of), _sessions(row), _users(row, failing_since),
+        Link("users", "open", counts or "no users yet"),
     ]  # fmt: skip
-    rest = ", ".join(f"{row[status]:,} {status}" for status in COUNTED if row[status])
-    return [*links, Link("users", "open", rest or "no users yet")]
+    if on:
+        return [Link("organization", "passed", "Organization on", row["flag_since"], said), *rest]
+    off = Link("organization", "deciding", "Organization off", row["flag_since"], said, "disabled")
+    return [off, *(replace(link, state="open", icon="") for link in rest)]
 
 
 def is_silent(agent: Mapping[str, Any], as_of: datetime) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas import vocabulary
+from schemas.reasons import reason_words
 from schemas.remediation import advice
 from services.query.chain import COUNTED, actor_words, failing_words
 from services.query.panel import words
@@ -56,6 +57,8 @@ DECIDING: Final[Mapping[str, str]] = {
     "organization_off": "Organization off", "user_off": "User off", "disabled_by_error": "Disabled by error",
     "stuck": "Stuck", "late": "Late", "failing": "Failing", "partial": "Partial", "healthy_or_new": "Healthy",
 }  # fmt: skip
+NOT_BY_HAND: Final = reason_words("not_by_hand")
+"""Of a user that an error switched off: the flag is off, though nobody set it."""
 
 
 def chain(found: Mapping[str, Any], path: str) -> list[Fact]:
@@ -82,6 +85,8 @@ def _user_fact(found: Mapping[str, Any], link: Mapping[str, Any]) -> Fact:
     if state == "after":
         return Fact(state, DECIDING.get(name, link["words"]), "", "", None)
     title = (PASSED if state == "passed" else DECIDING).get(name, link["words"])
+    if link["words"] == NOT_BY_HAND:
+        title = "Not off by hand"
     if state == "decides" and name == "healthy_or_new":
         title = str(found["status"]).capitalize()
     said = [link["detail"] or link["words"]] if name.endswith("_off") else [link["words"], link["detail"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -27,6 +27,13 @@ def test_one_is_singular_and_thousands_have_commas(
     agent = {"agent_id": "east", "sessions_running": running, "heard_at": NOW}
     links = {link.name: link for link in chain.of_organization(row, agent, NOW, NOW)}
     assert (links["agent"].detail, links["failing"].words) == (agent_said, users_said)
+
+
+def test_behind_an_organization_that_is_off_nothing_decides() -> None:
+    silent = {"agent_id": "east", "sessions_running": 0, "heard_at": NOW - timedelta(hours=1)}
+    row = _row(failing=1, users=2, sync_enabled=False, disabled_reason="manual", last_session_at=NOW)
+    drawn = [(link.state, link.icon) for link in chain.of_organization(row, silent, NOW, NOW)]
+    assert drawn == [("deciding", "disabled"), *[("open", "")] * 4]
 
 
 def test_nothing_is_said_of_a_time_that_is_not_known() -> None:

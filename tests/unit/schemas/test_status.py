@@ -201,10 +201,18 @@ def test_the_chain_tells_who_and_when() -> None:
     assert (told["organization_off"].words, told["organization_off"].actor) == ("organization_on", "admin ann")
     assert (told["disabled_by_error"].state, told["disabled_by_error"].at) == ("deciding", after(2))
     assert told["failing"].state == "later"
+    assert (told["user_off"].words, told["user_off"].at, told["user_off"].actor) == ("not_by_hand", None, None)
     late = next(
         link for link in why(facts_with(FINISHED, agent_id="a-1", agent_silent=True), after(99)) if link.fact == "late"
     )
     assert (late.state, late.agent_id, late.at) == ("deciding", "a-1", after(65))
+
+
+def test_an_older_session_that_runs_is_no_none() -> None:
+    told = {link.fact: link for link in why(facts_with(RUNNING, session(50, "finished", at=55)), after(60))}
+    assert (told["stuck"].words, told["late"].words) == ("newest_ended", "within_limit")
+    told = {link.fact: link for link in why(facts_with(FINISHED), after(60))}
+    assert told["stuck"].words == "none_running"
 
 
 def test_every_reason_has_words() -> None:
