@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -55,6 +56,15 @@ def is_loopback(host: str) -> bool:
     return host in ("localhost", "::1", "[::1]") or host.startswith("127.")
 
 
+def contact_link(text: str) -> str:
+    """Return what a link to an e-mail address or a page leads to; raise ValueError for anything else."""
+    if re.fullmatch(r"[^\s:/@?#]+@[^\s:/@?#]+", text):
+        return f"mailto:{text}"
+    if text and not (urlsplit(text).scheme in {"http", "https"} and urlsplit(text).hostname):
+        raise ValueError("expected an e-mail address, or a page as https://…")
+    return text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the query service is told."""
@@ -70,6 +80,10 @@ class Settings:
     count_timeout_s: float = setting("longest time a page waits for its count", parse=float, default=0.4)
     search_s: float = setting("longest time a page searches by what has no index", parse=float, default=0.1)
     panel_url: str = setting("how people reach the panel, as https://…; empty: http on this machine", default="")
+    contact: str = setting(
+        "where people ask for access: an e-mail address, or a page as https://…; empty: no link", parse=contact_link,
+        default="",
+    )  # fmt: skip
 
     @property
     def public_url(self) -> str:

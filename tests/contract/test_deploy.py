@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -55,7 +56,7 @@ def test_every_service_finds_its_settings(name: str, secrets: Path) -> None:
     service = SERVICES[name]
     module, prefix = SETTINGS[service["command"][0]]
     given = {
-        variable: value.replace("/run/secrets", str(secrets)).replace("${PANEL_URL:-", "").removesuffix("}")
+        variable: re.sub(r"\$\{\w+:-(.*)\}", r"\1", value.replace("/run/secrets", str(secrets)))
         for variable, value in service["environment"].items()
     }
     settings = read(importlib.import_module(module).Settings, given, prefix)

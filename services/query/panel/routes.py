@@ -42,6 +42,11 @@ class Stamped(StaticFiles):
 def routes(services: Services) -> list[Route | Mount]:
     """Return every page of the panel."""
 
+    async def sign_in(request: Request) -> Response:
+        # The page of a link holds one button, so that no link checker uses it up.
+        token, problem = request.path_params.get("token"), request.query_params.get("problem", "")
+        return HTMLResponse(html("sign_in.html", token=token, problem=problem, contact=services.settings.contact))
+
     def page(path: str, show: Page, method: str = "GET") -> Route:
         async def answer(request: Request) -> Response:
             principal: Principal = request.state.principal
@@ -82,9 +87,3 @@ def routes(services: Services) -> list[Route | Mount]:
 
 def _within(path: str, mine: str) -> bool:
     return path == mine or path.startswith((f"{mine}/", "/sessions/"))
-
-
-async def sign_in(request: Request) -> Response:
-    """Say how to get in; the page of a link holds one button, so that no link checker uses it up."""
-    token = request.path_params.get("token")
-    return HTMLResponse(html("sign_in.html", token=token, problem=request.query_params.get("problem", "")))

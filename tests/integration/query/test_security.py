@@ -19,6 +19,7 @@ from starlette.routing import Route
 from services.query.app import build
 from services.query.panel import errors
 from services.query.principal import Principal, link_hash
+from services.query.services import contact_link
 from tests.integration.query.conftest import ACCOUNTS, Service
 from tests.rig.databases import Database
 from tests.rig.seed import Plan, organization_id, seed, user_id
@@ -114,6 +115,21 @@ async def test_s10_on_https_the_cookie_is_bound_to_its_host(service: Service) ->
     assert cookie.startswith("__Host-syncwatch=")
     assert "secure" in cookie.casefold()
     assert "domain" not in cookie.casefold()
+
+
+async def test_the_sign_in_page_leads_to_whom_one_asks_for_access(service: Service) -> None:
+    async with service.client() as client:
+        assert "ask the operator of this Syncwatch." in (await client.get("/sign-in")).text
+        service.services.settings = replace(service.services.settings, contact=contact_link("help@sync.example"))
+        page = (await client.get("/sign-in")).text
+    assert '<a href="mailto:help@sync.example">request it from the operator of this Syncwatch</a>.' in page
+
+
+@pytest.mark.parametrize("text", ["javascript:alert(1)", "help", "a@b?subject=x", "https://", "//sync.example"])
+def test_a_contact_is_an_address_or_a_page(text: str) -> None:
+    assert contact_link("https://help.example/access") == "https://help.example/access"
+    with pytest.raises(ValueError, match="e-mail address"):
+        contact_link(text)
 
 
 def test_plain_http_beyond_this_machine_is_refused(service: Service) -> None:
