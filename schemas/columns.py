@@ -398,7 +398,7 @@ _ISSUES: Final = (
     ),
     _C(name="session", title="Session", type=Type.TIME, description="Start of the newest session it was seen in."),
     _C(name="first_seen", title="First seen", type=Type.TIME, description="When it was first seen."),
-    _number("times", "Times", "Sessions in which it was seen."),
+    _number("times", "Times", "Sessions that saw it and did not resolve it."),
     _C(
         name="state", title="State", type=Type.LIST, words=vocabulary.ISSUE_STATE, hidden=True,
         description="open, resolved, or regressed: open again after it was resolved.",
