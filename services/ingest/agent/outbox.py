@@ -1,12 +1,13 @@
 """What waits to be sent: on disk, and in memory as long as the disk refuses. Never blocks the loop it is called on."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import sqlite3
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from services.ingest.agent.spool import Dropped, Item, Rank, Spool
 from services.ingest.agent.transport import Outcome
 
 T = TypeVar("T")
+_Waiting = tuple[Item, asyncio.Future[None]]
 _LOG: Final = logging.getLogger(__name__)
 _MEMORY_BYTES: Final = 16 * 1024 * 1024
 _TRY_AGAIN_S: Final = 1.0
@@ -39,8 +41,9 @@ class Outbox:
         self._spool = Spool(path, owner, max_bytes)
         self._rejects = path.with_name(path.name + ".rejects.jsonl")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
-        self._tail: deque[tuple[Item, asyncio.Future[None]]] = deque()
-        self._tail_bytes = 0
+        self._tail: deque[_Waiting] = deque()
+        self._writing: frozenset[int] = frozenset()  # by id(item): what of the tail is on its way to the disk
+        self._tail_bytes = 0  # of the rest, which has a limit
         self._forgotten: set[int] = set()
         self._wake_writer = asyncio.Event()
         self.wake_sender = asyncio.Event()
@@ -71,8 +74,7 @@ class Outbox:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tail.append((item, done))
         self._tail_bytes += len(item.value)
-        while self._tail_bytes > _MEMORY_BYTES:
-            self._drop_from_tail()
+        self._fit_memory()
         self._wake_writer.set()
         return done
 
@@ -114,9 +116,8 @@ class Outbox:
         kept = deque(each for each in self._tail if id(each[0]) not in gone) if gone else self._tail
         for item, done in self._tail if gone else ():
             if id(item) in gone:
-                self._tail_bytes -= len(item.value)
                 _settle(done)
-        self._tail = kept
+        self._keep_in_tail(kept)
         self._forgotten |= {item.row for item in items if item.row is not None}
         try:
             rows = frozenset(self._forgotten)
@@ -167,22 +168,43 @@ class Outbox:
         """Commit the tail as it is now; False where the disk refuses, and then nothing is lost."""
         batch = list(self._tail)
         try:
-            dropped = await self._in_thread(self._spool.add, [item for item, _ in batch])
+            with self._being_written(batch):
+                dropped = await self._in_thread(self._spool.add, [item for item, _ in batch])
         except (sqlite3.Error, OSError) as error:
             self._disk_says(error)
+            self._fit_memory()
             return False
         self.trouble = None
         self._note_dropped(dropped)
         written = {id(item) for item, _ in batch}
-        self._tail_bytes -= sum(len(item.value) for item, _ in self._tail if id(item) in written)
-        self._tail = deque(each for each in self._tail if id(each[0]) not in written)
+        self._keep_in_tail(deque(each for each in self._tail if id(each[0]) not in written))
         for _, done in batch:
             _settle(done)
         self.wake_sender.set()
         return True
 
+    @contextlib.contextmanager
+    def _being_written(self, batch: Sequence[_Waiting]) -> Iterator[None]:
+        """Meanwhile nothing of the batch is dropped: it may be on disk already, and sent."""
+        self._writing = frozenset(id(item) for item, _ in batch)
+        self._keep_in_tail(self._tail)
+        try:
+            yield
+        finally:
+            self._writing = frozenset()
+            self._keep_in_tail(self._tail)
+
+    def _keep_in_tail(self, tail: deque[_Waiting]) -> None:
+        self._tail = tail
+        self._tail_bytes = sum(len(item.value) for item, _ in tail if id(item) not in self._writing)
+
+    def _fit_memory(self) -> None:
+        while self._tail_bytes > _MEMORY_BYTES:
+            self._drop_from_tail()
+
     def _drop_from_tail(self) -> None:
-        item, done = min(self._tail, key=lambda each: each[0].rank)  # the first, so the oldest, of the least rank
+        waiting = (each for each in self._tail if id(each[0]) not in self._writing)
+        item, done = min(waiting, key=lambda each: each[0].rank)  # the first, so the oldest, of the least rank
         self._tail.remove((item, done))
         self._tail_bytes -= len(item.value)
         _settle(done)

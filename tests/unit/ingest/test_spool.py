@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -277,6 +278,68 @@ async def test_a4_memory_is_bounded_and_what_is_lost_is_counted(tmp_path: Path) 
     assert set(lost) == {"log"}
     assert outbox.pending == 40 - len(lost)
     await outbox.open()
+    await outbox.close()
+
+
+async def test_a4_what_is_being_written_is_not_dropped_from_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is slow: what it has in hand will be sent, so it may not be counted as lost."""
+    lost: list[bytes] = []
+    outbox = Outbox(tmp_path / "spool.db", "agent-1", BIG, lambda kind, value: lost.append(value[:6]))
+    await outbox.open()
+    add, is_writing, may_end = outbox._spool.add, threading.Event(), threading.Event()
+
+    def slow(items: Any) -> Any:
+        is_writing.set()
+        assert may_end.wait(10)
+        return add(items)
+
+    monkeypatch.setattr(outbox._spool, "add", slow)
+    writing = asyncio.create_task(outbox.keep_writing())
+    for number in range(15):
+        outbox.put(item(b"log %02d" % number + b"x" * 1_000_000, Rank.LOG, "log"))
+    assert await asyncio.to_thread(is_writing.wait, 10)
+    for number in range(15, 35):
+        outbox.put(item(b"log %02d" % number + b"x" * 1_000_000, Rank.LOG, "log"))
+    may_end.set()
+    await outbox.put(item(b"end"))
+    assert lost == [b"log %02d" % number for number in range(15, 19)]
+    assert outbox.dropped == {"log": 4}
+    kept = [each.value[:6] for each in await outbox.oldest(100, BIG)]
+    assert kept == [b"end", *(b"log %02d" % number for number in range(35) if not 15 <= number < 19)]
+    assert outbox.pending == 32
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await outbox.close()
+
+
+async def test_a4_what_the_disk_did_not_take_is_bounded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lost: list[bytes] = []
+    outbox = Outbox(tmp_path / "spool.db", "agent-1", BIG, lambda kind, value: lost.append(value[:6]))
+    await outbox.open()
+    is_writing, may_end = threading.Event(), threading.Event()
+
+    def full(items: Any) -> Any:
+        is_writing.set()
+        assert may_end.wait(10)
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox._spool, "add", full)
+        writing = asyncio.create_task(outbox.keep_writing())
+        for number in range(30):
+            outbox.put(item(b"log %02d" % number + b"x" * 1_000_000, Rank.LOG, "log"))
+            if number == 14:
+                assert await asyncio.to_thread(is_writing.wait, 10)
+        assert lost == []
+        may_end.set()
+        async with asyncio.timeout(5):
+            while outbox.trouble is None:
+                await asyncio.sleep(0.01)
+        assert lost == [b"log %02d" % number for number in range(14)]
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
     await outbox.close()
 
 
