@@ -85,6 +85,7 @@ class Outbox:
 
     async def keep_writing(self) -> None:
         """Run until cancelled: move the tail to disk, as one commit for all that has come together."""
+        self._wake_writer.set()  # what an earlier run left in the tail does not wait for the next put
         while True:
             await self._wake_writer.wait()
             self._wake_writer.clear()

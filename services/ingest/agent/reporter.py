@@ -29,6 +29,7 @@ from schemas.events import (
     make,
 )
 from services.ingest.agent import texts
+from services.ingest.agent.background import Background
 from services.ingest.agent.outbox import Outbox, rank_of
 from services.ingest.agent.sender import Sender
 from services.ingest.agent.session import Session
@@ -84,14 +85,16 @@ class Reporter:
         self._outbox = Outbox(Path(spool_path), owner, spool_bytes, self._on_dropped)
         self._sender = Sender(self._outbox, transport, spread_s)
         self._sessions: dict[UUID, Session] = {}
-        self._jobs: list[asyncio.Task[None]] = []
+        self._background = Background()
         self._refusing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         await self._outbox.open()
         await self._transport.start()
-        work = (self._outbox.keep_writing(), self._sender.run(), self._keep_beating(), self._keep_flushing())
-        self._jobs = [asyncio.create_task(each) for each in work]
+        self._background.start(
+            writing=self._outbox.keep_writing, sending=self._sender.run,
+            beating=self._keep_beating, flushing=self._keep_flushing,
+        )  # fmt: skip
         self._outbox.wake_sender.set()
         return self
 
@@ -101,9 +104,8 @@ class Reporter:
         try:
             await self.drained(_DRAIN_S)
         finally:
-            for job in self._jobs:
-                job.cancel()
-            await asyncio.gather(*self._jobs, *self._refusing, return_exceptions=True)
+            await self._background.stop()
+            await asyncio.gather(*self._refusing, return_exceptions=True)
             await self._outbox.close(_CLOSE_S)
             await self._transport.close()
 
@@ -173,9 +175,10 @@ class Reporter:
 
     def figures(self) -> Figures:
         """Return what has been done so far and what is wrong."""
+        trouble = self._sender.stopped or self._background.trouble or self._sender.trouble or self._outbox.trouble
         return Figures(
             dict(self._sender.acknowledged), dict(self._outbox.set_aside), dict(self._outbox.dropped),
-            self._outbox.pending, self._sender.stopped or self._sender.trouble or self._outbox.trouble,
+            self._outbox.pending, trouble,
         )  # fmt: skip
 
     def _organization(self, organization_id: UUID | None) -> UUID:

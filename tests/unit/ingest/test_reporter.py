@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -12,11 +13,16 @@ import pytest
 
 from schemas.events import Actor, Failure, LogData, SessionData, SessionStatus, decode
 from services.ingest.agent import HttpTransport, KafkaTransport, Reporter, Transport
+from services.ingest.agent import background as background_module
 from services.ingest.agent import outbox as outbox_module
+from services.ingest.agent.spool import Spool
 from services.ingest.agent.transport import Fate, NotNow, Outcome
 
 ORGANIZATION = uuid4()
 STOPPED_WITHIN_S = 5.0
+SESSION = {
+    "organization_id": ORGANIZATION, "user_id": uuid4(), "session_id": uuid4(), "started_at": datetime.now(UTC)
+}  # fmt: skip
 
 
 class Silent:
@@ -128,6 +134,60 @@ async def test_a4_what_the_last_chunk_pushes_out_of_memory_is_told_too(
     assert reporter.figures().dropped == {"log": end.log_chunks_dropped}
     assert end.log_chunks_dropped == end.log_chunks_sent - len(chunks) > 0
     assert sum(len(chunk.lines) + chunk.dropped_lines for chunk in chunks) == 500
+
+
+class Stumbling(Ledger):
+    """A transport with a bug that shows for as many batches as it is told; heartbeats pass."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    async def send(self, values: Sequence[bytes]) -> list[Outcome]:
+        if self.times and b"heartbeat" not in values[0]:
+            self.times -= 1
+            raise ZeroDivisionError("nobody foresaw this")
+        return await super().send(values)
+
+
+async def test_a_bug_in_the_background_is_told_and_reporting_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(background_module, "_FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(background_module, "_LONGEST_WAIT_S", 0.5)
+    transport = Stumbling(2)
+    async with reporter_of(transport, tmp_path / "spool.db") as reporter:
+        async with reporter.session(uuid4()):
+            pass
+        async with asyncio.timeout(5):
+            while transport.times:
+                await asyncio.sleep(0.01)
+        assert reporter.figures().trouble == "sending failed: ZeroDivisionError: nobody foresaw this"
+        assert await reporter.drained(5)
+        assert reporter.figures().acknowledged == {"session": 2}
+        assert reporter.figures().trouble is not None  # it may come again
+        async with asyncio.timeout(5):
+            while reporter.figures().trouble:
+                await asyncio.sleep(0.01)
+    told = [record for record in caplog.records if getattr(record, "action", None) == "task_failed"]
+    assert [(record.task, record.seconds) for record in told] == [("sending", 0.05), ("sending", 0.1)]
+    assert all(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in told)
+
+
+async def test_what_was_being_written_when_a_bug_showed_is_written_without_another_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background_module, "_FIRST_WAIT_S", 0.05)
+    async with reporter_of(Away(), tmp_path / "spool.db") as reporter:
+        with monkeypatch.context() as patch:
+            patch.delattr(Spool, "add")
+            done = reporter._emit_soon(LogData(**SESSION, chunk_no=0, first_line=1))
+            async with asyncio.timeout(5):
+                while reporter.figures().trouble is None:
+                    await asyncio.sleep(0.01)
+            assert "writing failed: AttributeError" in (reporter.figures().trouble or "")
+        async with asyncio.timeout(5):
+            await done
 
 
 SECRETS = "refresh_token=1//0gAAA&client_secret=GOCSPX-BBB Authorization: Bearer eyJCCC https://u:DDD@dav.example.org/"
