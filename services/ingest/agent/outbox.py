@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from services.ingest.agent.spool import Dropped, Item, Rank, Spool
+from services.ingest.agent.spool import Dropped, Item, Rank, Spool, keep_private
 from services.ingest.agent.transport import Outcome
 
 T = TypeVar("T")
@@ -247,8 +247,10 @@ def _settle(done: asyncio.Future[None]) -> None:
 
 def _append_line(path: Path, line: str) -> None:
     """Add a line to the reject file; a full one is kept once as .old, so it cannot fill the disk."""
-    if path.exists() and path.stat().st_size > _REJECTS_BYTES:
+    keep_private(path)
+    if path.stat().st_size > _REJECTS_BYTES:
         path.replace(path.with_name(path.name + ".old"))
+        keep_private(path)
     with path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
         file.flush()

@@ -140,6 +140,9 @@ class Spool:
         return self._db
 
     def _open(self) -> None:
+        keep_private(self._path)
+        for suffix in ("-wal", "-shm"):  # left by a kill; new ones get the mode of the file itself
+            keep_private(Path(f"{self._path}{suffix}"), make=False)
         db = sqlite3.connect(self._path, isolation_level=None, timeout=1.0, check_same_thread=False)
         try:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")  # a second process must not send the same events
@@ -191,6 +194,18 @@ class Spool:
             dropped += gone
             excess -= sum(len(value) for _, value in gone)
         return dropped
+
+
+def keep_private(path: Path, *, make: bool = True) -> None:
+    """Let only its owner read and write a file, and make it where there is none: it holds names and texts of logs.
+
+    It is not opened where it exists: closing it again would let go of SQLite's locks. What fails is left to be told by
+    whoever opens the file.
+    """
+    with contextlib.suppress(OSError):
+        if make and not path.exists():
+            path.touch(0o600, exist_ok=False)
+        path.chmod(0o600)
 
 
 @contextlib.contextmanager

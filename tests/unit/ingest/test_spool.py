@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import sqlite3
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,17 @@ def spool(tmp_path: Path) -> Any:
     spool.open()
     yield spool
     spool.close()
+
+
+def modes(folder: Path) -> dict[str, str]:
+    return {path.name: oct(path.stat().st_mode & 0o777) for path in folder.iterdir()}
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def test_a8_sessions_and_issues_go_before_logs_each_in_order(spool: Spool) -> None:
@@ -105,6 +118,7 @@ def test_a2_a_torn_log_loses_whole_commits_cleanly(tmp_path: Path) -> None:
         shutil.rmtree(torn)
 
 
+@pytest.mark.usefixtures("usual_umask")
 def test_a2_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path) -> None:
     path = tmp_path / "spool.db"
     spool = Spool(path, "agent-1", BIG)
@@ -120,8 +134,51 @@ def test_a2_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path) -> N
     assert values(fresh) == []
     fresh.add([item(b"new")])
     assert values(fresh) == [b"new"]
+    assert set(modes(tmp_path).values()) == {"0o600"}
     fresh.close()
     assert len(list(tmp_path.glob("spool.db.damaged-*"))) == 1
+
+
+@pytest.mark.usefixtures("usual_umask")
+def test_only_its_owner_reads_the_spool(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.db", "agent-1", BIG)
+    spool.open()
+    spool.add([item(b"a name")])
+    found = modes(tmp_path)
+    assert {"spool.db", "spool.db-wal"} <= set(found)
+    assert set(found.values()) == {"0o600"}
+    spool.close()
+
+
+@pytest.mark.usefixtures("usual_umask")
+def test_a_spool_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    """Files of an earlier version, left by a kill."""
+    spool = Spool(tmp_path / "spool.db", "agent-1", BIG)
+    spool.open()
+    spool.add([item(b"a name")])
+    left = tmp_path / "left"
+    left.mkdir()
+    for name in ("spool.db", "spool.db-wal"):
+        shutil.copy(tmp_path / name, left / name)
+        (left / name).chmod(0o644)
+    (left / "spool.db-shm").touch(0o644)
+    spool.close()
+    later = Spool(left / "spool.db", "agent-1", BIG)
+    later.open()
+    assert values(later) == [b"a name"]
+    assert set(modes(left).values()) == {"0o600"}
+    later.close()
+
+
+def test_a_second_opening_leaves_the_lock_to_the_first(tmp_path: Path, spool: Spool) -> None:
+    """Of this process the second, and then one of another process: POSIX locks go when any descriptor is closed."""
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        Spool(tmp_path / "spool.db", "agent-1", BIG).open()
+    opening = "import sys, sqlite3; sqlite3.connect(sys.argv[1], timeout=0).execute('SELECT * FROM outbox')"
+    other = subprocess.run(
+        [sys.executable, "-c", opening, str(tmp_path / "spool.db")], capture_output=True, text=True, check=False
+    )
+    assert "database is locked" in other.stderr
 
 
 WRITER = """
@@ -343,6 +400,7 @@ async def test_a4_what_the_disk_did_not_take_is_bounded_again(tmp_path: Path, mo
     await outbox.close()
 
 
+@pytest.mark.usefixtures("usual_umask")
 async def test_a7_the_reject_file_says_why(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "spool.db", "agent-1", BIG, lambda kind, value: None)
     await outbox.open()
@@ -355,6 +413,7 @@ async def test_a7_the_reject_file_says_why(tmp_path: Path) -> None:
     for part in ("422", "bad_value", "/data/status", "one of running", r"{\"id\": \"1\"}"):
         assert part in line
     assert outbox.set_aside == {"bad_value": 1}
+    assert set(modes(tmp_path).values()) == {"0o600"}
     writing.cancel()
     await asyncio.gather(writing, return_exceptions=True)
     await outbox.close()
