@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.kinds import KINDS
+from schemas.kinds import KINDS, short_type
 
 FOLDER: Final = Path(__file__).with_name("events")
 _BASE: Final = "https://syncwatch.example/schemas/events/"
@@ -103,7 +103,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
 
 def kind_of(event_type: type[Any]) -> str:
     """Return the short name of an event type: session, issue …"""
-    return str(event_type.type).removeprefix("syncwatch.").removesuffix(".v1")
+    return short_type(event_type.type)
 
 
 def json_schema(event_type: type[Any]) -> dict[str, Any]:

@@ -383,3 +383,8 @@ KINDS: Final[dict[type[Any], type[Any]]] = {
     StatusData: StatusEvent,
     CommandData: CommandEvent,
 }
+
+
+def short_type(type_name: str) -> str:
+    """Return an event type without its namespace and version: `session` of `syncwatch.session.v1`."""
+    return type_name.removeprefix("syncwatch.").partition(".")[0]

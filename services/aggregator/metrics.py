@@ -11,6 +11,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
 from schemas.events import REASONS
+from schemas.kinds import short_type
 from schemas.topics import INPUT_TOPICS
 from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE, MAIL_SYSTEM, OBJECT_TYPE, listed
 from services.aggregator.batch import REFUSED_BY_DATABASE, Partition, Sifted, Work
@@ -158,7 +159,7 @@ class Watcher:
 def _count_events(sifted: Sifted, now_ms: float) -> None:
     """Count events by type, and look at the ages of the sampled ones."""
     for kind, count in sifted.applied.items():
-        EVENTS_APPLIED.labels(kind.removeprefix("syncwatch.").partition(".")[0]).inc(count)
+        EVENTS_APPLIED.labels(short_type(kind)).inc(count)
     for appended_ms, emitted in sifted.sample:
         EVENT_AGE_SECONDS.observe(max(0.0, (now_ms - appended_ms) / 1000))
         if emitted is not None:  # the gateway's own ticks: no agent's clock, no spool

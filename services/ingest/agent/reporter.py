@@ -28,6 +28,7 @@ from schemas.events import (
     encode,
     make,
 )
+from schemas.kinds import short_type
 from services.ingest.agent import texts
 from services.ingest.agent.background import Background
 from services.ingest.agent.outbox import Outbox, rank_of
@@ -190,7 +191,7 @@ class Reporter:
     def _emit_soon(self, data: Any) -> asyncio.Future[None]:
         """Hand one event to the outbox; what the contract forbids goes to the reject file and harms nobody."""
         event = make(data, id=str(uuid4()), agent_id=self._agent_id, time=_now())
-        kind = _kind(event.type)
+        kind = short_type(event.type)
         running = isinstance(data, SessionData) and data.status is SessionStatus.RUNNING
         item = Item(kind, rank_of(kind, running=running), encode(event), _now().timestamp())
         try:
@@ -254,10 +255,6 @@ def _fit(members: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(actor := found.get("actor"), Actor):
         found["actor"] = Actor(type=texts.slug(actor.type), id=actor.id and texts.short(actor.id))
     return found
-
-
-def _kind(event_type: str) -> str:
-    return event_type.removeprefix("syncwatch.").removesuffix(".v1")
 
 
 async def _patiently(done: Any) -> None:

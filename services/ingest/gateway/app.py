@@ -33,7 +33,7 @@ from services.ingest.gateway.validate import (
     in_portions,
     is_batch,
     judge,
-    short_type,
+    label_of,
     split,
 )
 
@@ -191,7 +191,7 @@ def _results(verdicts: Sequence[Good | Bad], stored: Sequence[bool]) -> list[Res
         if isinstance(verdict, Bad):
             results.append(Result(index, verdict.id, verdict.status, verdict.detail, verdict.reason, verdict.pointer))
         elif next(fate):
-            metrics.EVENTS_RECEIVED.labels(short_type(verdict.event.type)).inc()
+            metrics.EVENTS_RECEIVED.labels(label_of(verdict.event.type)).inc()
             results.append(Result(index, verdict.id, 202))
         else:
             metrics.UNACKNOWLEDGED.inc()

@@ -9,6 +9,7 @@ import msgspec
 
 from schemas import guards
 from schemas.events import MAX_EVENT_BYTES, Event, HeartbeatEvent, Refused, TickEvent, check_strictly, decode
+from schemas.kinds import short_type
 
 MAX_EVENTS: Final = 1000
 MAX_MENDED: Final = 10_000
@@ -127,7 +128,7 @@ def judge(value: bytes, principal: Principal) -> Good | Bad:
         return Bad(event_id, kind, status, refused.reason, refused.pointer, refused.detail)
     trespass = _trespass(event, principal)
     if trespass is not None:
-        return Bad(event.id, short_type(event.type), 403, *trespass)
+        return Bad(event.id, label_of(event.type), 403, *trespass)
     if guards.has_escapes_to_mend(value):
         value = guards.mend_escapes(value)[0]
     return Good(event.id, value, event)
@@ -148,9 +149,9 @@ REASONS: Final = ("foreign_agent", "foreign_organization", "reserved_type")
 """What the gateway refuses beyond `schemas.events.REASONS`."""
 
 
-def short_type(type_name: str) -> str:
-    """Return an event type without its namespace and version, `other` where it is none of ours."""
-    short = type_name.removeprefix("syncwatch.").removesuffix(".v1")
+def label_of(type_name: str) -> str:
+    """Return an event type as a label of metrics, `other` where it is none of ours."""
+    short = short_type(type_name)
     return short if short in TYPES else "other"
 
 
@@ -170,7 +171,7 @@ def _peek(value: bytes) -> tuple[str | None, str]:
         return None, "other"
     return (
         event_id[:256] if isinstance(event_id, str) else None,
-        short_type(kind) if isinstance(kind, str) else "other",
+        label_of(kind) if isinstance(kind, str) else "other",
     )
 
 

@@ -26,11 +26,18 @@ from schemas.events import (
     issue_identity,
     make,
 )
+from schemas.kinds import KINDS, short_type
 from tests.corpus.poison import Poison, corpus, session, text
 
 NOW = datetime(2026, 11, 12, 3, 10, 0, 123456, tzinfo=UTC)
 ORGANIZATION = uuid4()
 CORPUS = corpus(ORGANIZATION, NOW)
+
+
+@pytest.mark.parametrize("event_type", KINDS.values())
+def test_an_event_type_has_one_short_name_in_every_version(event_type: Any) -> None:
+    name = event_type.type.split(".")[1]
+    assert [short_type(f"syncwatch.{name}.v{version}") for version in (1, 2, 10)] == [name] * 3
 
 
 def refusal(value: bytes | None) -> Refused | None:
