@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+_LOG: Final = logging.getLogger(__name__)
 
 MAX_RECORD_BYTES: Final = (1024 + 64) * 1024
 """The largest record with key, headers and framing: the producer's and the topic's limit. An event is far smaller."""
@@ -29,3 +36,12 @@ def producer_options(bootstrap: str) -> dict[str, Any]:
         "compression_type": "zstd",
         "max_request_size": MAX_RECORD_BYTES,
     }
+
+
+async def close_producer(producer: AIOKafkaProducer, seconds: float) -> None:
+    """Close a producer, giving it so long to send what it holds; never raises."""
+    try:
+        async with asyncio.timeout(seconds):
+            await producer.stop()
+    except (TimeoutError, KafkaError, OSError, AssertionError) as error:
+        _LOG.warning("the producer did not close cleanly", extra={"action": "close_failed", "error": repr(error)})

@@ -1,7 +1,6 @@
 """The way straight to Kafka, for the operator's own agents: the same checks as the gateway's, made here."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,10 +14,10 @@ from aiokafka.errors import (
 
 from schemas.events import Refused, decode
 from schemas.topics import HEADERS, key_of, topic_of
-from services.common.kafka import producer_options
+from services.common.kafka import close_producer, producer_options
 from services.ingest.agent.transport import Fate, NotNow, Outcome, Stopped
 
-_LOG: Final = logging.getLogger(__name__)
+_CLOSE_S: Final = 1.0
 _FORBIDDEN: Final = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
 
 
@@ -65,7 +64,7 @@ class KafkaTransport:
         """Stop the producer, giving it a moment to send what it holds."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await _closed(producer)
+            await close_producer(producer, _CLOSE_S)
 
     async def _publish(self, producer: AIOKafkaProducer, value: bytes) -> Outcome | asyncio.Future[Any]:
         try:
@@ -87,7 +86,7 @@ class KafkaTransport:
                 try:
                     await producer.start()
                 except BaseException:
-                    await _closed(producer)
+                    await close_producer(producer, _CLOSE_S)
                     raise
                 self._producer = producer
             return self._producer
@@ -111,11 +110,3 @@ def outcome_of(future: asyncio.Future[Any]) -> Outcome:
     if isinstance(error, _FORBIDDEN):
         raise Stopped(f"Kafka refuses this agent: {type(error).__name__}") from error
     return Outcome(Fate.AGAIN, 503, type(error).__name__)
-
-
-async def _closed(producer: AIOKafkaProducer) -> None:
-    try:
-        async with asyncio.timeout(1):
-            await producer.stop()
-    except (TimeoutError, KafkaError, OSError, AssertionError) as error:
-        _LOG.warning("the producer did not close cleanly", extra={"action": "close_failed", "error": repr(error)})

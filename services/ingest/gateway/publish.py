@@ -11,11 +11,12 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from schemas.topics import HEADERS
 from services.common.health import Health
-from services.common.kafka import producer_options
+from services.common.kafka import close_producer, producer_options
 from services.ingest import metrics
 
 _LOG: Final = logging.getLogger(__name__)
 _LINGER_MS: Final = 5
+_CLOSE_S: Final = 2.0
 _BATCH_BYTES: Final = 512 * 1024
 
 
@@ -49,10 +50,10 @@ class Publisher:
                 self._begun.set()
                 await self._broken.wait()
                 producer, self._producer = self._producer, None
-                await _closed(producer)
+                await close_producer(producer, _CLOSE_S)
         finally:
             if self._producer is not None:
-                await _closed(self._producer)
+                await close_producer(self._producer, _CLOSE_S)
 
     async def begun(self) -> None:
         """Return when Kafka has answered for the first time."""
@@ -125,18 +126,9 @@ class Publisher:
                 return producer
             except (KafkaError, OSError) as error:  # a time-out is an OSError
                 self._answers(f"Kafka does not answer: {type(error).__name__}")
-                await _closed(producer)
+                await close_producer(producer, _CLOSE_S)
             except BaseException:
-                await _closed(producer)
+                await close_producer(producer, _CLOSE_S)
                 raise
             await asyncio.sleep(wait)
             wait = min(wait * 2, 2.0)
-
-
-async def _closed(producer: AIOKafkaProducer) -> None:
-    """Close a producer, giving it a moment to send what it holds; never raises."""
-    try:
-        async with asyncio.timeout(2):
-            await producer.stop()
-    except (TimeoutError, KafkaError, OSError, AssertionError) as error:
-        _LOG.warning("the producer did not close cleanly", extra={"action": "close_failed", "error": repr(error)})
