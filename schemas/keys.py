@@ -1,4 +1,4 @@
-"""The address of a session on the outside: one opaque key made of (started_at, session_id)."""
+"""The identity of a session, and its address on the outside: one opaque text made of it."""
 
 import base64
 import binascii
@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
+
+Key = tuple[datetime, UUID]
+"""A session's identity: (started_at, session_id)."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -24,7 +27,7 @@ def session_keys(addresses: Sequence[bytes]) -> list[str]:
     return [joined[at : at + _LENGTH] for at in range(0, len(joined), _LENGTH)]
 
 
-def session_of(key: str) -> tuple[datetime, UUID] | None:
+def session_of(key: str) -> Key | None:
     """Return (started_at, session_id) of a key, None for what is none."""
     if len(key) != _LENGTH:
         return None

@@ -9,9 +9,10 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from schemas.events import Event, IssueEvent, LogEvent, SessionEvent, TickEvent
+from schemas.keys import Key
 from services.aggregator.brake import Brake
 from services.aggregator.fold import Fold
-from services.aggregator.rows import Key, moment
+from services.aggregator.rows import moment
 from services.aggregator.sift import Record, Reject, Sift
 
 REFUSED_BY_DATABASE: Final = "refused_by_database"

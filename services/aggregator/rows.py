@@ -44,8 +44,6 @@ _NO_FAILURE: Final = (None, None, None, None, None, None)
 _NO_DURATIONS: Final = (None, None, None)
 _encode: Final = msgspec.json.Encoder().encode
 
-Key = tuple[datetime, UUID]
-"""A session's identity: (started_at, session_id)."""
 Attempt = tuple[datetime, UUID, UUID, UUID, int]
 """One attempt of a session, as one user tells of it: (started_at, session_id, organization_id, user_id, attempt)."""
 

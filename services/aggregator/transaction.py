@@ -14,6 +14,7 @@ import asyncpg.pool
 import zstandard
 
 from schemas.events import IssueEvent, LogEvent, SessionEvent
+from schemas.keys import Key
 from schemas.recent import RecentSession, limit_of, session_of
 from schemas.sql import named_queries
 from services.aggregator import rows
@@ -21,7 +22,7 @@ from services.aggregator.apply import CannotGoIn
 from services.aggregator.batch import Partition, Place, Work
 from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED, Announced, Session
 from services.aggregator.judge import StartedElsewhen, Touched, judge
-from services.aggregator.rows import Attempt, Key, moment
+from services.aggregator.rows import Attempt, moment
 from services.aggregator.sift import packed_headers
 from services.common.pool import copy_records
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from schemas.folding import fold
-from schemas.keys import session_key, session_of
+from schemas.keys import Key, session_key, session_of
 from schemas.remediation import Advice, advice, advice_on, advice_on_issue
 from schemas.retention import KEPT
 from schemas.sql import named_queries
@@ -26,7 +26,7 @@ from services.query.names import names_in_time, names_of_session, names_of_sessi
 from services.query.planning import PLAN_ONCE
 from services.query.principal import Principal
 from services.query.problems import NotFound
-from services.query.rows import Key, report_words, strip
+from services.query.rows import report_words, strip
 from services.query.scope import scope_of
 from services.query.services import Services
 
@@ -114,7 +114,7 @@ _NO_LOG: Final = {
 }  # fmt: skip
 
 
-def _address(key: str) -> tuple[datetime, UUID]:
+def _address(key: str) -> Key:
     found = session_of(key)
     if found is None:
         raise NotFound

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
+from schemas.keys import Key
 from schemas.sql import named_queries
 from services.query.counting import counted, narrow_count
 from services.query.deadlines import WORTHWHILE_S, within
@@ -145,7 +145,7 @@ async def _walk(
 
 async def _beside(
     connection: Any, view: View, records: Sequence[Any], now: datetime
-) -> tuple[Freshness, dict[tuple[datetime, UUID], str]]:
+) -> tuple[Freshness, dict[Key, str]]:
     """Return how old the data is, and the exceptions that a page of sessions shows, by session.
 
     Apart from the page's own statement: joined to it, every day of both tables would have to be planned.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from schemas.keys import Key
 from schemas.sql import named_queries
 from services.query.masking import NO_NAMES, Names, names_of
 from services.query.problems import Busy, TooSlow
-from services.query.rows import Key
 from services.query.services import Services
 from services.query.view import Scope
 

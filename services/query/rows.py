@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from schemas.keys import session_key, session_keys
+from schemas.keys import Key, session_key, session_keys
 from schemas.kinds import COUNTS
 from schemas.recent import outlines
 from schemas.vocabulary import OBJECT_TYPE, direction_words, words
 from services.query.masking import NO_NAMES, Names, mask_in, names_of
 from services.query.view import View
 
-Key = tuple[datetime, UUID]
-"""A session's identity: (started_at, session_id)."""
 _SESSION_OF: Final[Mapping[str, tuple[str, str]]] = {
     "users": ("last_started_at", "last_session_id"), "sessions": ("run", "session_id"),
     "issues": ("session_started_at", "session_id"),

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from schemas.keys import session_key
+from schemas.keys import Key, session_key
 from schemas.sql import named_queries
 from services.query.exports.sink import Download, Meta, Sink
 from services.query.freshness import freshness_of
@@ -40,7 +40,7 @@ class Archive:
     user_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
-    session: tuple[datetime, UUID] | None = None
+    session: Key | None = None
 
 
 class _Pieces:
