@@ -12,7 +12,6 @@ import hashlib
 import json
 import secrets
 import signal
-import socket
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -20,6 +19,7 @@ from uuid import UUID, uuid4
 
 import uvicorn
 
+from deploy.local.ports import any_free
 from services.query.app import build
 from services.query.principal import link_hash
 from services.query.services import Services, Settings, derived_key, open_pools
@@ -39,7 +39,7 @@ async def serve(server_url: str) -> None:
         async with database.connect() as connection:
             await world.fill(connection, made)
             people = await sign_up(connection, made, now)
-        port = free_port()
+        port = any_free()
         settings = Settings(
             reader_database_url=database.reader_url, reader_all_database_url=database.reader_all_url,
             panel_database_url=database.panel_url, secret_key="browser tests", port=port,
@@ -89,13 +89,6 @@ async def sign_up(connection: Any, made: world.World, now: datetime) -> dict[str
             "user_id": str(user or ""),
         }
     return people
-
-
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

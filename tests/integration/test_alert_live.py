@@ -21,6 +21,7 @@ import pytest_asyncio
 from deploy.alertmanager.local import BINARIES
 from deploy.grafana.boards import Board
 from deploy.grafana.generate import BOARDS
+from deploy.local.ports import any_free
 from schemas.credentials import new_token
 from services.common.topics import create_topics
 from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS
@@ -30,7 +31,6 @@ from tests.rig.databases import Database
 from tests.rig.outside import (
     COMMAND,
     Outside,
-    free_port,
     process,
     running_outside,
     wait_until_ready,
@@ -71,7 +71,7 @@ async def tokens(database: Database, folder: Path) -> Mapping[str, Path]:
 @contextmanager
 def ours(module: str, **settings: str) -> Iterator[str]:
     """Run one of our processes until the block is left; yields where its metrics are."""
-    port = free_port()
+    port = any_free()
     with process([sys.executable, "-m", module], os.environ | settings | {"METRICS_PORT": str(port)}) as running:
         wait_until_ready(running, port)
         yield f"127.0.0.1:{port}"
@@ -102,7 +102,7 @@ def start(
 ) -> Stack:
     """Start one part after the other by `run`, which stops them in reverse."""
     topics = {"KAFKA_BOOTSTRAP": bootstrap, "TOPIC_PREFIX": prefix}
-    gateway_port, notices_port = free_port(), free_port()
+    gateway_port, notices_port = any_free(), any_free()
     (folder / "worker").mkdir()
     outside = run(running_outside(postgres, folder / "connector"))
     targets = {
@@ -128,7 +128,7 @@ def start(
                     READER_ALL_DATABASE_URL=database.reader_all_url,
                     PANEL_DATABASE_URL=database.panel_url,
                     SECRET_KEY=secrets.token_hex(32),
-                    PORT=str(free_port()),
+                    PORT=str(any_free()),
                 )
             )
         ],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import urlopen
+
+from deploy.local.ports import any_free
 
 COMMAND = (sys.executable, "-m", "services.ingest.connectors.caldav_crm")
 PATIENCE_S = 60.0
@@ -40,7 +41,7 @@ class Outside:
 @contextmanager
 def running_outside(postgres: str, state_dir: Path) -> Iterator[Outside]:
     """Run Radicale by our own command, with a CRM laid by our own set-up, twice: it must be safe to repeat."""
-    port, metrics_port = free_port(), free_port()
+    port, metrics_port = any_free(), any_free()
     crm_url = urlunsplit(urlsplit(postgres)._replace(path=f"/crm_{secrets.token_hex(4)}"))
     there = Outside(state_dir, crm_url, f"http://127.0.0.1:{port}/")
     environment = there.environment() | {"PORT": str(port), "METRICS_PORT": str(metrics_port)}
@@ -64,13 +65,6 @@ def process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
             except subprocess.TimeoutExpired:
                 running.kill()
                 raise
-
-
-def free_port() -> int:
-    """A port nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:

@@ -19,6 +19,7 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer
 
+from deploy.local.ports import any_free
 from schemas.events import IssueEvent, LogEvent, LogLine, SessionData, SessionEvent, decode
 from services.common.kafka import client_options
 from services.ingest.agent.http import HttpTransport
@@ -27,7 +28,7 @@ from services.ingest.connectors.caldav_crm.hands import hands
 from services.ingest.connectors.caldav_crm.once import INTERVAL_S
 from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS, Person
 from tests.rig.databases import Database
-from tests.rig.outside import COMMAND, Outside, free_port, process, running_outside, wait_until_ready
+from tests.rig.outside import COMMAND, Outside, process, running_outside, wait_until_ready
 
 SESSIONS: Final = 24
 PATIENCE_S: Final = 60.0
@@ -147,7 +148,7 @@ async def running_stack(
 
     `postgres` is the server that gets the CRM, `prefix` names the topics, which are there with their positions.
     """
-    panel = free_port()
+    panel = any_free()
     operator = Operator(database, f"http://127.0.0.1:{panel}")
     with _services(bootstrap, prefix, database, operator, panel, folder) as gateway, ExitStack() as running:
         outside = running.enter_context(running_outside(postgres, folder / "connector"))
@@ -181,7 +182,7 @@ def _services(
 ) -> Iterator[str]:
     """Run a gateway, two workers and the query service on the port `panel`; return the gateway's address."""
     common = {"KAFKA_BOOTSTRAP": bootstrap, "TOPIC_PREFIX": prefix}
-    gateway = free_port()
+    gateway = any_free()
     with ExitStack() as running:
         _start(running, "ingest.gateway", common | {"DATABASE_URL": database.gateway_url, "PORT": str(gateway)})
         for name in ("aggregator-1", "aggregator-2"):
@@ -193,7 +194,7 @@ def _services(
 
 
 def _start(running: ExitStack, service: str, environment: dict[str, str]) -> None:
-    metrics_port = free_port()
+    metrics_port = any_free()
     command = [sys.executable, "-m", f"services.{service}"]
     child = running.enter_context(process(command, os.environ | environment | {"METRICS_PORT": str(metrics_port)}))
     wait_until_ready(child, metrics_port)

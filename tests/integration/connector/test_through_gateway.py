@@ -19,6 +19,7 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from deploy.local.ports import any_free
 from schemas.credentials import new_token
 from schemas.events import DirectoryEvent, Event, IssueEvent, LogEvent, SessionEvent, TickEvent, decode
 from services.common.kafka import client_options
@@ -30,7 +31,6 @@ from tests.rig.outside import (
     COMMAND,
     PATIENCE_S,
     Outside,
-    free_port,
     process,
     wait_until_ready,
 )
@@ -70,7 +70,7 @@ async def token_dir(database: Database, tmp_path: Path) -> Path:
 @pytest.fixture
 def gateway(database: Database, topics: Topics, token_dir: Path) -> Iterator[Gateway]:
     """The real gateway as a process of its own."""
-    port, metrics_port = free_port(), free_port()
+    port, metrics_port = any_free(), any_free()
     environment = os.environ | {
         "DATABASE_URL": database.gateway_url,
         "KAFKA_BOOTSTRAP": topics.bootstrap,
@@ -166,7 +166,7 @@ async def test_an_agent_announces_its_directory_synchronizes_everybody_and_stops
     outside: Outside, gateway: Gateway
 ) -> None:
     organization = ORGANIZATIONS[0]
-    metrics_port = free_port()
+    metrics_port = any_free()
     environment = outside.environment() | {
         "ORGANIZATION": organization.slug,
         "GATEWAY_URL": gateway.url,
@@ -191,7 +191,7 @@ async def test_an_agent_announces_its_directory_synchronizes_everybody_and_stops
 
 
 def test_an_agent_stops_within_five_seconds_though_the_gateway_never_answers(outside: Outside, tmp_path: Path) -> None:
-    metrics_port = free_port()
+    metrics_port = any_free()
     with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel takes connections, nobody reads them
         environment = outside.environment() | {
             "STATE_DIR": str(shutil.copytree(outside.state_dir, tmp_path / "state")),
@@ -210,7 +210,7 @@ def test_an_agent_stops_within_five_seconds_though_the_gateway_never_answers(out
 
 
 def test_a_life_goes_on_by_itself_and_leaves_both_systems_mended(outside: Outside) -> None:
-    metrics_port = free_port()
+    metrics_port = any_free()
     environment = outside.environment() | {"LIFE_PERIOD_S": "0.2", "METRICS_PORT": str(metrics_port)}
     journal = outside.state_dir / "life" / "journal.json"
     with process([*COMMAND, "life"], environment) as running:

@@ -17,17 +17,11 @@ from uuid import uuid4
 
 import httpx
 
+from deploy.local.ports import any_free
 from tests.corpus.poison import session, text
 from tests.integration.ingest.conftest import SINGLE, add_token
 
 ROOT = Path(__file__).parents[3]
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 @asynccontextmanager
@@ -65,7 +59,7 @@ async def until_ready(client: httpx.AsyncClient, port: int) -> None:
 async def test_it_serves_ticks_and_stops_within_five_seconds(
     database: Any, topics: Any, records: Callable[..., Any]
 ) -> None:
-    organization, port, metrics_port = uuid4(), free_port(), free_port()
+    organization, port, metrics_port = uuid4(), any_free(), any_free()
     token = await add_token(database, organization)
     environment = {
         "DATABASE_URL": database.gateway_url, "KAFKA_BOOTSTRAP": topics.bootstrap, "TOPIC_PREFIX": topics.prefix,
@@ -90,10 +84,10 @@ async def test_it_serves_ticks_and_stops_within_five_seconds(
 
 
 async def test_it_starts_without_kafka_and_postgres_and_says_so(tmp_path: Path) -> None:
-    metrics_port = free_port()
+    metrics_port = any_free()
     environment = {
         "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "KAFKA_BOOTSTRAP": "127.0.0.1:1",
-        "PORT": str(free_port()), "METRICS_PORT": str(metrics_port),
+        "PORT": str(any_free()), "METRICS_PORT": str(metrics_port),
     }  # fmt: skip
     async with httpx.AsyncClient() as client, process(**environment) as started:
         give_up = time.monotonic() + 30
@@ -126,7 +120,7 @@ async def test_a_port_that_is_taken_is_named() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        environment = {"DATABASE_URL": "postgresql://x", "KAFKA_BOOTSTRAP": "x", "METRICS_PORT": str(free_port())}
+        environment = {"DATABASE_URL": "postgresql://x", "KAFKA_BOOTSTRAP": "x", "METRICS_PORT": str(any_free())}
         async with process(**environment, PORT=port) as started:
             code, errors = await ended(started, 20)
     assert code == 2
