@@ -50,8 +50,6 @@ ERROR_CODE: Final[Mapping[int, str]] = MappingProxyType(
     }
 )
 LOG_LEVEL: Final = _frozen(debug="debug", info="info", warning="warning", error="error")
-SCOPE: Final = _frozen(item="one object", mailbox="the mailbox", organization="the organization", service="the service")
-COMMAND_KIND: Final = _frozen(force_sync="force sync", enable="enable", disable="disable", retry_issue="retry")
 
 # Open lists: the known ones first, others are shown as sent.
 ERROR_SOURCE: Final = _frozen(

@@ -38,16 +38,6 @@ def setting(
     return field(default=default, repr=not secret, metadata={"setting": meaning})
 
 
-def flag(text: str) -> bool:
-    """Read yes or no, spelled out: the text "false" must not be true."""
-    word = text.strip().casefold()
-    if word in {"1", "true", "yes", "on"}:
-        return True
-    if word in {"0", "false", "no", "off"}:
-        return False
-    raise ValueError("expected true or false")
-
-
 def names(field_name: str, prefix: str) -> tuple[str, ...]:
     """Return the variables that may carry a field, the first that is set wins: AGGREGATOR_PORT, then PORT."""
     own = field_name.upper()
