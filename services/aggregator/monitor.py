@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -50,16 +50,6 @@ class Closed(NamedTuple):
     mail_system: str | None
 
 
-@dataclass(slots=True)
-class MonitorRun:
-    """What one run did."""
-
-    judged: int = 0
-    closed: list[Closed] = field(default_factory=list)
-    held: bool = False
-    """Lateness was not judged somewhere: our own view may have been cut off."""
-
-
 @dataclass(frozen=True, slots=True)
 class Monitor:
     """Judges the users of the partitions owned; `lock` is the one held around each batch transaction."""
@@ -69,27 +59,27 @@ class Monitor:
     owned: Callable[[], Mapping[int, Held]]
     lock: asyncio.Lock
 
-    async def run_once(self) -> MonitorRun:
-        """Judge whoever is due in any partition owned, a thousand users a transaction."""
-        run = MonitorRun()
+    async def run_once(self) -> list[Closed]:
+        """Judge whoever is due in any partition owned, a thousand users a transaction; return what was given up."""
+        closed: list[Closed] = []
         owned = list(self.owned())
         if not owned:
-            return run
+            return closed
         async with self.pool.acquire() as connection:
             for row in await connection.fetch(_SQL["due_partitions"], self.topic, owned):
                 for work in (_judge_queued, _judge_due):
-                    await self._work_off(connection, row["partition"], work, run)
-        return run
+                    await self._work_off(connection, row["partition"], work, closed)
+        return closed
 
-    async def close_forgotten(self) -> MonitorRun:
-        """Give up sessions that fell out of their user's recent ones while they ran."""
-        run = MonitorRun()
+    async def close_forgotten(self) -> list[Closed]:
+        """Give up sessions that fell out of their user's recent ones while they ran, and return them."""
+        closed: list[Closed] = []
         async with self.pool.acquire() as connection:
             for partition in list(self.owned()):
-                await self._work_off(connection, partition, _close_forgotten, run)
-        return run
+                await self._work_off(connection, partition, _close_forgotten, closed)
+        return closed
 
-    async def _work_off(self, connection: Any, partition: int, work: "_Work", run: MonitorRun) -> None:
+    async def _work_off(self, connection: Any, partition: int, work: "_Work", closed: list[Closed]) -> None:
         for _ in range(_TRANSACTIONS_A_RUN):
             async with self.lock:
                 held = self.owned().get(partition)
@@ -99,7 +89,7 @@ class Monitor:
                     turn = await self._fenced(connection, partition, held)
                     if turn is None:
                         return
-                    is_done = await work(connection, turn, run)
+                    is_done = await work(connection, turn, closed)
             if is_done:
                 return
 
@@ -119,18 +109,18 @@ async def run_monitor(
     topic: str,
     owned: Callable[[], Mapping[int, Held]],
     lock: asyncio.Lock,
-    patient: Callable[..., Awaitable[MonitorRun]],
-    observe: Callable[[MonitorRun], None] | None = None,
+    patient: Callable[..., Awaitable[list[Closed]]],
+    observe: Callable[[Sequence[Closed]], None] | None = None,
     period_s: float = 5.0,
 ) -> None:
     """Look every `period_s` seconds for what time has changed, until cancelled; `patient` waits out an outage."""
     monitor = Monitor(pool, topic, owned, lock)
     for number in itertools.count():
-        run = await patient(monitor.run_once if number % _FORGOTTEN_EVERY else monitor.close_forgotten)
+        closed = await patient(monitor.run_once if number % _FORGOTTEN_EVERY else monitor.close_forgotten)
         if observe is not None:
-            observe(run)
-        if run.closed:
-            LOG.info("gave up %d sessions", len(run.closed), extra={"action": "sessions_closed"})
+            observe(closed)
+        if closed:
+            LOG.info("gave up %d sessions", len(closed), extra={"action": "sessions_closed"})
         await asyncio.sleep(period_s)
 
 
@@ -145,24 +135,24 @@ class _Turn(NamedTuple):
     lateness: Lateness
 
 
-_Work = Callable[[Any, _Turn, MonitorRun], Awaitable[bool]]
-"""Does one transaction's worth, and tells whether nothing is left."""
+_Work = Callable[[Any, _Turn, list[Closed]], Awaitable[bool]]
+"""Does one transaction's worth, adds the sessions given up, and tells whether nothing is left."""
 
 
-async def _judge_due(connection: Any, turn: _Turn, run: MonitorRun) -> bool:
+async def _judge_due(connection: Any, turn: _Turn, closed: list[Closed]) -> bool:
     users = await connection.fetch(_SQL["due_users"], turn.partition, turn.now, USERS_A_TRANSACTION)
-    await _judge(connection, users, turn, run)
+    await _judge(connection, users, turn, closed)
     return len(users) < USERS_A_TRANSACTION
 
 
-async def _close_forgotten(connection: Any, turn: _Turn, run: MonitorRun) -> bool:
+async def _close_forgotten(connection: Any, turn: _Turn, closed: list[Closed]) -> bool:
     rows = await connection.fetch(_SQL["forgotten"], turn.partition, turn.now, USERS_A_TRANSACTION)
     keys = [row["started_at"] for row in rows], [row["session_id"] for row in rows]
-    run.closed += [Closed(*row) for row in await connection.fetch(_CLOSE, turn.now, *keys)] if rows else []
+    closed += [Closed(*row) for row in await connection.fetch(_CLOSE, turn.now, *keys)] if rows else []
     return len(rows) < USERS_A_TRANSACTION
 
 
-async def _judge_queued(connection: Any, turn: _Turn, run: MonitorRun) -> bool:
+async def _judge_queued(connection: Any, turn: _Turn, closed: list[Closed]) -> bool:
     """Judge the next users of an organization whose switch was flipped."""
     queued = await connection.fetchrow(_SQL["queued"], turn.partition)
     if queued is None:
@@ -171,7 +161,7 @@ async def _judge_queued(connection: Any, turn: _Turn, run: MonitorRun) -> bool:
     users = await connection.fetch(
         _SQL["users_of_organization"], organization_id, turn.partition, after, USERS_A_TRANSACTION
     )
-    await _judge(connection, users, turn, run)
+    await _judge(connection, users, turn, closed)
     if len(users) < USERS_A_TRANSACTION:
         await connection.execute(_SQL["leave_queue"], organization_id, turn.partition, requested_at)
     else:
@@ -180,28 +170,26 @@ async def _judge_queued(connection: Any, turn: _Turn, run: MonitorRun) -> bool:
     return False
 
 
-async def _judge(connection: Any, users: Sequence[Any], turn: _Turn, run: MonitorRun) -> None:
+async def _judge(connection: Any, users: Sequence[Any], turn: _Turn, closed: list[Closed]) -> None:
     if not users:
         return
-    sessions = await _running_as_they_stand(connection, users, turn.now, run)
+    sessions = await _running_as_they_stand(connection, users, turn.now, closed)
     touched = [
         Touched(user["organization_id"], user["user_id"], turn.partition, None, sessions=sessions.get(index, []))
         for index, user in enumerate(users)
     ]
     await judge(connection, touched, {turn.partition: turn.now}, lateness=turn.lateness)
-    run.judged += len(users)
-    run.held = run.held or turn.lateness.held_until is not None
 
 
 async def _running_as_they_stand(
-    connection: Any, users: Sequence[Any], now: datetime, run: MonitorRun
+    connection: Any, users: Sequence[Any], now: datetime, closed: list[Closed]
 ) -> dict[int, list[RecentSession]]:
     """Close what is to be given up, and return the sessions kept as running as they now stand, by index of the user."""
     running = [(index, session) for index, user in enumerate(users) for session in Recent(user["recent"]).running]
     if not running:
         return {}
     keys = [session.started_at for _, session in running], [session.session_id for _, session in running]
-    run.closed += [Closed(*row) for row in await connection.fetch(_CLOSE, now, *keys)]
+    closed += [Closed(*row) for row in await connection.fetch(_CLOSE, now, *keys)]
     found = {row["n"] - 1: session_of(row) for row in await connection.fetch(_SQL["sessions"], *keys)}
     standing: dict[int, list[RecentSession]] = {}
     for at, (index, session) in enumerate(running):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -14,7 +14,7 @@ from services.aggregator import metrics
 from services.aggregator.apply import Store
 from services.aggregator.batch import Held, Partition, Work
 from services.aggregator.intake import Intake
-from services.aggregator.monitor import MonitorRun
+from services.aggregator.monitor import Closed
 from services.aggregator.positions import NO_POSITION
 from services.aggregator.transaction import Saved
 from services.aggregator.transport import Consumer
@@ -110,8 +110,8 @@ def owned(intake: Intake, topic: str) -> dict[int, Held]:
     return {partition: held for (name, partition), held in intake.stored().items() if name == topic}
 
 
-def watch_monitor(run: MonitorRun) -> None:
-    """Count what a run of the monitor did, after its commits."""
+def watch_monitor(given_up: Sequence[Closed]) -> None:
+    """Count what a run of the monitor gave up, after its commits."""
     metrics.monitor_ran()
-    for closed in run.closed:
+    for closed in given_up:
         metrics.session_ended(*closed)

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from schemas.events import Event, TickData
 from services.aggregator.batch import Held
-from services.aggregator.monitor import Monitor, MonitorRun
+from services.aggregator.monitor import Closed, Monitor
 from tests.rig.stream import EVENTS, FakeLog, session, through_the_wire
 
 
@@ -57,8 +57,8 @@ class Scene:
             if topic == EVENTS
         }  # fmt: skip
 
-    async def look(self) -> MonitorRun:
-        """Run the monitor once."""
+    async def look(self) -> list[Closed]:
+        """Run the monitor once; return the sessions it gave up."""
         return await Monitor(self.stored.pool, EVENTS, self.owned, asyncio.Lock()).run_once()
 
     async def queued(self) -> list[dict[str, Any]]:

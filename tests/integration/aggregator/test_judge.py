@@ -140,8 +140,7 @@ async def test_an_organization_switched_off_is_worked_off_by_the_owners(scene: S
     await scene.tell(START, *later, partition=1)
     off = flag(scene, "organization", 1, sync_enabled=False, disabled_reason="manual")
     await scene.tell(START + MINUTE, off, partition=2)
-    run = await scene.look()
-    assert run.judged == 5
+    await scene.look()
     assert await scene.counted() == {"disabled_organization": 5}
     assert await scene.queued() == []
     assert all([(await scene.user(user_id))["reason"] == "organization_off" for user_id in users])
@@ -173,7 +172,7 @@ async def test_a_large_organization_is_worked_off_in_many_transactions(
     users = [uuid4() for _ in range(7)]
     await scene.tell(START, *(scene.session(user_id, started_at=START, status="finished") for user_id in users))
     await scene.tell(START + MINUTE, flag(scene, "organization", 1, sync_enabled=False))
-    assert (await scene.look()).judged == 7
+    await scene.look()
     assert await scene.counted() == {"disabled_organization": 7}
     assert await scene.queued() == []
 

@@ -41,8 +41,7 @@ async def test_c14_stuck_then_given_up_then_heard_of_after_all(scene: Scene) -> 
     }  # fmt: skip
     await scene.tell(START, scene.session(**told, seq=11))
     await scene.tick(START + 41 * MINUTE)
-    run = await scene.look()
-    assert [closed.status for closed in run.closed] == ["timed_out"]
+    assert [closed.status for closed in await scene.look()] == ["timed_out"]
     user = await scene.user(user_id)
     assert (user["status"], user["reason"], user["last_status"]) == ("failing", "session_timed_out", "timed_out")
     assert await scene.hours() == {"timed_out": 1}
@@ -66,13 +65,13 @@ async def test_c14_heard_of_lately_is_stuck_and_not_given_up(scene: Scene) -> No
     await scene.tick(START + 34 * MINUTE)
     await scene.tell(START + 35 * MINUTE, scene.session(**told, seq=1))  # not written: no news but that it lives
     await scene.tick(START + 41 * MINUTE)
-    assert (await scene.look()).closed == []
+    assert await scene.look() == []
     user = await scene.user(user_id)
     assert (user["status"], user["since"], user["limit_at"]) == ("stuck", *[START + 40 * MINUTE] * 2)
     await scene.tick(START + 64 * MINUTE)
-    assert (await scene.look()).closed == []
+    assert await scene.look() == []
     await scene.tick(START + 65 * MINUTE)
-    assert len((await scene.look()).closed) == 1, "half an hour after the last word"
+    assert len(await scene.look()) == 1, "half an hour after the last word"
 
 
 async def test_c14_given_up_then_running_again(scene: Scene) -> None:
@@ -80,7 +79,7 @@ async def test_c14_given_up_then_running_again(scene: Scene) -> None:
     told: dict[str, Any] = {"user_id": user_id, "session_id": uuid4(), "started_at": START}
     await scene.tell(START, scene.session(**told, seq=3))
     await scene.tick(START + 31 * MINUTE)
-    assert len((await scene.look()).closed) == 1
+    assert len(await scene.look()) == 1
     await scene.tell(START + 40 * MINUTE, scene.session(**told, seq=13, deadline_at=START + 110 * MINUTE))
     assert (await scene.user(user_id))["status"] == "new"
     assert await scene.hours() == {"running": 1}
@@ -96,7 +95,7 @@ async def test_c16_the_quiet_partition(scene: Scene) -> None:
     await heartbeat(scene, "agent", START)
     await heartbeat(scene, "other", START + 61 * MINUTE, organization=2)
     await scene.tick(START + 60 * MINUTE)
-    assert (await scene.look()).judged == 0
+    await scene.look()
     assert await scene.counted() == {"healthy": 40}
     await scene.tick(START + 60 * MINUTE + timedelta(seconds=2))
     await scene.look()
@@ -109,7 +108,7 @@ async def test_c16_without_ticks_nobody_becomes_late(scene: Scene) -> None:
     user_id = uuid4()
     await scene.tell(START, scene.session(user_id, started_at=START, status="finished"))
     await scene.tick(START + 700 * MINUTE, partition=1)  # others are busy; this one hears nothing
-    assert (await scene.look()).judged == 0
+    await scene.look()
     assert (await scene.user(user_id))["status"] == "healthy"
 
 
@@ -127,8 +126,7 @@ async def test_c17_after_an_outage_of_ours_nobody_flips(scene: Scene) -> None:
     before = {user_id: await scene.user(user_id) for user_id in failing}
     back = at + 120 * MINUTE
     await scene.deaf_until(back)
-    run = await scene.look()
-    assert run.held
+    await scene.look()
     assert await scene.counted() == {"healthy": 21, "failing": 5}
     spooled = back + timedelta(seconds=20)
     for number in range(1, 4):
@@ -151,7 +149,7 @@ async def test_c17_after_an_outage_of_ours_nobody_flips(scene: Scene) -> None:
 
     everything = await scene.stored.rows("SELECT * FROM user_status ORDER BY user_id")
     for _ in range(3):  # restarts: nothing but time would change anything
-        assert (await scene.look()).closed == []
+        assert await scene.look() == []
     assert await scene.stored.rows("SELECT * FROM user_status ORDER BY user_id") == everything
 
 
@@ -161,7 +159,7 @@ async def test_c17_most_agents_silent_at_once_holds_lateness(scene: Scene) -> No
     for number, agent in enumerate(("agent", "b", "c", "d")):
         await heartbeat(scene, agent, START + timedelta(seconds=10 * number), organization=number or None)
     await scene.tick(START + 61 * MINUTE)
-    assert (await scene.look()).held
+    await scene.look()
     user = await scene.user(user_id)
     assert user["status"] == "healthy"
     for agent in ("b", "c", "d"):
@@ -177,10 +175,11 @@ async def test_a_position_that_moved_on_without_us_is_left_alone(scene: Scene) -
     await scene.tell(START, scene.session(user_id, started_at=START, status="finished"))
     await scene.tick(START + 61 * MINUTE)
     zombie = Monitor(scene.stored.pool, EVENTS, lambda: {0: Held(0, 1, None, None)}, asyncio.Lock())
-    assert (await zombie.run_once()).judged == 0
+    await zombie.run_once()
     assert (await scene.user(user_id))["status"] == "healthy"
     await scene.stored.owner.execute("UPDATE kafka_position SET halted = 'gap' WHERE partition = 0")
-    assert (await scene.look()).judged == 0
+    await scene.look()
+    assert (await scene.user(user_id))["status"] == "healthy"
 
 
 async def test_sessions_that_fell_out_of_the_window_are_given_up_too(scene: Scene) -> None:
@@ -195,8 +194,7 @@ async def test_sessions_that_fell_out_of_the_window_are_given_up_too(scene: Scen
     await scene.deaf_until(NOW)
     await scene.look()
     assert await scene.hours() == {"running": 1, "finished": 21}
-    run = await Monitor(scene.stored.pool, EVENTS, scene.owned, asyncio.Lock()).close_forgotten()
-    assert len(run.closed) == 1
+    assert len(await Monitor(scene.stored.pool, EVENTS, scene.owned, asyncio.Lock()).close_forgotten()) == 1
     assert await scene.hours() == {"timed_out": 1, "finished": 21}
 
 
