@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from schemas.sql import named_queries
 
 _SQL: Final = named_queries("lists")
+STILL: Final = timedelta(seconds=30)
+"""Ticks move every partition every 2 s: one that has not moved for so long has nobody who reads it."""
 
 
 @dataclass(frozen=True, slots=True)

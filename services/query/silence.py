@@ -11,7 +11,7 @@ from uuid import UUID
 from schemas.sql import named_queries
 from schemas.status import GONE_AFTER, SILENT_AFTER
 from schemas.topics import EVENTS
-from services.query.freshness import Freshness, freshness_of
+from services.query.freshness import STILL, Freshness, freshness_of
 from services.query.principal import Principal
 from services.query.problems import TooSlow
 from services.query.scope import scope_of
@@ -19,8 +19,6 @@ from services.query.services import Services
 
 _SQL: Final = named_queries("silence")
 BEHIND: Final = timedelta(seconds=10)
-STILL: Final = timedelta(seconds=30)
-"""Ticks move every partition every 2 s: one that has not moved for so long has nobody who reads it."""
 MOST_AGENTS: Final = 500
 
 

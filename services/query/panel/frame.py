@@ -1,23 +1,22 @@
 """What surrounds every page: who reads it, in which zone and theme, how fresh it is, where else one can go."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote, urlencode
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
-from schemas.topics import EVENTS, LOGS
 from services.query import view
 from services.query.filters import NotUnderstood, Problem
 from services.query.freshness import Freshness
 from services.query.panel import words
+from services.query.panel.fresh import Fresh, fresh
 from services.query.panel.parts import Clock
 from services.query.preferences import THEMES
 from services.query.principal import Principal
-from services.query.silence import STILL
 from services.query.view import BadQuery
 
 ROLE_WORDS: Final[Mapping[str, str]] = {
@@ -25,9 +24,6 @@ ROLE_WORDS: Final[Mapping[str, str]] = {
     "end_user": "user",
 }  # fmt: skip
 ZONES: Final = ("UTC", "America/Los_Angeles", "America/New_York", "Europe/London", "Europe/Berlin", "Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney")  # fmt: skip  # noqa: E501
-QUIET_S: Final = 10.0
-BANNER_S: Final = 60.0
-STILL_S: Final = STILL.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +34,6 @@ class Item:
     href: str
     key: str
     current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Banner:
-    """One line above the page that cannot be closed."""
-
-    title: str
-    text: str
-    stopped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """The freshness mark: as of when, how far behind, how loudly to say so."""
-
-    as_of: datetime | None
-    lag_s: float | None
-    tone: str
-    banners: tuple[Banner, ...]
-    counted_to: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,42 +161,3 @@ def _zones(request: Request, zone: ZoneInfo) -> tuple[str, ...]:
     own = browser_zone(request)
     first = [key for key in (own, zone.key) if key and known_zone(key)]
     return tuple(dict.fromkeys((*first, *ZONES)))
-
-
-def fresh(freshness: Freshness, zone: ZoneInfo, now: datetime) -> Fresh:
-    """Return how loudly to say how old the page is. While we are behind, nobody is called late."""
-    banners = tuple(_banners(freshness, zone, now))
-    stopped = any(banner.stopped for banner in banners)
-    behind = bool(banners) or freshness.lag_s is None or freshness.lag_s >= QUIET_S
-    return Fresh(
-        freshness.as_of,
-        freshness.lag_s,
-        "stopped" if stopped else "behind" if behind else "",
-        banners,
-        freshness.counted_to,
-    )
-
-
-def _banners(freshness: Freshness, zone: ZoneInfo, now: datetime) -> Iterator[Banner]:
-    at = words.clock(freshness.as_of, zone) if freshness.as_of else "an unknown time"
-    for topic, whose in ((EVENTS, "users"), (LOGS, "users' logs")):
-        if halted := sum(topic.is_called(name.rpartition("/")[0]) for name in freshness.halted):
-            text = f"What is reported of {halted}/{topic.partitions} of the {whose} is not applied; all else goes on."
-            yield Banner("Part of the monitoring has stopped.", text, True)
-    if freshness.deaf_s is None:
-        yield Banner("Monitoring has not begun.", "Nothing was ever applied: are workers, Kafka and gateway up?")
-    elif freshness.deaf_s >= STILL_S:
-        since = words.clock(now - timedelta(seconds=freshness.deaf_s), zone)
-        text = f"Nothing is applied since {since}: workers, Kafka or gateway are down. Nobody is called late meanwhile."
-        yield Banner("Monitoring stands still.", text)
-    elif freshness.still_s is not None and freshness.still_s >= STILL_S:
-        since = words.clock(now - timedelta(seconds=freshness.still_s), zone)
-        text = f"Some users' data is not applied since {since}: a worker is down or hangs. None of them is called late."
-        yield Banner("Part of the monitoring stands still.", text)
-    elif freshness.as_of is None:
-        text = "Nothing of some users was ever applied: is a worker down? None of them is called late."
-        yield Banner("Part of the monitoring has not begun.", text)
-    elif freshness.lag_s is not None and freshness.lag_s >= BANNER_S:
-        behind = words.rough(freshness.lag_s)
-        text = f"nobody is called late meanwhile. What you see is the state at {at}."
-        yield Banner(f"Monitoring is {behind} behind:", text)

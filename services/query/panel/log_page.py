@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -53,8 +54,16 @@ class Look:
 
     def href(self, path: str, **place: int | str) -> str:
         """Return the address of another place of the same look."""
-        query = logs.query(self.wanted, **({"show": "all"} if self.whole else {}), **place)
+        query = _query(self.wanted, **({"show": "all"} if self.whole else {}), **place)
         return f"{path}/log" + (f"?{query}" if query else "")
+
+
+def _query(wanted: Wanted, **changes: int | str) -> str:
+    """Return the address of another part of the same search; a change of nothing is left out."""
+    values = [("text", wanted.text), *(("level", each) for each in wanted.level.split(",")),
+              *(("source", each) for each in wanted.source.split(",")),
+              *((name, str(value or "")) for name, value in changes.items())]  # fmt: skip
+    return urlencode([(name, value) for name, value in values if value], quote_via=quote)
 
 
 def look_of(params: QueryParams) -> Look:

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 from typing import Any, Final
-from urllib.parse import quote, urlencode
 
 from schemas import vocabulary
 from schemas.folding import fold
-from services.query.logs import Wanted
 
 LEVELS: Final = ("error", "warning", "info", "debug")
 LEVEL_ICON: Final = {"error": "octagon-x", "warning": "warning", "info": "ring", "debug": "dash"}
@@ -121,14 +119,6 @@ def strip(lines: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]]
         left = round(10 * min(seen), 1)
         view = (left, round(max(8.0, min(10 * max(seen) + 10, 960.0) - left), 1))
     return {"bars": bars, "first": first, "last": last, "view": view}
-
-
-def query(wanted: Wanted, **changes: int | str) -> str:
-    """Return the address of another part of the same search; a change of nothing is left out."""
-    values = [("text", wanted.text), *(("level", each) for each in wanted.level.split(",")),
-              *(("source", each) for each in wanted.source.split(",")),
-              *((name, str(value or "")) for name, value in changes.items())]  # fmt: skip
-    return urlencode([(name, value) for name, value in values if value], quote_via=quote)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def _causes(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
 
 
 def _silence(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
-    return {"silences": silences.told(found["silence"], page)}
+    return {"silences": silences.told(found["silence"], page.clock, page.fresh)}
 
 
 def _hours(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def users(found: Mapping[str, Any], page: Frame) -> list[Tally]:
     if total:
         notes["healthy"] = Note(f"{100 * found['users']['healthy'] / total:.1f} %")
     if silence and silence["partitions"]["behind"]:
-        notes["late"] = Note(silences.not_judged(silence["partitions"], page))
+        notes["late"] = Note(silences.not_judged(silence["partitions"], page.zone))
     return [
         Tally(slug, found["users"][slug], asked("/users", status=slug, tz=page.zone.key), notes.get(slug, NO_NOTE))
         for slug in USER_ORDER

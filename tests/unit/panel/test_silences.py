@@ -8,12 +8,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.query.panel import monitoring, overview, silences
+from services.query.panel.fresh import Fresh
+from services.query.panel.parts import Clock
 from services.query.silence import state_of
 
 NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
-PAGE: Any = SimpleNamespace(
-    now=NOW, zone=ZoneInfo("UTC"), fresh=SimpleNamespace(as_of=NOW - timedelta(seconds=1), lag_s=0.8, tone="")
-)
+FRESH = Fresh(NOW - timedelta(seconds=1), 0.8, "", (), NOW)
+CLOCK = Clock(ZoneInfo("UTC"), NOW, NOW)
+PAGE: Any = SimpleNamespace(now=NOW, zone=CLOCK.zone, fresh=FRESH)
 
 
 def silence(**changes: Any) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def silence(**changes: Any) -> dict[str, Any]:
 
 
 def told(**changes: Any) -> dict[str, silences.Silence]:
-    return {each.title: each for each in silences.told(silence(**changes), PAGE)}
+    return {each.title: each for each in silences.told(silence(**changes), CLOCK, FRESH)}
 
 
 def test_all_quiet_is_said_calmly() -> None:

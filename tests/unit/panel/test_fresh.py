@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.query.freshness import Freshness
-from services.query.panel.frame import Fresh, fresh
+from services.query.panel.fresh import Fresh, fresh
 
 NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
 
