@@ -10,13 +10,11 @@ from uuid import UUID
 
 from schemas.events import Event, IssueEvent, LogEvent, SessionEvent, TickEvent
 from schemas.keys import Key
-from services.aggregator.brake import Brake
 from services.aggregator.fold import Fold
 from services.aggregator.rows import moment
 from services.aggregator.sift import Record, Reject, Sift
 
 REFUSED_BY_DATABASE: Final = "refused_by_database"
-TOO_MANY_REJECTS: Final = "too_many_rejects"
 SAMPLED: Final = 50
 """The age of one record in so many is looked at: plenty for a percentile."""
 DEAF_MS: Final = 60_000
@@ -34,7 +32,6 @@ class Held(NamedTuple):
     next_offset: int
     last_hash: int | None = None
     applied_ms: int | None = None
-    brake: Brake = Brake()  # it never changes
 
 
 class Span(NamedTuple):
@@ -102,7 +99,6 @@ class Work:
     fold: Fold
     rejects: list[tuple[Reject, Part]]
     """With the part each is from."""
-    brakes: dict[Partition, Brake]
     spans: list[Span]
     sifted: list[Sifted]
     """Of each part."""
@@ -161,50 +157,25 @@ class Batch:
     def work(self) -> Work:
         """Return all of it as one transaction."""
         parts = [part for part in self.parts.values() if part.records]
-        if self.is_whole:
-            work = _assembled(parts, self.fold, self.sifted)
-            if isinstance(work, Work):
-                return work
-        return work_of(parts, {})
+        return _assembled(parts, self.fold, self.sifted) if self.is_whole else work_of(parts, {})
 
 
 def work_of(parts: Sequence[Part], refused: Mapping[Place, tuple[str, str]]) -> Work:
-    """Fold parts; `refused` names records that turned out not to go in, with reason and detail.
-
-    Where the brake is pulled, a partition ends with the record that pulled it, and is halted.
-    """
-    while True:
-        fold = Fold()
-        sifted = {(part.topic, part.partition): Sifted() for part in parts}
-        for part in parts:
-            _fold_records(part, part.records, fold, sifted[part.topic, part.partition], 0, refused)
-        work = _assembled(parts, fold, sifted)
-        if isinstance(work, Work):
-            return work
-        parts = work
-
-
-def _assembled(parts: Sequence[Part], fold: Fold, sifted: Mapping[Partition, Sifted]) -> Work | list[Part]:
-    """Return the work; or shorter parts, to be folded anew, where a brake was pulled before the end of one."""
-    rejects: list[tuple[Reject, Part]] = []
-    brakes: dict[Partition, Brake] = {}
-    spans: list[Span] = []
-    shortened: list[Part] = []
+    """Fold parts; `refused` names records that turned out not to go in, with reason and detail."""
+    fold = Fold()
+    sifted = {(part.topic, part.partition): Sifted() for part in parts}
     for part in parts:
-        of_part = sifted[part.topic, part.partition].aside
-        brake, pulled = part.held.brake.after(
-            len(part.records), [(index, reject.organization_id) for index, reject in of_part]
-        )
-        halted = part.keeps_position and pulled is not None
-        shortened.append(part.slice(0, pulled + 1) if halted and pulled is not None else part)
-        rejects += [(reject, part) for _, reject in of_part]
-        brakes[part.topic, part.partition] = brake
-        if part.keeps_position:
-            spans.append(_span(part, TOO_MANY_REJECTS if halted else None))
-    if any(len(new.records) < len(old.records) for new, old in zip(shortened, parts, strict=True)):
-        return shortened
-    spans.sort(key=lambda span: (span.topic, span.partition))
-    return Work(parts, fold, rejects, brakes, spans, [sifted[part.topic, part.partition] for part in parts])
+        _fold_records(part, part.records, fold, sifted[part.topic, part.partition], 0, refused)
+    return _assembled(parts, fold, sifted)
+
+
+def _assembled(parts: Sequence[Part], fold: Fold, sifted: Mapping[Partition, Sifted]) -> Work:
+    of_parts = [sifted[part.topic, part.partition] for part in parts]
+    rejects = [(reject, part) for part, of_part in zip(parts, of_parts, strict=True) for _, reject in of_part.aside]
+    spans = sorted(
+        (_span(part) for part in parts if part.keeps_position), key=lambda span: (span.topic, span.partition)
+    )
+    return Work(parts, fold, rejects, spans, of_parts)
 
 
 def _fold_records(
@@ -230,12 +201,12 @@ def _reject(record: Record, event: Event, reason: str, detail: str) -> Reject:
     return Reject(record, reason, detail, getattr(event.data, "organization_id", None))
 
 
-def _span(part: Part, halted: str | None) -> Span:
+def _span(part: Part) -> Span:
     last = part.records[-1]
     newest_ms = max(record.timestamp for record in (part.records[0], last))
     return Span(
         part.topic, part.partition, part.held.epoch, part.records[0].offset, last.offset + 1, hash_of(last),
-        moment(newest_ms), _resumed_at(part), halted,
+        moment(newest_ms), _resumed_at(part), None,
     )  # fmt: skip
 
 

@@ -17,9 +17,10 @@ IN_A_ROW: Final = 100
 class Brake:
     """What is remembered of one partition. Never changes; `after` makes the next."""
 
-    __slots__ = ("_of_row", "_of_window", "_recent", "_row_ends", "_seen")
+    __slots__ = ("_of_row", "_of_window", "_recent", "_row_ends", "_seen", "is_pulled")
 
     def __init__(self) -> None:
+        self.is_pulled = False
         self._seen = 0
         self._recent: deque[tuple[int, UUID | None]] = deque()
         self._of_window: Counter[UUID | None] = Counter()
@@ -36,6 +37,7 @@ class Brake:
         for index, organization_id in rejected:
             if brake._is_pulled_by(self._seen + index, organization_id):
                 brake._seen = self._seen + index + 1
+                brake.is_pulled = True
                 return brake, index
         brake._seen = self._seen + count
         return brake, None

@@ -177,11 +177,11 @@ class Intake:
 
     async def _read_from(self, partition: Partition, position: Position, start: Start) -> None:
         applied_ms = None if position.applied_to is None else int(position.applied_to.timestamp() * 1000)
-        held = Held(position.epoch, position.next_offset, position.last_hash, applied_ms, Brake())
+        held = Held(position.epoch, position.next_offset, position.last_hash, applied_ms)
         await self._consumer.seek_to({partition: start.offset})
         self._readings[partition] = Reading(held, self._on_gap[partition[0]], start.verify)
         self._stored[partition] = held
-        self._brakes[partition] = held.brake
+        self._brakes[partition] = Brake()
         self._halted.pop(partition, None)
         self._watcher.halted(partition, is_halted=False)
         self._consumer.resume(partition)
@@ -262,10 +262,9 @@ class Intake:
             await asyncio.sleep(0)
 
     def _part(self, partition: Partition, reading: Reading) -> Part:
-        held = reading.held._replace(brake=self._brakes.get(partition, reading.held.brake))
         bounds = Bounds.at(self._wall(), self._kept.sessions, self._kept.logs)
         return self._batch.part(
-            *partition, held, keeps_position=reading.on_gap != "latest",
+            *partition, reading.held, keeps_position=reading.on_gap != "latest",
             sift=functools.partial(sift, decode=self._decode, bounds=bounds),
         )  # fmt: skip
 
@@ -374,7 +373,6 @@ class Intake:
         if not batch.events:
             return None
         work = batch.work()
-        self._brakes.update(work.brakes)
         self._worth = self._worth_of(work)
         if not work.fold.sightings:
             sessions = list(work.fold.sessions.values())
@@ -414,7 +412,7 @@ class Intake:
                 started = now
                 self._move(part)
 
-            await apply(work, self._store, done)
+            await apply(work, self._store, self._brakes, done)
 
     def _move(self, work: Work) -> None:
         for span in work.spans:

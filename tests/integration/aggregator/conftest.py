@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from schemas.topics import TOPICS
-from services.aggregator.apply import apply
+from services.aggregator.apply import Brakes, apply
 from services.aggregator.batch import Work
 from services.aggregator.store import PostgresStore, prepare
 from services.aggregator.transaction import Saved
@@ -28,6 +28,7 @@ class Stored:
     owner: Any
     log: FakeLog
     since: dict[tuple[str, int], int]
+    brakes: Brakes = field(default_factory=dict)
 
     async def apply(self, **options: Any) -> list[Saved]:
         work = self.log.work(self.since, **options)
@@ -37,7 +38,7 @@ class Stored:
 
     async def apply_work(self, work: Work) -> list[Saved]:
         done: list[Saved] = []
-        await apply(work, self.store, lambda _, saved: done.append(saved))
+        await apply(work, self.store, self.brakes, lambda _, saved: done.append(saved))
         return done
 
     async def rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:

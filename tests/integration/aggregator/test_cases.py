@@ -387,6 +387,18 @@ async def test_p7_a_broken_decoder_halts_the_partition_and_drains_nothing(stored
     assert position["next_offset"] == len(await rejects(stored)) < 120
 
 
+async def test_p7_a_missing_day_halts_the_partition_and_drains_nothing(stored: Stored) -> None:
+    started_at = NOW - timedelta(days=20)
+    await stored.owner.execute("SELECT drop_day('sync_session', $1)", started_at.date())
+    for _ in range(200):
+        stored.log.append(of_ann(uuid4(), organization_id=uuid4(), started_at=started_at))
+    await stored.apply()
+    position = await stored.row("SELECT * FROM kafka_position WHERE topic = $1 AND partition = 0", EVENTS)
+    assert position["halted"] == "too_many_rejects"
+    assert position["next_offset"] == len(await rejects(stored)) < 120
+    assert await stored.rows("SELECT DISTINCT detail FROM rejected_event") == [{"detail": "SQLSTATE 23514"}]
+
+
 async def test_heartbeats_keep_the_newest_and_have_no_position(stored: Stored) -> None:
     for running in (1, 2):
         data = HeartbeatData(agent_id="agent", sent_at=NOW, organization_id=ORGANIZATION, sessions_running=running)

@@ -194,6 +194,17 @@ async def test_what_the_former_owner_applies_while_we_wait_is_no_cut_log(scene: 
     assert scene.store.offsets == [(3, 5)]
 
 
+async def test_p7_what_was_read_behind_too_many_rejects_is_left_out(scene: Scene) -> None:
+    for _ in range(300):
+        scene.log.append(b"no event")
+        await scene.intake.take(scene.consumer.fetch())
+    await scene.reaches(100)
+    await asyncio.sleep(0.1)
+    assert scene.intake.halted() == {PLACE: Halt("too_many_rejects", scene.positions.rows[PLACE].next_offset)}
+    assert scene.positions.rows[PLACE].next_offset == scene.store.offsets[-1][1] < 120
+    assert scene.watcher.fences == 0
+
+
 async def test_a_repeat_is_cut(scene: Scene) -> None:
     scene.append(5)
     await scene.intake.take(scene.consumer.fetch())
