@@ -97,10 +97,11 @@ UPDATE organization o
    AND (o.sessions_24h, o.errors_24h, o.last_session_at) IS DISTINCT FROM (n.sessions, n.errors, n.at);
 
 -- name: missing_days
--- Days (UTC) from today to $2 days ahead that have no partition yet.
-SELECT day::date FROM generate_series($1::date, $1::date + $2::integer, interval '1 day') AS day
+-- Days (UTC) that have no partition: from $2, since when sessions are kept, to $4 days ahead of today ($1). Logs are kept since $3:
+-- theirs are dropped sooner.
+SELECT day::date FROM generate_series($2::date, $1::date + $4::integer, interval '1 day') AS day
  WHERE to_regclass('sync_session_' || to_char(day, 'YYYYMMDD')) IS NULL
-    OR to_regclass('log_chunk_' || to_char(day, 'YYYYMMDD')) IS NULL;
+    OR (day >= $3::date AND to_regclass('log_chunk_' || to_char(day, 'YYYYMMDD')) IS NULL);
 
 -- name: create_day
 SELECT create_day($1::date);

@@ -112,8 +112,8 @@ class Reign:
             await store_last_day(self.connection, now)
 
     async def days(self) -> None:
-        """Make the days to come."""
-        self.gauges.show_days_ahead(await make_days(self.connection, self.wall().date()))
+        """Make the days to come, and past ones that are missing."""
+        self.gauges.show_days_ahead(await make_days(self.connection, self.wall().date(), self.kept))
 
     async def hours(self) -> None:
         """Fold hours that are over."""

@@ -1,5 +1,6 @@
 """Days and retention: tables of days are made ahead and dropped whole, everything else goes in small batches."""
 
+import logging
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -8,6 +9,8 @@ import asyncpg
 from schemas.retention import LONGEST_EXPORT, Kept
 from schemas.sql import named_queries
 
+LOG: Final = logging.getLogger(__name__)
+
 _SQL: Final = named_queries("leader")
 DAYS_AHEAD: Final = 14
 ROWS_AT_ONCE: Final = 5_000
@@ -15,12 +18,19 @@ _STEPS: Final = 20
 """Batches of one kind a run; the rest goes at the next."""
 
 
-async def make_days(connection: Any, today: date) -> int:
-    """Make the days from today to two weeks ahead that are missing; return how many days ahead there are."""
-    for row in await connection.fetch(_SQL["missing_days"], today, DAYS_AHEAD):
+async def make_days(connection: Any, today: date, kept: Kept) -> int:
+    """Make the days that are missing; return how many days ahead there are.
+
+    From the oldest that is kept, since an event may come late or be replayed, to two weeks ahead.
+    """
+    since = today - kept.sessions, today - kept.logs
+    for row in await connection.fetch(_SQL["missing_days"], today, *since, DAYS_AHEAD):
         await connection.execute("SET lock_timeout = '2s'")
         try:
             await connection.execute(_SQL["create_day"], row["day"])
+        except asyncpg.LockNotAvailableError:
+            LOG.warning("a lock holds up the day %s", row["day"], extra={"action": "day_waits"})
+            break  # it holds up the others too: the next run tries again
         finally:
             await connection.execute("RESET lock_timeout")
     days = {(row["parent"], row["day"]) for row in await connection.fetch(_SQL["days"])}

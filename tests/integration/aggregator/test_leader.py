@@ -24,7 +24,7 @@ from services.common.topics import positions
 from tests.integration.aggregator.conftest import Stored
 from tests.rig.databases import Database
 from tests.rig.scene import Scene
-from tests.rig.stream import NOW
+from tests.rig.stream import NOW, session
 
 START = NOW - timedelta(hours=3)
 MINUTE = timedelta(minutes=1)
@@ -132,9 +132,43 @@ async def test_days_are_made_ahead(stored: Stored) -> None:
     days = [row["day"] for row in await stored.rows(named_queries("leader")["days"])]
     assert min(days) < today - KEPT.sessions < today < max(days)
     async with stored.pool.acquire() as connection:
-        assert await make_days(connection, today) == 14
-        assert await make_days(connection, today + timedelta(days=5)) == 14
-        assert await make_days(connection, today + timedelta(days=5)) == 14
+        assert await make_days(connection, today, KEPT) == 14
+        assert await make_days(connection, today + timedelta(days=5), KEPT) == 14
+        assert await make_days(connection, today + timedelta(days=5), KEPT) == 14
+
+
+async def test_past_days_are_made_as_far_back_as_they_are_kept(stored: Stored) -> None:
+    """After weeks without a leader; what was set aside for its missing day goes in when it is replayed."""
+    today = NOW.date()
+    for row in await stored.rows(named_queries("leader")["days"]):
+        if row["day"] <= today:
+            await stored.owner.execute("SELECT drop_day($1, $2)", row["parent"], row["day"])
+    oldest = NOW - KEPT.sessions + timedelta(hours=2)
+    events = [session(uuid4(), user_id=uuid4(), organization_id=uuid4(), started_at=at) for at in (oldest, NOW)]
+    for event in events:
+        stored.log.append(event)
+    await stored.apply()
+    assert await stored.rows("SELECT detail FROM rejected_event") == [{"detail": "SQLSTATE 23514"}] * 2
+    async with stored.pool.acquire() as connection:
+        assert await make_days(connection, today, KEPT) == 14
+        await drop_past(connection, NOW, KEPT)
+        assert await connection.fetch(
+            named_queries("leader")["missing_days"], today, today - KEPT.sessions, today - KEPT.logs, 14
+        ) == []  # fmt: skip
+    for event in events:
+        stored.log.append(event)
+    await stored.apply()
+    rows = await stored.rows("SELECT started_at FROM sync_session ORDER BY 1")
+    assert [row["started_at"].date() for row in rows] == [oldest.date(), today]
+
+
+async def test_a_day_that_a_lock_holds_up_is_made_the_next_time(stored: Stored, database: Database) -> None:
+    later = NOW.date() + timedelta(days=3)
+    async with database.connect() as other, stored.pool.acquire() as connection:
+        async with other.transaction():
+            await other.execute("LOCK TABLE sync_session IN ACCESS EXCLUSIVE MODE")
+            assert await make_days(connection, later, KEPT) == 11
+        assert await make_days(connection, later, KEPT) == 14
 
 
 async def test_s20_days_and_rows_are_dropped_when_they_are_kept_no_longer(scene: Scene, stored: Stored) -> None:
