@@ -217,6 +217,10 @@ SELECT count(*) FILTER (WHERE heard_at >= $1::timestamptz - $2::interval) AS hea
    AND coalesce((SELECT bool_or(t.revoked_at IS NULL) FROM agent_token t
                   WHERE t.agent_id = a.agent_id AND t.organization_id = a.organization_id), true);
 
+-- name: lost_records
+-- Since $1, by topic. At least one for each range: how many went with a log that was made anew, nobody knows.
+SELECT topic, sum(greatest(end_offset - first_offset, 1))::bigint AS records FROM position_gap WHERE noted_at > $1 GROUP BY topic;
+
 -- name: worst_organizations
 SELECT organization_id, errors_24h FROM organization WHERE errors_24h > 0 ORDER BY errors_24h DESC, organization_id LIMIT 50;
 

@@ -38,8 +38,13 @@ UPDATE rejected_event r SET replayed_at = $4
 RETURNING r.topic, r.key, r.headers, r.payload;
 
 -- name: list_positions
-SELECT topic, partition, epoch, next_offset, applied_to, halted, halted_at, halted_expected, halted_found
-  FROM kafka_position ORDER BY topic, partition;
+-- Lost: records gone before they were read, behind which reading went on; at least one for each range.
+SELECT p.topic, p.partition, p.epoch, p.next_offset, p.applied_to, p.halted, p.halted_at, p.halted_expected, p.halted_found,
+       g.records, g.noted_at
+  FROM kafka_position p
+  LEFT JOIN (SELECT topic, partition, sum(greatest(end_offset - first_offset, 1))::bigint AS records, max(noted_at) AS noted_at
+               FROM position_gap GROUP BY topic, partition) g ON g.topic = p.topic AND g.partition = p.partition
+ ORDER BY p.topic, p.partition;
 
 -- name: halted_position
 SELECT halted, next_offset, epoch, halted_found FROM kafka_position WHERE topic = $1 AND partition = $2 FOR UPDATE;

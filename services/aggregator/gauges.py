@@ -6,11 +6,14 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from schemas.topics import INPUT_TOPICS
 from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE, ORGANIZATION_HEALTH, USER_STATUS
 
 AGENT_STATES: Final = ("heard", "silent")
 CAUSES: Final = tuple(product((*ERROR_SOURCE, "other"), ERROR_CATEGORY))
 """Error source and category, as the counter of sessions has them for sessions that failed."""
+NOTED: Final = tuple(topic.name for topic in INPUT_TOPICS if topic.on_gap == "note")
+"""Topics that are read on behind what is lost of them."""
 
 
 class LeaderGauges:
@@ -38,6 +41,10 @@ class LeaderGauges:
             "syncwatch_failing_organizations", "Organizations with users that fail now, by error source and category.",
             ["error_source", "error_category"], registry=registry,
         )  # fmt: skip
+        self._lost = Gauge(
+            "syncwatch_lost_records", "Records that were gone before they were read, noted in the last day, by topic.",
+            ["topic"], registry=registry,
+        )  # fmt: skip
         # Without labels it cannot be cleared: it is in the registry only while this process leads.
         self._days = Gauge("syncwatch_day_partitions_ahead", "Days to come that have tables.", registry=None)
         self._shows_days = False
@@ -51,7 +58,7 @@ class LeaderGauges:
         self._leader.set(0)
         for gauge in (
             self._users, self._organizations, self._agents, self._errors, self._failing_users,
-            self._failing_organizations,
+            self._failing_organizations, self._lost,
         ):  # fmt: skip
             gauge.clear()
         if self._shows_days:
@@ -81,6 +88,10 @@ class LeaderGauges:
             users, organizations = counts.get(cause, (0, 0))
             self._failing_users.labels(*cause).set(users)
             self._failing_organizations.labels(*cause).set(organizations)
+
+    def show_lost(self, counts: Mapping[str, int], prefix: str = "") -> None:
+        for topic in NOTED:
+            self._lost.labels(prefix + topic).set(counts.get(prefix + topic, 0))
 
     def show_days_ahead(self, days: int) -> None:
         self._days.set(days)

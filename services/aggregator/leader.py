@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
@@ -36,6 +36,8 @@ STAND_BY_S: Final = 2.0
 """How often somebody who does not lead tries to."""
 KAFKA_PATIENCE_S: Final = 5.0
 """How long the other duties wait for Kafka."""
+LOST_FOR: Final = timedelta(days=1)
+"""How long an alert tells of lost records: somebody looks once a day."""
 _RELAYS_A_TURN: Final = 10
 _SHARE: Final = 20
 """A duty that takes long is done less often: it shall take a twentieth of the time at most."""
@@ -136,6 +138,8 @@ class Reign:
         gauges.show_organizations(dict(map(tuple, await connection.fetch(_SQL["organizations_by_health"]))))
         now = await self.now() or self.wall()
         gauges.show_agents(dict(await connection.fetchrow(_SQL["agents_heard"], now, SILENT_AFTER, GONE_AFTER)))
+        lost = await connection.fetch(_SQL["lost_records"], self.wall() - LOST_FOR)
+        gauges.show_lost(dict(map(tuple, lost)), self.topic_prefix)
         worst = await connection.fetch(_SQL["worst_organizations"])
         gauges.show_errors((str(row["organization_id"]), row["errors_24h"]) for row in worst)
 

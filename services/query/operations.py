@@ -327,7 +327,10 @@ def _headers(packed: bytes | None) -> list[tuple[str, bytes]]:
 
 
 async def list_positions_command(context: Context, arguments: argparse.Namespace) -> str:
-    titles = ("topic", "partition", "epoch", "next offset", "applied to", "halted", "since", "expected", "found")
+    titles = (
+        "topic", "partition", "epoch", "next offset", "applied to", "halted", "since", "expected", "found", "lost",
+        "last lost",
+    )  # fmt: skip
     return await _listed(context, "positions", _SQL["list_positions"], titles)
 
 

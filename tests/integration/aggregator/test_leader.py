@@ -287,6 +287,31 @@ async def test_an_agent_whose_every_token_is_revoked_is_not_silent(scene: Scene,
     assert value(registry, "syncwatch_agents", state="silent") == 3
 
 
+async def test_lost_records_are_shown_for_a_day_and_at_0_before(stored: Stored) -> None:
+    registry, logs = CollectorRegistry(), "some.syncwatch.logs"
+    gauges = LeaderGauges(registry)
+
+    async def shown() -> float | None:
+        async with stored.pool.acquire() as connection:
+            await Reign(
+                connection=connection, producer=None, gauges=gauges, wall=lambda: NOW, topic_prefix="some.",  # type: ignore[arg-type]
+            ).show()  # fmt: skip
+        return value(registry, "syncwatch_lost_records", topic=logs)
+
+    assert await shown() == 0
+    await stored.owner.executemany(
+        "INSERT INTO position_gap VALUES ($1, $2, 0, $3, $4, $5, $6)",
+        [
+            (logs, 0, 10, 30, "gap", NOW - timedelta(hours=23)),
+            (logs, 1, 50, 50, "log_made_anew", NOW),
+            (logs, 2, 0, 1000, "gap", NOW - timedelta(hours=25)),
+        ],
+    )
+    assert await shown() == 21
+    gauges.step_down()
+    assert value(registry, "syncwatch_lost_records", topic=logs) is None
+
+
 async def test_c08_c31_failing_users_and_their_organizations_are_counted_by_cause(stored: Stored) -> None:
     """Two categories that are not listed are one `other`, and an organization that fails of both counts once."""
     first, second = Scene(stored), Scene(stored)

@@ -241,6 +241,20 @@ async def test_a_halt_is_lifted_by_the_operator_alone_and_audited(database: Data
     assert '"next_offset": 25' in row["after"]
 
 
+async def test_positions_are_listed_with_what_is_lost_of_them(database: Database) -> None:
+    async with database.connect() as connection:
+        await connection.execute(
+            "INSERT INTO kafka_position (topic, partition) VALUES ('syncwatch.logs', 0), ('syncwatch.logs', 1);"
+            "INSERT INTO position_gap VALUES ('syncwatch.logs', 1, 0, 10, 30, 'gap', '2026-11-20T10:00Z'),"
+            " ('syncwatch.logs', 1, 1, 0, 0, 'log_made_anew', '2026-11-21T10:00Z')"
+        )
+    code, listed, _ = await run(database, "positions", "list")
+    titles, _, whole, cut = listed.splitlines()
+    assert (code, titles.split()[-3:]) == (0, ["lost", "last", "lost"])
+    assert "21" not in whole
+    assert cut.split()[-3:] == ["21", "2026-11-21", "10:00:00Z"]
+
+
 async def test_p8_kept_rejects_are_published_again_once_byte_for_byte(database: Database, topics: Topics) -> None:
     topic = topics.name("syncwatch.events")
     headers = msgspec.msgpack.encode([("content-type", b"application/cloudevents+json")])
