@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 
 from services.query import silence
 from services.query.freshness import freshness_of
 from services.query.view import All
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, organization_id, seed, user_id
+
+ALERTS = Path(__file__).parents[3] / "deploy" / "prometheus" / "alerts.yml"
 
 
 async def test_silence_is_judged_as_of_and_each_number_is_that_of_its_list(service: Service, now: datetime) -> None:
@@ -223,6 +227,19 @@ async def test_the_monitoring_page_says_whose_data_stands_still(service: Service
     assert "<dt>Stopped</dt><dd>7 users of 2 organizations</dd>" in after
     assert "What is reported of 1/12 of the users is not applied" in after
     assert "<dt>Stopped</dt><dd>3 users of 1 organization</dd>" in own
+
+
+async def test_l1_the_link_of_every_alert_opens_and_what_stands_still_leads_to_monitoring(service: Service) -> None:
+    groups = yaml.safe_load(ALERTS.read_text())["groups"]
+    links = {
+        rule["alert"]: re.sub(r"{{.+?}}", "exchange", rule["annotations"]["panel"]).removeprefix("exchange")
+        for group in groups for rule in group["rules"]
+    }  # fmt: skip
+    async with await service.as_person("support") as person:
+        assert {name: (await person.get(link)).status_code for name, link in links.items()} == dict.fromkeys(links, 200)
+    monitoring = {"Deaf", "PipelineBehind", "PartitionStuck", "PartitionStopped", "RecordsLost", "AgentsSilent"}
+    assert {name for name, link in links.items() if link.startswith("/monitoring")} == monitoring
+    assert links["AgentsSilent"] == "/monitoring?agents=silent"
 
 
 async def test_the_monitoring_page_is_of_one_moment(service: Service, now: datetime) -> None:
