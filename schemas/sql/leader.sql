@@ -207,15 +207,23 @@ SELECT sum(healthy) AS healthy, sum(partial) AS partial, sum(failing) AS failing
 -- name: organizations_by_health
 SELECT health, count(*) AS organizations FROM organization WHERE state = 'present' GROUP BY health;
 
+-- name: retire_agents
+-- Out of use is an agent of which every token is revoked; one that writes straight to Kafka has none. In key order, as
+-- heartbeats are merged.
+WITH tokens AS (
+  SELECT agent_id, organization_id, bool_and(revoked_at IS NOT NULL) AS revoked FROM agent_token GROUP BY agent_id, organization_id
+), changed AS (
+  SELECT a.agent_id FROM agent a LEFT JOIN tokens t ON t.agent_id = a.agent_id AND t.organization_id = a.organization_id
+   WHERE a.retired <> coalesce(t.revoked, false)
+   ORDER BY a.agent_id FOR NO KEY UPDATE OF a
+)
+UPDATE agent a SET retired = NOT a.retired FROM changed c WHERE a.agent_id = c.agent_id;
+
 -- name: agents_heard
--- $1: now; $2: how long is silent; $3: how long is taken out of use, which is no silence. Nor is that of an agent of which
--- every token is revoked; one that writes straight to Kafka has none.
+-- $1: now; $2: how long is silent; $3: how long is taken out of use, which is no silence, as it is none of a retired agent.
 SELECT count(*) FILTER (WHERE heard_at >= $1::timestamptz - $2::interval) AS heard,
        count(*) FILTER (WHERE heard_at < $1::timestamptz - $2::interval) AS silent
-  FROM agent a
- WHERE heard_at > $1::timestamptz - $3::interval
-   AND coalesce((SELECT bool_or(t.revoked_at IS NULL) FROM agent_token t
-                  WHERE t.agent_id = a.agent_id AND t.organization_id = a.organization_id), true);
+  FROM agent WHERE heard_at > $1::timestamptz - $3::interval AND NOT retired;
 
 -- name: lost_records
 -- Since $1, by topic. At least one for each range: how many went with a log that was made anew, nobody knows.

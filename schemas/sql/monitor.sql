@@ -61,8 +61,8 @@ SELECT t.n::integer AS n, s.session_id, s.started_at, s.began, s.attempt, s.seq,
                       WHERE f.started_at = t.started_at AND f.session_id = t.session_id OFFSET 0) AS s;
 
 -- name: agents
--- $1: now; $2: how long is taken out of use, which is no silence.
-SELECT agent_id, organization_id, heard_at FROM agent WHERE heard_at > $1::timestamptz - $2::interval;
+-- $1: now; $2: how long is taken out of use, which is no silence, as it is none of a retired agent.
+SELECT agent_id, organization_id, heard_at FROM agent WHERE heard_at > $1::timestamptz - $2::interval AND NOT retired;
 
 -- name: forgotten
 -- Sessions that fell out of their user's recent ones while they ran: more than 20 began after them. No limit is longer

@@ -18,9 +18,9 @@ SELECT us.due_at, coalesce(o.name, us.organization_id::text) AS organization
  WHERE us.status_rank = 2 AND us.due_at IS NOT NULL ORDER BY us.due_at LIMIT 1;
 
 -- name: count_agents
--- $1: as of; $2: how long is silent; $3: how long is taken out of use, which is no silence.
+-- $1: as of; $2: how long is silent; $3: how long is taken out of use, which is no silence, as it is none of a retired agent.
 SELECT count(*) AS known, count(*) FILTER (WHERE heard_at < $1::timestamptz - $2::interval) AS silent
-  FROM agent WHERE heard_at > $1::timestamptz - $3::interval;
+  FROM agent WHERE heard_at > $1::timestamptz - $3::interval AND NOT retired;
 
 -- name: agents
 -- The longest silent first. $1 to $3 as above; $4: how many at most. `late`: users whom the agent reported last, as their list has it.
@@ -29,7 +29,7 @@ SELECT a.agent_id, a.organization_id, o.name AS organization, a.version, a.heard
   FROM agent a
   LEFT JOIN organization o ON o.organization_id = a.organization_id
   LEFT JOIN (SELECT agent_id, count(*) AS users FROM user_status WHERE status_rank = 2 GROUP BY agent_id) l ON l.agent_id = a.agent_id
- WHERE a.heard_at > $1::timestamptz - $3::interval ORDER BY a.heard_at, a.agent_id LIMIT $4;
+ WHERE a.heard_at > $1::timestamptz - $3::interval AND NOT a.retired ORDER BY a.heard_at, a.agent_id LIMIT $4;
 
 -- name: last_heard
 -- The agent of an organization ($1) that was heard last.

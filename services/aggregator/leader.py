@@ -78,6 +78,7 @@ class Reign:
             Duty(self.figures, 1.0),
             Duty(self.days, 600.0),
             Duty(self.last_day, 10.0),
+            Duty(self.agents, 5.0),
             Duty(self.show, 5.0),
             Duty(self.failing, 5.0),
             Duty(self.hours, 600.0),
@@ -130,6 +131,10 @@ class Reign:
             at = min(now, self.wall())
             await drop_past(self.connection, at, self.kept)
             await cut_exports(self.connection, at)
+
+    async def agents(self) -> None:
+        """Note which agents are out of use."""
+        await self.connection.execute(_SQL["retire_agents"])
 
     async def show(self) -> None:
         """Set the gauges."""

@@ -112,7 +112,7 @@ async def monitoring(services: Services, principal: Principal) -> Monitoring:
 
 
 async def agents(services: Services, principal: Principal) -> dict[str, Any]:
-    """Return the agents heard within a day that this principal may see, the longest silent first, at most 500:
+    """Return the agents in use, heard within a day, that this principal may see, the longest silent first, at most 500:
 
     {"agents": [{agent_id, organization_id, organization, version, heard_at, silent, late, sessions_running, queued,
     oldest_queued_s, clock_error_s}], as_of, lag_s, halted}. `late`: users whom the agent reported last.

@@ -283,8 +283,15 @@ async def test_an_agent_whose_every_token_is_revoked_is_not_silent(scene: Scene,
     registry = CollectorRegistry()
     async with stored.pool.acquire() as connection:
         gauges = LeaderGauges(registry)
-        await Reign(connection=connection, producer=None, gauges=gauges, wall=lambda: NOW).show()  # type: ignore[arg-type]
-    assert value(registry, "syncwatch_agents", state="silent") == 3
+        reign = Reign(connection=connection, producer=None, gauges=gauges, wall=lambda: NOW)  # type: ignore[arg-type]
+        for _ in range(2):
+            await reign.agents()
+            await reign.show()
+            assert value(registry, "syncwatch_agents", state="silent") == 3
+            assert await stored.rows("SELECT agent_id FROM agent WHERE retired") == [{"agent_id": "gone"}]
+        await stored.owner.execute("UPDATE agent_token SET revoked_at = NULL WHERE agent_id = 'gone'")
+        await reign.agents()
+    assert await stored.rows("SELECT agent_id FROM agent WHERE retired") == []
 
 
 async def test_lost_records_are_shown_for_a_day_and_at_0_before(stored: Stored) -> None:

@@ -170,6 +170,18 @@ async def test_c17_most_agents_silent_at_once_holds_lateness(scene: Scene) -> No
     assert (user["status"], user["reason"]) == ("late", "agent_silent")
 
 
+async def test_c17_agents_out_of_use_are_no_silence_of_ours(scene: Scene) -> None:
+    user_id = uuid4()
+    await scene.tell(START, scene.session(user_id, started_at=START, status="finished"))
+    for number, agent in enumerate(("agent", "b", "c", "d")):
+        await heartbeat(scene, agent, START + timedelta(seconds=10 * number), organization=number or None)
+    await scene.stored.owner.execute("UPDATE agent SET retired = true WHERE agent_id IN ('b', 'c', 'd')")
+    await scene.tick(START + 61 * MINUTE)
+    assert not (await scene.look()).held
+    user = await scene.user(user_id)
+    assert (user["status"], user["reason"]) == ("late", "agent_silent")
+
+
 async def test_a_position_that_moved_on_without_us_is_left_alone(scene: Scene) -> None:
     user_id = uuid4()
     await scene.tell(START, scene.session(user_id, started_at=START, status="finished"))

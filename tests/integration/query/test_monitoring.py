@@ -119,6 +119,23 @@ async def test_an_administrator_sees_the_agents_of_its_own_organization_alone(se
     assert "syncwatch.events" in page.text
 
 
+async def test_an_agent_out_of_use_is_silent_nowhere(service: Service, now: datetime) -> None:
+    gone = f"agent-{organization_id(0)}"
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=2, users=2, sessions=1))
+        await connection.execute("UPDATE kafka_position SET applied_to = $1, heard_at = $1, halted = NULL", now)
+        await connection.execute(
+            "UPDATE agent SET retired = true, heard_at = $2 WHERE agent_id = $1", gone, now - timedelta(minutes=2)
+        )
+    async with await service.as_person("support") as person:
+        told = (await person.get("/api/v1/overview")).json()["silence"]["agents"]
+        listed = (await person.get("/api/v1/agents")).json()["agents"]
+        page = (await person.get("/monitoring")).text
+    assert told == {"known": 1, "silent": 0, "longest": None}
+    assert [row["agent_id"] for row in listed] == [f"agent-{organization_id(1)}"]
+    assert gone not in page
+
+
 async def test_the_api_lists_agents_and_partitions_to_whom_the_page_does(service: Service, now: datetime) -> None:
     first = f"agent-{organization_id(0)}"
     async with service.database.connect() as connection:
