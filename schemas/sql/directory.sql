@@ -65,11 +65,11 @@ RETURNING organization_id, user_id;
 
 -- name: merge_agents
 -- Only the newest heartbeat counts. An agent of one organization is never taken over by another's, nor is a shared one.
-INSERT INTO agent AS kept (agent_id, organization_id, version, heard_at, sent_at, clock_error_s, sessions_running, queued, oldest_queued_s)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::float8[], $7::integer[],
-                     $8::bigint[], $9::float8[]) AS a (a, b, c, d, e, f, g, h, i) ORDER BY a
+INSERT INTO agent AS kept (agent_id, organization_id, version, heard_at, clock_error_s, sessions_running, queued, oldest_queued_s)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[], $5::float8[], $6::integer[], $7::bigint[],
+                     $8::float8[]) AS a (a, b, c, d, e, f, g, h) ORDER BY a
 ON CONFLICT (agent_id) DO UPDATE SET
-  organization_id = excluded.organization_id, version = excluded.version, heard_at = excluded.heard_at, sent_at = excluded.sent_at,
+  organization_id = excluded.organization_id, version = excluded.version, heard_at = excluded.heard_at,
   clock_error_s = excluded.clock_error_s, sessions_running = excluded.sessions_running, queued = excluded.queued,
   oldest_queued_s = excluded.oldest_queued_s
 WHERE kept.heard_at < excluded.heard_at

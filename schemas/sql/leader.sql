@@ -74,16 +74,15 @@ WITH judged AS (
 SELECT count(*) FROM stored;
 
 -- name: store_last_day
--- Sessions and errors of the last 24 hours, by whole hours; and when the newest session ended, or began while it runs: an end
+-- Errors of the last 24 hours, by whole hours; and when the newest session ended, or began while it runs: an end
 -- moves no count. Days to come are not looked at.
 WITH counted AS (
-  SELECT organization_id, sum(sessions)::integer AS sessions,
-         coalesce(sum(sessions) FILTER (WHERE status IN ('errors', 'timed_out')), 0)::integer AS errors
+  SELECT organization_id, sum(sessions)::integer AS errors
     FROM session_hour WHERE hour > date_trunc('hour', $1::timestamptz) - interval '24 hours' AND hour <= $1
+     AND status IN ('errors', 'timed_out')
    GROUP BY organization_id
 ), now AS (
-  SELECT o.organization_id, coalesce(c.sessions, 0) AS sessions, coalesce(c.errors, 0) AS errors,
-         coalesce(newest.at, o.last_session_at) AS at
+  SELECT o.organization_id, coalesce(c.errors, 0) AS errors, coalesce(newest.at, o.last_session_at) AS at
     FROM organization o
     LEFT JOIN counted c USING (organization_id)
     LEFT JOIN LATERAL (SELECT coalesce(s.ended_at, s.timed_out_at, s.started_at) AS at FROM sync_session s
@@ -91,10 +90,10 @@ WITH counted AS (
                         ORDER BY s.started_at DESC, s.session_id DESC LIMIT 1) newest ON true
 )
 UPDATE organization o
-   SET sessions_24h = n.sessions, errors_24h = n.errors, last_session_at = n.at
+   SET errors_24h = n.errors, last_session_at = n.at
   FROM now n
  WHERE o.organization_id = n.organization_id
-   AND (o.sessions_24h, o.errors_24h, o.last_session_at) IS DISTINCT FROM (n.sessions, n.errors, n.at);
+   AND (o.errors_24h, o.last_session_at) IS DISTINCT FROM (n.errors, n.at);
 
 -- name: missing_days
 -- Days (UTC) that have no partition: from $2, since when sessions are kept, to $4 days ahead of today ($1). Logs are kept since $3:

@@ -191,7 +191,7 @@ def agent_columns(heard: Iterable[Heard]) -> tuple[list[Any], ...]:
     for each in heard:
         data, at = each.event.data, moment(each.appended_ms)
         rows.append((
-            data.agent_id, data.organization_id, data.version, at, data.sent_at, (at - data.sent_at).total_seconds(),
+            data.agent_id, data.organization_id, data.version, at, (at - data.sent_at).total_seconds(),
             data.sessions_running, data.queued, data.oldest_queued_s,
         ))  # fmt: skip
     return tuple(map(list, zip(*rows, strict=True)))

@@ -130,7 +130,7 @@ def _organization(made: World, random: Random, name: str, mail_system: str, coun
     organization_id, now = identity(name), made.now
     reason = DISABLED.get(name)
     counts: Counter[str] = Counter()
-    errors = sessions = by_error = 0
+    errors = by_error = 0
     newest: datetime | None = None
     people = random.sample([f"{first} {last}" for first in FIRST for last in LAST], count)
     for index, person in enumerate(sorted(people)):
@@ -144,7 +144,6 @@ def _organization(made: World, random: Random, name: str, mail_system: str, coun
         counts[status] += 1
         by_error += user.disabled_reason in {"authorization", "throttling"} and status == "disabled"
         errors += sum(session["status"] in {"errors", "timed_out"} for session in user.sessions)
-        sessions += len(user.sessions)
         ends = [session["ended_at"] or session["started_at"] for session in user.sessions]
         newest = max([*ends, *([newest] if newest else [])], default=None)
     touched = counts["failing"] + counts["late"] + counts["stuck"]
@@ -157,7 +156,6 @@ def _organization(made: World, random: Random, name: str, mail_system: str, coun
         health_rank=HEALTH_RANK[health], health_since=now - timedelta(hours=5), users=count,
         **{status: counts[status] for status in ("healthy", "partial", "failing", "late", "stuck", "new", "disabled")},
         disabled_by_error=by_error if not reason else 0, touched=touched, last_session_at=newest, errors_24h=errors,
-        sessions_24h=sessions,
     )  # fmt: skip
     made.add(
         "agent", agent_id=f"eu-{name.split()[0].lower()}", organization_id=organization_id, version="3.18.2",

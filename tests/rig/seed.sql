@@ -24,8 +24,8 @@ UPDATE organization o
 
 -- name: figures
 UPDATE organization o
-   SET last_session_at = s.newest, errors_24h = s.errors, sessions_24h = s.sessions
-  FROM (SELECT organization_id, max(coalesce(ended_at, started_at)) AS newest, count(*) AS sessions,
+   SET last_session_at = s.newest, errors_24h = s.errors
+  FROM (SELECT organization_id, max(coalesce(ended_at, started_at)) AS newest,
                count(*) FILTER (WHERE status IN ('errors', 'timed_out')) AS errors
           FROM sync_session WHERE started_at >= date_trunc('hour', $1::timestamptz) - interval '23 hours' GROUP BY organization_id) s
  WHERE s.organization_id = o.organization_id;
@@ -44,6 +44,6 @@ SELECT 'syncwatch.events', p, $1::timestamptz, $1::timestamptz FROM generate_ser
 ON CONFLICT (topic, partition) DO UPDATE SET applied_to = excluded.applied_to, heard_at = excluded.heard_at;
 
 -- name: agents
-INSERT INTO agent (agent_id, organization_id, version, heard_at, sent_at)
-SELECT 'agent-' || organization_id, organization_id, '1.2', $1::timestamptz, $1::timestamptz FROM organization
+INSERT INTO agent (agent_id, organization_id, version, heard_at)
+SELECT 'agent-' || organization_id, organization_id, '1.2', $1::timestamptz FROM organization
 ON CONFLICT (agent_id) DO NOTHING;

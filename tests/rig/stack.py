@@ -37,12 +37,11 @@ SELECT count(*) FILTER (WHERE s.ended_at IS NULL OR s.issues_arrived < s.issues_
          SELECT count(*) FROM log_chunk l WHERE (l.started_at, l.session_id) = (s.started_at, s.session_id)))
        + abs(count(*) - $1) + (
          SELECT count(*) FROM organization o JOIN (
-           SELECT organization_id, count(*)::integer AS sessions,
+           SELECT organization_id,
                   (count(*) FILTER (WHERE status IN ('errors', 'timed_out')))::integer AS errors,
                   (array_agg(ended_at ORDER BY started_at DESC, session_id DESC))[1] AS newest
              FROM sync_session GROUP BY 1) own USING (organization_id)
-          WHERE (o.sessions_24h, o.errors_24h, o.last_session_at)
-                IS DISTINCT FROM (own.sessions, own.errors, own.newest))
+          WHERE (o.errors_24h, o.last_session_at) IS DISTINCT FROM (own.errors, own.newest))
   FROM sync_session s"""
 _SWITCHED_OFF: Final = """
 SELECT EXISTS (SELECT FROM user_status WHERE (organization_id, user_id) = ($1, $2) AND status = 'disabled')
