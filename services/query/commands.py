@@ -236,7 +236,10 @@ def _positions(actions: Any) -> None:
     accept.add_argument(
         "--at", type=int, metavar="OFFSET", help="read on from here; unless given: what was found, else where it stands"
     )
-    accept.add_argument("--new-log", action="store_true", help="the topic was made anew: raises its epoch")
+    accept.add_argument(
+        "--new-log", action="store_true",
+        help="the topic was made anew: raises its epoch, and reads on from 0 unless --at is given",
+    )  # fmt: skip
 
 
 def _topics(actions: Any) -> None:

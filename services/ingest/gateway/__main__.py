@@ -43,14 +43,16 @@ class Settings:
     port: int = setting("port for agents", parse=int, default=8081)
     metrics_port: int = setting("port for /metrics, /alive and /ready", parse=int, default=9101)
     quota_events_s: float = setting(
-        "events a second an organization may send for long; 0 is no limit", parse=float, default=2000.0
+        "events a second an organization may send to this gateway for long; 0 is no limit", parse=float, default=2000.0
     )
-    quota_burst: float = setting("events an organization may send at once on top", parse=float, default=50_000.0)
+    quota_burst: float = setting("events an organization may send to it at once on top", parse=float, default=50_000.0)
     quota_bytes_s: float = setting(
-        "uncompressed bytes a second an organization may send for long; 0 is no limit", parse=float, default=8e6
+        "inflated bytes a second an organization may send to this gateway for long; 0 is no limit",
+        parse=float,
+        default=8e6,
     )
     quota_bytes_burst: float = setting(
-        "uncompressed bytes an organization may send at once on top", parse=float, default=128e6
+        "inflated bytes an organization may send to it at once on top", parse=float, default=128e6
     )
     gateway_id: str = setting("name of this gateway in its ticks", default="")
     log_level: str = setting("least level of log lines", default="INFO")
