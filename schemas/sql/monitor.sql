@@ -35,23 +35,6 @@ UPDATE recompute_queue SET after_user_id = $4 WHERE organization_id = $1 AND par
 -- name: leave_queue
 DELETE FROM recompute_queue WHERE organization_id = $1 AND partition = $2 AND requested_at = $3;
 
--- name: close_sessions
--- A fact of the service's own, set where the row still says so: running, past its limit, and unheard for half an hour.
--- $1: applied to; $2, $3: the sessions. `merged` feeds the same counters as every other change of a session.
-WITH merged AS (
-  UPDATE sync_session AS kept SET status = 'timed_out', timed_out_at = $1
-    FROM unnest($2::timestamptz[], $3::uuid[]) AS k (started_at, session_id)
-   WHERE kept.started_at = k.started_at AND kept.session_id = k.session_id AND kept.started_at = ANY ($2)
-     AND kept.status = 'running' AND $1 >= kept.appended_at + interval '30 minutes'
-     AND $1 > CASE WHEN kept.deadline_at IS NULL THEN kept.appended_at + interval '30 minutes'
-                   ELSE kept.first_appended_at
-                        + least(greatest(kept.deadline_at - kept.started_at, interval '0'), interval '1 day') END
-  RETURNING new.started_at, new.session_id, new.organization_id, new.partition,
-    old.status AS was, old.error_source AS was_source, old.error_category AS was_category, old.mail_system AS was_mail,
-    new.status AS became, new.error_source, new.error_category, new.mail_system
-) /* count_hours */
-SELECT became AS status, error_source, error_category, mail_system FROM merged;
-
 -- name: sessions
 -- As they now stand: what is kept of a running session may be an older word of it.
 SELECT t.n::integer AS n, s.session_id, s.started_at, s.began, s.attempt, s.seq, s.status, s.appended_at, s.first_appended_at,

@@ -46,26 +46,16 @@ WITH merged AS (
                   THEN 'finished_with_issues' ELSE excluded.status END,
     status_sent = excluded.status_sent, ended_at = excluded.ended_at, deadline_at = excluded.deadline_at,
     next_run_at = excluded.next_run_at, interval_s = excluded.interval_s,
-    counted_ended = CASE WHEN (kept.counted_ended, kept.counted_attempt, kept.counted_seq, kept.counted_digest)
-      > (excluded.counted_ended, excluded.counted_attempt, excluded.counted_seq, excluded.counted_digest) THEN kept.counted_ended ELSE excluded.counted_ended END,
-    counted_attempt = CASE WHEN (kept.counted_ended, kept.counted_attempt, kept.counted_seq, kept.counted_digest)
-      > (excluded.counted_ended, excluded.counted_attempt, excluded.counted_seq, excluded.counted_digest) THEN kept.counted_attempt ELSE excluded.counted_attempt END,
-    counted_seq = CASE WHEN (kept.counted_ended, kept.counted_attempt, kept.counted_seq, kept.counted_digest)
-      > (excluded.counted_ended, excluded.counted_attempt, excluded.counted_seq, excluded.counted_digest) THEN kept.counted_seq ELSE excluded.counted_seq END,
-    counted_digest = CASE WHEN (kept.counted_ended, kept.counted_attempt, kept.counted_seq, kept.counted_digest)
-      > (excluded.counted_ended, excluded.counted_attempt, excluded.counted_seq, excluded.counted_digest) THEN kept.counted_digest ELSE excluded.counted_digest END,
-    objects = CASE WHEN (kept.counted_ended, kept.counted_attempt, kept.counted_seq, kept.counted_digest)
-      > (excluded.counted_ended, excluded.counted_attempt, excluded.counted_seq, excluded.counted_digest) THEN kept.objects ELSE excluded.objects END,
-    changes = CASE WHEN (kept.counted_ended, kept.counted_attempt, kept.counted_seq, kept.counted_digest)
-      > (excluded.counted_ended, excluded.counted_attempt, excluded.counted_seq, excluded.counted_digest) THEN kept.changes ELSE excluded.changes END,
-    failures = CASE WHEN (kept.counted_ended, kept.counted_attempt, kept.counted_seq, kept.counted_digest)
-      > (excluded.counted_ended, excluded.counted_attempt, excluded.counted_seq, excluded.counted_digest) THEN kept.failures ELSE excluded.failures END,
-    conflicts = CASE WHEN (kept.counted_ended, kept.counted_attempt, kept.counted_seq, kept.counted_digest)
-      > (excluded.counted_ended, excluded.counted_attempt, excluded.counted_seq, excluded.counted_digest) THEN kept.conflicts ELSE excluded.conflicts END,
-    total_changes = CASE WHEN (kept.counted_ended, kept.counted_attempt, kept.counted_seq, kept.counted_digest)
-      > (excluded.counted_ended, excluded.counted_attempt, excluded.counted_seq, excluded.counted_digest) THEN kept.total_changes ELSE excluded.total_changes END,
-    report = CASE WHEN (kept.counted_ended, kept.counted_attempt, kept.counted_seq, kept.counted_digest)
-      > (excluded.counted_ended, excluded.counted_attempt, excluded.counted_seq, excluded.counted_digest) THEN kept.report ELSE excluded.report END,
+    counted_ended = CASE WHEN /* keeps_counts */ THEN kept.counted_ended ELSE excluded.counted_ended END,
+    counted_attempt = CASE WHEN /* keeps_counts */ THEN kept.counted_attempt ELSE excluded.counted_attempt END,
+    counted_seq = CASE WHEN /* keeps_counts */ THEN kept.counted_seq ELSE excluded.counted_seq END,
+    counted_digest = CASE WHEN /* keeps_counts */ THEN kept.counted_digest ELSE excluded.counted_digest END,
+    objects = CASE WHEN /* keeps_counts */ THEN kept.objects ELSE excluded.objects END,
+    changes = CASE WHEN /* keeps_counts */ THEN kept.changes ELSE excluded.changes END,
+    failures = CASE WHEN /* keeps_counts */ THEN kept.failures ELSE excluded.failures END,
+    conflicts = CASE WHEN /* keeps_counts */ THEN kept.conflicts ELSE excluded.conflicts END,
+    total_changes = CASE WHEN /* keeps_counts */ THEN kept.total_changes ELSE excluded.total_changes END,
+    report = CASE WHEN /* keeps_counts */ THEN kept.report ELSE excluded.report END,
     issues = CASE WHEN excluded.issues_arrived > 0 THEN excluded.issues WHEN excluded.attempt = kept.attempt THEN kept.issues ELSE 0 END,
     issues_arrived = CASE WHEN excluded.issues_arrived > 0 THEN excluded.issues_arrived
                           WHEN excluded.attempt = kept.attempt THEN kept.issues_arrived ELSE 0 END,
@@ -89,6 +79,11 @@ SELECT digest, started_at, session_id, was, became, coalesce(clashed, false) AS 
        incomplete AND EXISTS (SELECT FROM issue_sighting f WHERE f.started_at = merged.started_at
          AND f.session_id = merged.session_id AND f.attempt = merged.attempt AND f.started_at BETWEEN $1 AND $2 OFFSET 0) AS overtaken
   FROM merged;
+
+-- name: keeps_counts
+-- A fragment: the counts in the row are of a later report than those that come.
+(kept.counted_ended, kept.counted_attempt, kept.counted_seq, kept.counted_digest)
+  > (excluded.counted_ended, excluded.counted_attempt, excluded.counted_seq, excluded.counted_digest)
 
 -- name: count_hours
 -- A fragment, put behind a CTE `merged` of rows that changed: the hour's counters move by new minus old, in the same statement.
@@ -149,6 +144,23 @@ UPDATE sync_session AS kept
    AND kept.started_at = ANY ($1) AND kept.organization_id = late.organization_id AND kept.user_id = late.user_id
    AND (kept.counted_ended, kept.counted_attempt, kept.counted_seq, kept.counted_digest)
      < (late.counted_ended, late.counted_attempt, late.counted_seq, late.counted_digest);
+
+-- name: close_sessions
+-- A fact of the service's own, set where the row still says so: running, past its limit, and unheard for half an hour.
+-- $1: applied to; $2, $3: the sessions. `merged` feeds the same counters as every other change of a session.
+WITH merged AS (
+  UPDATE sync_session AS kept SET status = 'timed_out', timed_out_at = $1
+    FROM unnest($2::timestamptz[], $3::uuid[]) AS k (started_at, session_id)
+   WHERE kept.started_at = k.started_at AND kept.session_id = k.session_id AND kept.started_at = ANY ($2)
+     AND kept.status = 'running' AND $1 >= kept.appended_at + interval '30 minutes'
+     AND $1 > CASE WHEN kept.deadline_at IS NULL THEN kept.appended_at + interval '30 minutes'
+                   ELSE kept.first_appended_at
+                        + least(greatest(kept.deadline_at - kept.started_at, interval '0'), interval '1 day') END
+  RETURNING new.started_at, new.session_id, new.organization_id, new.partition,
+    old.status AS was, old.error_source AS was_source, old.error_category AS was_category, old.mail_system AS was_mail,
+    new.status AS became, new.error_source, new.error_category, new.mail_system
+) /* count_hours */
+SELECT became AS status, error_source, error_category, mail_system FROM merged;
 
 -- name: adjust_issues
 -- Sightings came without a newer version of their session: the counts of its attempt, and the status that follows from them.

@@ -19,22 +19,25 @@ SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin'
 -- name: read_users
 -- What the verdict needs. No lock: the position that this transaction has moved keeps other writers of these
 -- users away, and where it does not (partitions were added), the write below finds the row no longer where it was read.
--- $1, $2: organization and user ids, side by side; $3: the interval where nobody names one.
+-- $1, $2: organization and user ids, side by side; $3: as below.
 SELECT t.n::integer AS n, us.ctid AS row_id, us.partition, us.status, us.reason, us.since, us.bucket, us.revision,
        us.check_at, us.recent, us.agent_id,
-       CASE WHEN u.state = 'removed' OR o.state = 'removed' THEN 'removed'
-            WHEN NOT o.sync_enabled THEN 'organization_off'
-            WHEN u.sync_enabled THEN NULL
-            WHEN u.disabled_reason IN ('manual', 'authorization', 'throttling') THEN 'off_' || u.disabled_reason
-            ELSE 'off_other' END AS off,
-       CASE WHEN NOT o.sync_enabled THEN o.flag_since WHEN NOT u.sync_enabled THEN u.flag_since END AS off_since,
-       greatest(coalesce(u.announced_at, u.first_seen_at), u.enabled_since,
-                CASE WHEN o.sync_enabled THEN o.flag_since END) AS counted_from,
-       coalesce(u.interval_s, o.interval_s, $3) AS interval_s
+       /* facts */
   FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS t(organization_id, user_id, n)
   JOIN user_status us ON us.organization_id = t.organization_id AND us.user_id = t.user_id
   JOIN sync_user u ON u.organization_id = us.organization_id AND u.user_id = us.user_id
   JOIN organization o ON o.organization_id = us.organization_id;
+
+-- name: facts
+-- A fragment: what a verdict goes by beside sessions. $3: the interval where nobody names one.
+CASE WHEN u.state = 'removed' OR o.state = 'removed' THEN 'removed'
+     WHEN NOT o.sync_enabled THEN 'organization_off'
+     WHEN u.sync_enabled THEN NULL
+     WHEN u.disabled_reason IN ('manual', 'authorization', 'throttling') THEN 'off_' || u.disabled_reason
+     ELSE 'off_other' END AS off,
+CASE WHEN NOT o.sync_enabled THEN o.flag_since WHEN NOT u.sync_enabled THEN u.flag_since END AS off_since,
+greatest(coalesce(u.announced_at, u.first_seen_at), u.enabled_since, CASE WHEN o.sync_enabled THEN o.flag_since END) AS counted_from,
+coalesce(u.interval_s, o.interval_s, $3) AS interval_s
 
 -- name: add_users
 -- An empty bucket: counted by no organization yet.
@@ -115,17 +118,9 @@ ON CONFLICT (organization_id, partition) DO UPDATE SET requested_at = excluded.r
 
 -- name: facts_of_user
 -- What `schemas.status.facts_of` and `schemas.why.flags_of` read, for the page of one user: the same facts as above.
--- $1, $2: organization and user; $3: the interval where nobody names one.
+-- $1, $2: organization and user; $3: as above.
 SELECT us.recent, us.status, us.reason, us.check_at, us.agent_id, us.partition,
-       CASE WHEN u.state = 'removed' OR o.state = 'removed' THEN 'removed'
-            WHEN NOT o.sync_enabled THEN 'organization_off'
-            WHEN u.sync_enabled THEN NULL
-            WHEN u.disabled_reason IN ('manual', 'authorization', 'throttling') THEN 'off_' || u.disabled_reason
-            ELSE 'off_other' END AS off,
-       CASE WHEN NOT o.sync_enabled THEN o.flag_since WHEN NOT u.sync_enabled THEN u.flag_since END AS off_since,
-       greatest(coalesce(u.announced_at, u.first_seen_at), u.enabled_since,
-                CASE WHEN o.sync_enabled THEN o.flag_since END) AS counted_from,
-       coalesce(u.interval_s, o.interval_s, $3) AS interval_s,
+       /* facts */,
        o.flag_since AS organization_since, o.flag_actor AS organization_actor,
        u.flag_since AS user_since, u.flag_actor AS user_actor
   FROM user_status us

@@ -18,11 +18,10 @@ from schemas.sql import named_queries
 from schemas.status import GONE_AFTER
 from services.aggregator.judge import Lateness, Touched, go_by_loops, judge
 from services.aggregator.silence import Heard, held_until, silent_agents
-from services.aggregator.transaction import with_counters
 
 LOG: Final = logging.getLogger(__name__)
 _SQL: Final = named_queries("monitor")
-_CLOSE: Final = with_counters(_SQL["close_sessions"])
+_CLOSE: Final = named_queries("sessions")["close_sessions"]
 
 USERS_A_TRANSACTION: Final = 1_000
 _TRANSACTIONS_A_RUN: Final = 20

@@ -37,15 +37,6 @@ _REJECTS: Final = named_queries("rejects")
 _STATUS: Final = named_queries("status")
 
 
-def with_counters(statement: str) -> str:
-    """Return a statement whose CTE `merged` also moves the counters of the hours."""
-    return statement.replace("/* count_hours */", _SESSIONS["count_hours"])
-
-
-_MERGE_SESSIONS: Final = with_counters(_SESSIONS["merge_sessions"])
-_ADJUST_ISSUES: Final = with_counters(_SESSIONS["adjust_issues"])
-
-
 class Fenced(Exception):
     """Somebody else moved a position, or halted it: what is in memory of it is worth nothing."""
 
@@ -139,7 +130,7 @@ class Transaction:
         records = self.work.session_rows or [rows.session_row(session, arrived) for session in sessions]
         await copy_records(self.connection, "batch_session", records, rows.SESSION_COLUMNS)
         starts = [session.event.data.started_at for session in sessions]
-        changed = await self.connection.fetch(_MERGE_SESSIONS, min(starts), max(starts))
+        changed = await self.connection.fetch(_SESSIONS["merge_sessions"], min(starts), max(starts))
         if len(changed) < len(sessions):
             await self._explain_unmerged()
         merged = list(zip(_by_digest(sessions, changed), changed, strict=True))
@@ -203,7 +194,7 @@ class Transaction:
         if not counts:
             return
         adjusted = await self.connection.fetch(
-            _ADJUST_ISSUES,
+            _SESSIONS["adjust_issues"],
             *_columns(((*attempt, *issues) for attempt, issues in counts.items()), 7),
         )
         for row in adjusted:

@@ -26,7 +26,6 @@ from services.query.statements import EXCEPTION_SHOWN, Picks, answered, branches
 from services.query.view import Cursor, View, seal
 
 _SQL: Final = named_queries("lists")
-_FRESHNESS_AND_TEXTS: Final = _SQL["freshness_and_texts"].replace("/* freshness */", _SQL["freshness"].rstrip(";"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ async def _beside(
         return await freshness_of(connection, now), {}
     times = [started_at for started_at, _ in failed]
     bound = times, [session_id for _, session_id in failed], min(times), max(times), EXCEPTION_SHOWN
-    rows = await connection.fetch(_FRESHNESS_AND_TEXTS, *bound)
+    rows = await connection.fetch(_SQL["freshness_and_texts"], *bound)
     texts = {(row["started_at"], row["session_id"]): row["shown"] for row in rows if row["session_id"] is not None}
     return freshness_from(rows[0], now), texts
 
