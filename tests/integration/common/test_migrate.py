@@ -5,6 +5,7 @@ from itertools import chain
 import asyncpg
 import pytest
 
+from services.common import migrate as migrate_module
 from services.common.migrate import CannotMigrate, migrate, migrations, pending, set_role_passwords
 from services.common.pool import create_pool
 from tests.rig.databases import Database
@@ -20,6 +21,26 @@ async def test_runners_that_start_together_apply_everything_once(postgres: str, 
         await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     applied = await asyncio.gather(*(migrate(database.owner_url) for _ in range(3)))
     assert sorted(chain.from_iterable(applied)) == [migration.name for migration in migrations()]
+
+
+async def test_p16_a_database_of_the_first_version_is_brought_up_to_date_and_its_workers_go_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *later = migrations()
+    beat = "INSERT INTO agent (agent_id, heard_at, sent_at) VALUES ($1, now(), now())"
+    async with database.connect() as connection:
+        await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        with monkeypatch.context() as patch:
+            patch.setattr(migrate_module, "migrations", lambda: [first])
+            assert await migrate(database.owner_url) == [first.name]
+        await connection.execute(beat, "before")
+        assert await migrate(database.owner_url) == [migration.name for migration in later]
+        await connection.execute(beat, "after")
+        await connection.execute("UPDATE organization SET sessions_24h = 1")
+        assert await connection.fetch("SELECT DISTINCT retired FROM agent") == [(False,)]
+        assert await connection.fetchval("SELECT create_day(current_date + 40)")
+        indexes = await connection.fetch("SELECT indexname FROM pg_indexes WHERE tablename ~ '^log_chunk_[0-9]{8}$'")
+        assert {name.rpartition("_")[2] for (name,) in indexes} == {"pkey"}
 
 
 async def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
