@@ -123,6 +123,8 @@ async def test_c26_p13_retention_took_what_was_not_read(pipeline: Pipeline, topi
     gaps = await pipeline.rows("SELECT first_offset, end_offset, reason FROM position_gap")
     assert gaps == ([] if topic == EVENTS.name else [{"first_offset": 0, "end_offset": 20, "reason": "gap"}])
     assert [row["offset"] for row in await pipeline.rows('SELECT "offset" FROM rejected_event')] == [25]
+    series = f'syncwatch_lost_records{{topic="{pipeline.prefix}{LOGS.name}"}}'
+    await until(lambda: _is(worker, series, sum(gap["end_offset"] for gap in gaps)), "the leader tells of it")
 
 
 async def test_p13_a_quiet_partition_whose_last_record_has_gone_goes_on(pipeline: Pipeline) -> None:
