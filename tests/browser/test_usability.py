@@ -94,6 +94,17 @@ async def test_the_words_of_the_source_and_figures_are_whole_at_1440_pixels(brow
     assert {where: cut for where, cut in seen["runs"].items() if cut} == {}
 
 
+async def test_a_compact_list_has_one_line_a_row_with_the_date_of_its_run(browse: Browse, site: Site) -> None:
+    own = (await pages_of(site))["user"]
+    paths = {"statistics": f"{STATISTICS}&limit=50", "sessions": "/sessions?limit=50&tz=UTC", "user": f"{own}?tz=UTC"}
+    told = browse("density", paths=paths)["told"]
+    for name in paths:
+        assert (told[name]["compact"], told[name]["roomy"]) == ([32], [44]), name
+        assert [run for run in told[name]["runs"] if run[1] or not re.match(r"\d+ [A-Z][a-z]{2}[ ,]", run[0])] == [], (
+            name
+        )
+
+
 def _texts(name: str) -> dict[str, list[str]]:
     """Return every text that our vocabulary makes for each default column of a list, by title."""
     texts = {

@@ -171,11 +171,12 @@ def _time(cell: Cell) -> str:
 
 def _run(cell: Cell) -> str:
     start, end, zone, now = cell.value, cell.row.slugs["ended_at"], cell.clock.zone, cell.clock.now
-    shown: str = timed(start, words.run(start, end, zone), zone)
+    shown: str = timed(start, words.run(start, end, zone) if cell.roomy else words.start(start, zone, now), zone)
     if cell.first:
         shown = f'<a class="name" href="{escape(cell.row.details_href)}" data-job>{shown}</a>'
     took = f" · {words.duration((end - start).total_seconds())}" if end else ""
-    return f'<span class="line">{shown}</span><span class="sub always">{words.date(start, zone, now)}{took}</span>'
+    below = f'<span class="sub">{words.date(start, zone, now)}{took}</span>' if cell.roomy else ""
+    return f'<span class="line">{shown}</span>{below}'
 
 
 def _report(cell: Cell) -> str:

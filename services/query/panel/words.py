@@ -88,6 +88,12 @@ def run(start: datetime | None, end: datetime | None, zone: ZoneInfo) -> str:
     return f"{clock(start, zone)}–{clock(end, zone) if end else ''}"
 
 
+def start(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Return when a run began, on one line: `23 Nov, 17:44:12` this year, `23 Nov 2025` before."""
+    here = at.astimezone(zone)
+    return f"{day(here)}, {_time(here)}" if here.year == now.astimezone(zone).year else day(here, year=True)
+
+
 def duration(seconds: float | None) -> str:
     """Return a duration by its two greatest units: `180 ms`, `3 s`, `4 min 41 s`, `5 h 12 min`, `2 d 4 h`."""
     if seconds is None:

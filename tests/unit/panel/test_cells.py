@@ -76,6 +76,16 @@ def test_a_cell_says_what_it_holds(kind: str, value: object, shown: str) -> None
     assert shown in drawn(kind, value)
 
 
+def test_a_run_on_one_line_has_its_date_and_its_start() -> None:
+    began = NOW - timedelta(minutes=5)
+    assert ">12:55:00–13:00:00</time>" in drawn("run", began)
+    assert '<span class="sub">30 Nov · 5 min' in drawn("run", began)
+    one = drawn("run", began, density="compact")
+    assert ">30 Nov, 12:55:00</time>" in one
+    assert "sub" not in one
+    assert ">31 Dec 2025</time>" in drawn("run", datetime(2025, 12, 31, 12, tzinfo=UTC), density="compact")
+
+
 def test_a_report_that_is_empty_may_still_come_while_the_session_runs() -> None:
     assert "none yet</span>" in drawn("report", [], status="running")
     assert "none reached</span>" in drawn("report", [], status="errors")
