@@ -130,16 +130,21 @@ async def test_a_row_that_no_longer_matches_stays_and_says_so(browse: Browse, si
         await site.fetch("SELECT user_id FROM user_status WHERE organization_id = $1 AND status = 'stuck'", NORTHWIND)
     )[0]
     change = "UPDATE user_status SET status = $2, status_rank = $3 WHERE user_id = $1"
+    of_one = (await pages_of(site))["user"]
+    lists = [f"{path}limit=20" for path in (f"{USERS}&", "/users?", "/sessions?", f"{of_one}?", "/issues?")]
     ready = tmp_path / "ready"
     try:
         with once_read(ready, lambda: site.fetch(change, user["user_id"], "healthy", 5)):
-            seen = browse("gone", path=f"{USERS}&status=stuck", ready=str(ready))
+            seen = browse("gone", path=f"{USERS}&status=stuck", ready=str(ready), lists=lists)
     finally:
         await site.fetch(change, user["user_id"], "stuck", 1)
+        await site.fetch("UPDATE account SET preferences = preferences - 'density' WHERE role = 'support'")
     assert seen["word"] == "no longer matches"
     assert seen["seen"]
     assert seen["after"] == seen["before"], "nothing moved"
     assert seen["left"] == len(seen["before"][0]) - 1
+    assert len(seen["covered"]) == 30
+    assert [(where, faults) for where, faults in seen["covered"].items() if faults] == []
 
 
 async def test_a_page_without_answers_grows_old_and_one_signed_out_says_so(browse: Browse) -> None:

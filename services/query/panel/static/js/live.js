@@ -50,7 +50,7 @@ function tellGone(row, gone) {
   row.classList.toggle("gone", gone);
   const said = one(".gone-word", row);
   if (!gone) said?.remove();
-  else if (!said) one("th", row)?.append(make("span", { class: "gone-word tag" }, "no longer matches"));
+  else if (!said) one("th", row)?.append(make("span", { class: "gone-word" }, "no longer matches"));
 }
 
 /** @param {Document} page @returns {number} rows changed */
