@@ -43,6 +43,11 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Brows
         "sorted": ["-users", "descending"], "explicit": True,
     }  # fmt: skip
     assert seen["sheet"] == {"script": shared | {"rules": [], "closed": True}, "plain": shared}
+    at_ease = {"within": True, "cut": False, "named": "Syncwatch"}
+    assert [at for at, told in seen["bar"].items() if told != at_ease] == [], (
+        "logo, search, freshness, menu on one line"
+    )
+    assert len(seen["bar"]) == 4
     assert seen["small"] == []
 
 

@@ -55,7 +55,21 @@ export default async function ({ open, given }) {
     told.cleared = await phone.locator(".chip").count();
     sheet[javaScriptEnabled ? "script" : "plain"] = told;
   }
+  const bar = {};
+  for (const width of [390, 320]) {
+    await page.setViewportSize({ width, height: 800 });
+    for (const focus of ["", "#find"]) {
+      await page.goto(given.phone[0]);
+      if (focus) await page.locator(focus).fill("Northwind Traders");
+      bar[`${width}${focus}`] = await page.evaluate(() => {
+        const boxes = [...document.querySelectorAll(".top-in > *")].map((each) => each.getBoundingClientRect()).filter((box) => box.width).sort((a, b) => a.left - b.left);
+        const find = document.querySelector("#find");
+        return { within: boxes.every((box, at) => box.height <= 48 && box.left >= 0 && box.right <= Math.min(innerWidth, boxes[at + 1]?.left ?? innerWidth)), cut: find.scrollWidth > find.clientWidth + 1, named: document.querySelector(".brand").getAttribute("aria-label") };
+      });
+    }
+  }
+  await page.setViewportSize({ width: 390, height: 800 });
   await page.goto(given.phone[0]);
   const small = await page.$$eval("main a, main button, main summary", (all) => all.filter((each) => each.checkVisibility()).map((each) => [each.textContent?.trim().slice(0, 20), Math.round(each.getBoundingClientRect().height)]).filter(([, height]) => height > 1 && height < 18));
-  return { found, rules, sheet, small };
+  return { found, rules, sheet, bar, small };
 }
