@@ -158,6 +158,14 @@ async def test_the_value_of_a_narrow_box_can_be_read_and_cleared_at_1440_pixels(
         assert narrow == [], f"{page}: name, how far × is out, room of the text, size of ×"
 
 
+async def test_a_status_in_its_box_is_read_whole_at_1440_pixels(browse: Browse) -> None:
+    asked = {f"/users?session_status=errors&status={word}": 2 for word in (*vocabulary.USER_STATUS, "broken")}
+    asked |= {f"{STATISTICS}&error_category=throttling": 2, "/organizations?health=degraded&users=>=10": 2}
+    seen = browse("boxes", paths={path: path for path in asked})["seen"]
+    assert {path: len(boxes) for path, boxes in seen.items()} == asked
+    assert [(path, box) for path, boxes in seen.items() for box in boxes if box[2] < box[4]] == []
+
+
 async def test_on_paper_a_page_is_light_and_whole_and_has_nothing_to_press(browse: Browse, site: Site) -> None:
     job = (await pages_of(site))["job"]
     paths = {"list": f"{STATISTICS}&status=errors", "users": "/users", "overview": "/", "job": job, "log": f"{job}/log"}
