@@ -79,6 +79,10 @@ async def test_an_address_names_the_zone_of_its_page_and_means_the_same_times_el
 
 async def test_columns_counts_colours_theme_and_zone(browse: Browse, site: Site) -> None:
     seen = browse("columns", statistics=STATISTICS, users=USERS)
+    assert [(size, told) for size, told in seen["sights"].items() if not all(told)] == [], (
+        "Add, Apply and Reset in sight, of the columns some, to be scrolled"
+    )
+    assert len(seen["sights"]) == 5
     assert seen["before"] == [
         "User", "Run", "Status", "Objects, detailed report", "Objects", "Changes", "Failures", "Total Changes",
         "Error Source", "Error Category", "Exception", "Issues", "Conflicts", "Actions",

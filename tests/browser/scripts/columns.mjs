@@ -7,7 +7,22 @@ export default async function ({ open, given }) {
   const pressed = await page.$$eval('.counts button[aria-pressed="true"]', (all) => all.map((each) => each.getAttribute("value")));
   const chip = await page.textContent(".chip");
   const counts = Object.fromEntries(await page.$$eval(".counts button[aria-pressed]", (all) => all.map((each) => [each.getAttribute("value"), each.querySelector("b")?.textContent])));
-  await page.locator(".counts .end button").click();
+  const sights = {};
+  for (const [width, height] of [[1440, 900], [1440, 700], [1024, 768], [390, 844], [320, 700]]) {
+    await page.setViewportSize({ width, height });
+    await page.goto(given.statistics);
+    const within = (selector) => page.$eval(selector, (each) => { const box = each.getBoundingClientRect(); return box.left >= 0 && box.right <= innerWidth && document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2)?.closest("button") === each; });
+    await page.locator(".counts-end button").evaluate((button) => scrollBy(0, button.getBoundingClientRect().top - innerHeight / 2));
+    const add = await within(".counts-end button");
+    await page.evaluate(() => scrollTo(0, 0));
+    if (width < 640) await page.locator("#columns-menu").scrollIntoViewIfNeeded();
+    await page.locator("#columns-menu > summary").click();
+    await page.waitForFunction(() => !!document.querySelector("#columns-menu .picklist").style.getPropertyValue("--room"));
+    sights[`${width} x ${height}`] = [add, await within(".picklist .primary"), await within(".picklist .ghost"), await page.$eval(".picklist ul", (list) => list.clientHeight > 100 && list.scrollHeight > list.clientHeight)];
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.goto(given.statistics);
+  await page.locator(".counts-end button").click();
   await page.waitForFunction(() => document.querySelectorAll('.counts button[aria-pressed="true"]').length === 3);
   const added = new URL(page.url()).searchParams.get("status");
   await page.goto(given.statistics);
@@ -46,5 +61,5 @@ export default async function ({ open, given }) {
   await page.getByRole("button", { name: "Asia/Tokyo" }).click();
   await page.waitForLoadState();
   const zone = (await page.textContent("details.zone summary"))?.trim();
-  return { before, pressed, chip, counts, added, chosen, kept, reset, colours, zone };
+  return { before, sights, pressed, chip, counts, added, chosen, kept, reset, colours, zone };
 }

@@ -129,7 +129,7 @@ function mergeParts(page) {
     const [now, fresh] = [document.getElementById(id), page.getElementById(id)];
     if (now && fresh && now.outerHTML !== fresh.outerHTML) now.replaceWith(fresh);
   }
-  for (const part of [".matches", ".counts .end", ".list .foot > span:first-child", ".subtabs"]) {
+  for (const part of [".matches", ".counts-end", ".list .foot > span:first-child", ".subtabs"]) {
     const [now, fresh] = [one(part), one(part, page)];
     if (now && fresh && now.innerHTML !== fresh.innerHTML && !held(now)) now.innerHTML = fresh.innerHTML;
   }

@@ -11,6 +11,19 @@ function prepare(under) {
   for (const row of all("[data-picklist] li:not(:first-child)", under)) row.draggable = true;
 }
 
+const LEAST_PX = 260;
+
+/** The open menu ends within the window; where too little is left of that, the page scrolls. */
+function fit() {
+  const menu = one("#columns-menu[open] .picklist");
+  if (!menu) return;
+  const left = innerHeight - menu.getBoundingClientRect().top - 8;
+  menu.style.setProperty("--room", `${Math.max(LEAST_PX, left)}px`);
+  if (left < LEAST_PX) menu.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("toggle", (event) => { if (hit(event, "#columns-menu")) fit(); }, true);
+addEventListener("resize", fit);
 document.addEventListener("input", (event) => {
   const search = hit(event, "[data-picklist] .tools input");
   if (!(search instanceof HTMLInputElement)) return;
