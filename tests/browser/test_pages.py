@@ -335,6 +335,14 @@ async def test_an_end_user_sees_the_page_of_itself_and_nothing_else(browse: Brow
 
 async def test_every_number_of_the_overview_opens_the_list_that_proves_it(browse: Browse, site: Site) -> None:
     seen = browse("overview")
+    healths = await site.fetch("SELECT health, count(*) AS n FROM organization WHERE state = 'present' GROUP BY health")
+    fills = {"down": "bad", "degraded": "warn", "quiet": "rest", "ok": "ok-soft", "disabled": "hatch"}
+    counted = {f"f-{fills[row['health']]}": row["n"] for row in healths}
+    room = sum(width for _, width in seen["bar"])
+    drawn = {fill: round(sum(counted.values()) * width / room) for fill, width in seen["bar"]}
+    assert (drawn, seen["bar"][-1][0]) == (counted, "f-hatch"), (
+        "the bar is of all organizations, also of those disabled"
+    )
     assert [(href, number) for href, number, proof in seen["proved"] if number != proof] == []
     assert (
         len(seen["proved"]) == 13 + 5 + 1 + 3 + 3 + 1

@@ -27,7 +27,9 @@ CARDS: Final = 8
 BY_ERROR: Final = "switched off after"
 """What the reasons begin with for which an error switched a user off, and no other."""
 LOUD: Final = 2.0
-HEALTH_FILLS: Final = (("bad", "down"), ("warn", "degraded"), ("rest", "quiet"), ("ok-soft", "ok"))
+HEALTH_FILLS: Final = (
+    ("bad", "down"), ("warn", "degraded"), ("rest", "quiet"), ("ok-soft", "ok"), ("hatch", "disabled"),
+)  # fmt: skip
 
 
 class Note(NamedTuple):

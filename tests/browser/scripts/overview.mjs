@@ -3,6 +3,7 @@ export default async function ({ open }) {
   const page = await open();
   await page.goto("/");
   const shown = await page.$$eval(".tally a.big", (all) => all.map((each) => [each.getAttribute("href"), each.textContent]));
+  const bar = await page.$$eval("[aria-label=Organizations] .bar rect", (all) => all.map((each) => [each.getAttribute("class"), Number(each.getAttribute("width"))]));
   const fresh = await page.$$eval(".tally .sub a", (all) => all.map((each) => [each.getAttribute("href"), each.textContent.split(" ")[0]]));
   const silence = await page.$$eval("#silence li", (all) => Object.fromEntries(all.map((each) => [each.querySelector("h3").textContent, [...each.querySelectorAll("a")].map((link) => [link.getAttribute("href"), link.textContent.split(" ")[0]])])));
   const marks = await page.$$eval("#chart-marks li", (all) => all.map((each) => each.textContent));
@@ -34,5 +35,5 @@ export default async function ({ open }) {
   const partitions = await page.$$eval("#partition-rows tr", (rows) => rows.map((row) => row.children[2].textContent.trim()));
   await page.goto(late[0]);
   proved.push([...late, (await page.textContent(".matches b"))?.trim()]);
-  return { marks, agents, listed, partitions, proved, failures, chart, totals, table, on_one_line };
+  return { bar, marks, agents, listed, partitions, proved, failures, chart, totals, table, on_one_line };
 }
