@@ -82,6 +82,21 @@ async def test_job_details_on_a_phone_keep_their_way_out_and_whole_numbers(brows
     assert seen["rows"] >= 36
 
 
+async def test_job_details_at_a_desk_show_their_issues_whole_and_fill_a_narrow_window(browse: Browse) -> None:
+    path = "/sessions?status=finished_with_issues&issues=>=1&tz=UTC"
+    directions = [
+        vocabulary.direction_words(*each)
+        for each in product(vocabulary.DIRECTION, vocabulary.MAIL_SYSTEM, vocabulary.CRM_SYSTEM)
+    ]
+    longest = {0: max(vocabulary.OBJECT_TYPE.values(), key=len), 2: max(directions, key=len)}
+    seen = browse("desk_job", role="organization_admin", path=path, longest=longest)["seen"]
+    assert {width: (told["left"], told["width"]) for width, told in seen.items()} == {
+        "1440": (560, 880), "1025": (145, 880), "1024": (0, 1024), "900": (0, 900),
+    }  # fmt: skip
+    assert [(width, told["over"], told["cut"]) for width, told in seen.items() if told["over"] > 0 or told["cut"]] == []
+    assert all(min(told["named"]) >= 180 for told in seen.values()), "name and error text have what is left"
+
+
 async def test_the_words_of_the_source_and_figures_are_whole_at_1440_pixels(browse: Browse, site: Site) -> None:
     user = (await pages_of(site))["user"]
     paths = {
