@@ -240,6 +240,7 @@ async def test_everything_works_without_javascript(browse: Browse) -> None:
     assert seen["hidden"] == 0
     assert seen["csv"] > 1000
     assert seen["job"] == "Synchronization job details"
+    assert (seen["dead"], seen["log"] > 0, seen["out"]) == ([], True, True), "what needs a script is not offered"
     assert seen["table"]
 
 

@@ -29,7 +29,18 @@ export default async function ({ open, given, rowsOf }) {
   const csv = (await readFile(await download.path(), "utf8")).length;
   await going(page.locator("[data-job]").first().click());
   const job = await page.locator("h1").textContent();
+  const dead = [];
+  const look = async (within) => dead.push(...await page.locator(within).locator("kbd, .grip, [data-help], [data-copy], [data-wrap]").evaluateAll((all) => all.filter((each) => each.checkVisibility()).map((each) => each.textContent || each.className)));
+  await page.goto(`${page.url()}/log`);
+  const log = await page.locator("#log-lines tr").count();
+  await look("body");
+  await page.goto(given.statistics);
+  await page.locator("#columns-menu > summary").click();
+  await look("body");
+  await page.locator("details.who > summary").click();
+  await look("body");
+  const out = await page.locator("details.who .row").filter({ hasText: "Sign out" }).isVisible();
   await page.goto("/");
   const table = await page.locator("#hours-table").isVisible();
-  return { first, filtered, sorted, toggled, second_page, back, hidden, csv, job, table };
+  return { first, filtered, sorted, toggled, second_page, back, hidden, csv, job, dead, log, out, table };
 }
