@@ -53,8 +53,17 @@ SELECT email, name, role, organization_id, user_id, created_at, disabled_at FROM
 SELECT account_id, email, organization_id, disabled_at FROM account WHERE lower(email) = lower($1);
 
 -- name: disable_account
--- Every sign-in and link of it ends with that; zero rows: there is none, or it is disabled already.
-UPDATE account SET disabled_at = $2 WHERE lower(email) = lower($1) AND disabled_at IS NULL RETURNING email, organization_id;
+-- Every sign-in and link of it ends with that, so that enabling it brings none back. Zero rows: there is none, or it is
+-- disabled already.
+WITH disabled AS (
+  UPDATE account SET disabled_at = $2 WHERE lower(email) = lower($1) AND disabled_at IS NULL
+  RETURNING account_id, email, organization_id
+), signed_out AS (
+  UPDATE web_session w SET ended_at = $2 FROM disabled WHERE w.account_id = disabled.account_id AND w.ended_at IS NULL
+), used_up AS (
+  UPDATE sign_in_link l SET used_at = $2 FROM disabled WHERE l.account_id = disabled.account_id AND l.used_at IS NULL
+)
+SELECT email, organization_id FROM disabled;
 
 -- name: enable_account
 UPDATE account SET disabled_at = NULL WHERE lower(email) = lower($1) AND disabled_at IS NOT NULL RETURNING email, organization_id;

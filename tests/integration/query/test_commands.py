@@ -78,13 +78,14 @@ async def test_s8_a_revoked_key_is_refused_at_the_next_request(service: Service)
     assert (code, complaint) == (1, f"There is no key {identity} that is still valid.")
 
 
-async def test_a_disabled_account_is_out_at_once_until_it_is_enabled(service: Service) -> None:
+async def test_a_disabled_account_is_out_at_once_and_enabled_begins_anew(service: Service) -> None:
     database = service.database
     assert (await run(database, "accounts", "add", " Ann@Example.org ", "--role", "support"))[0] == 0
     assert (await run(database, "accounts", "add", "ann@example.ORG", "--role", "support"))[0] == 1
     service.services.now = lambda: datetime.now(UTC)
     _, link, _ = await run(database, "accounts", "link", "ANN@example.org")
     _, spare, _ = await run(database, "accounts", "link", "ann@example.org")
+    _, kept, _ = await run(database, "accounts", "link", "ann@example.org")
     async with service.client() as client:
         assert (await client.post(link.removeprefix("http://127.0.0.1:8080"))).headers["location"] == "/"
         assert (await client.get("/api/v1/me")).status_code == 200
@@ -97,7 +98,16 @@ async def test_a_disabled_account_is_out_at_once_until_it_is_enabled(service: Se
     assert (await run(database, "accounts", "disable", "ann@example.org"))[0] == 1
     assert (await run(database, "accounts", "enable", "ann@example.org"))[0] == 0
     assert (await run(database, "accounts", "enable", "ann@example.org"))[0] == 1
-    assert (await run(database, "accounts", "link", "ann@example.org"))[0] == 0
+    async with service.client() as other:
+        other.cookies = client.cookies
+        assert (await other.get("/api/v1/me")).status_code == 401, "what was signed in before stays out"
+        for old in (spare, kept):
+            answer = await other.post(old.removeprefix("http://127.0.0.1:8080"))
+            assert answer.headers["location"] == "/sign-in?problem=expired", "a link of before lets nobody in"
+    _, link, _ = await run(database, "accounts", "link", "ann@example.org")
+    async with service.client() as anew:
+        assert (await anew.post(link.removeprefix("http://127.0.0.1:8080"))).headers["location"] == "/"
+        assert (await anew.get("/api/v1/me")).status_code == 200
     async with database.connect() as connection:
         await connection.execute("UPDATE account SET email = 'Ann@Example.org'")
     assert (await run(database, "accounts", "add", "ann@example.org", "--role", "support"))[0] == 1
@@ -106,10 +116,12 @@ async def test_a_disabled_account_is_out_at_once_until_it_is_enabled(service: Se
         "account_added",
         "link_made",
         "link_made",
+        "link_made",
         "sign_in",
         "account_disabled",
         "account_enabled",
         "link_made",
+        "sign_in",
         "account_disabled",
     ]
     assert await actions(database) == done
