@@ -23,6 +23,7 @@ from schemas.kinds import AGENT_NAME
 from schemas.sql import named_queries
 from services.common.kafka import producer_options
 from services.query.audit import Audit, write
+from services.query.controls import written_out
 from services.query.principal import link_hash
 
 if TYPE_CHECKING:
@@ -97,11 +98,12 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
+    """Return what stands in a table. Names and reasons were sent by tenants: the operator's terminal obeys none."""
     if value is None:
         return "-"
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    return str(value)
+    return written_out(str(value))
 
 
 # ---------------------------------------------------------------------------------------------- organizations, accounts

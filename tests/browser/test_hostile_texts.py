@@ -103,5 +103,7 @@ async def test_s17_a_line_of_a_log_is_text_wherever_it_is_shown(browse: Browse, 
         (name,) = set(archive.namelist()) - {"manifest.json"}
         text = archive.read(name).decode()
     first = f"{at} WARNING {worst['source']} message {WORST}{ends}\n    {forged}\n"
-    written = f"{first}    exception {WORST}{ends}\n    {forged}\n".replace("\x07", "\\x07").replace("\x1b", "\\x1b")
+    written = f"{first}    exception {WORST}{ends}\n    {forged}\n"
+    for character in "\x07\x1b\u202e":
+        written = written.replace(character, ascii(character)[1:-1])
     assert text == "==== attempt 1 ====\n" + written + f"{at} INFO    mail   ten found\n" * 500 + written

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ import orjson
 
 from schemas.keys import Key, session_key
 from schemas.sql import named_queries
+from services.query.controls import written_out
 from services.query.exports.sink import Download, Meta, Sink
 from services.query.freshness import freshness_of
 from services.query.logs import Gap, all_gaps, is_past, lines_of
@@ -29,7 +29,7 @@ from services.query.services import Services
 _SQL: Final = named_queries("exports")
 _CHUNKS: Final = named_queries("details")["log_chunks"]
 _LEVEL: Final = 4  # of deflate: logs shrink nearly as much as at 6, in half the time
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LINE_ENDS: Final = "\n\r\u2028\u2029"
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,5 +273,4 @@ def line_text(line: Mapping[str, Any]) -> str:
     text = f"{line.get('at', '')} {level:<7} {source:<6} {line.get('message', '')}"
     if line.get("exception"):
         text += f"\n{line['exception']}"
-    written_out = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-    return "\n    ".join(written_out.splitlines())
+    return "\n    ".join(written_out(text, keep="\t" + _LINE_ENDS).splitlines())

@@ -53,6 +53,8 @@ def test_control_characters_of_a_log_are_written_out() -> None:
         {"at": "2026-11-24T14:02:29Z", "level": "error", "message": "\x1b[2J\x9bred", "exception": "a\nb\x07"}
     )
     assert said == "2026-11-24T14:02:29Z ERROR   agent  \\x1b[2J\\x9bred\n    a\n    b\\x07"
+    turned = line_text({"message": "a\tb \u202ecod.exe\u202c"})
+    assert turned == " INFO    agent  a\tb \\u202ecod.exe\\u202c"
 
 
 def test_what_one_line_of_a_log_holds_never_looks_like_another() -> None:
