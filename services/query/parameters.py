@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from schemas.columns import Column, Type
 from services.query.filters import Between, NotUnderstood, Problem, parse_filter
-from services.query.view import BadQuery, zone_of
+from services.query.view import BadQuery, zone_asked
 
 _LONGEST = 200
 
@@ -64,12 +64,7 @@ class Parameters:
 
     def zone(self) -> ZoneInfo:
         """Return the zone that times are read in."""
-        text = self._take("tz")
-        try:
-            return zone_of(text or "UTC")
-        except NotUnderstood as refusal:
-            self._problems.append(Problem("tz", text, refusal.detail, refusal.allowed))
-            return ZoneInfo("UTC")
+        return zone_asked(self._take("tz"), self._problems)
 
     def instant(self, name: str, zone: ZoneInfo, now: datetime) -> datetime | None:
         """Return a time (a day is its beginning), None where it is not given."""

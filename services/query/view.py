@@ -195,6 +195,11 @@ def zone_of(text: str) -> ZoneInfo:
         raise NotUnderstood(f"{text!r} is no IANA time zone", ("UTC", "Europe/Berlin", "America/New_York")) from None
 
 
+def zone_asked(text: str, problems: list[Problem]) -> ZoneInfo:
+    """Return the zone that `tz` names, UTC where it is empty; one that there is none of is a problem."""
+    return _guard(problems, "tz", text, lambda text: zone_of(text or "UTC")) or ZoneInfo("UTC")
+
+
 @dataclass(slots=True)
 class _Parse:
     """One parse: collects problems, so that all are told at once."""
@@ -212,7 +217,7 @@ class _Parse:
     def view(self, params: Sequence[tuple[str, str]]) -> View:
         problems: list[Problem] = []
         given = self._given(params, problems)
-        zone = _guard(problems, "tz", given.get("tz", ""), lambda text: zone_of(text or "UTC")) or ZoneInfo("UTC")
+        zone = zone_asked(given.get("tz", ""), problems)
         filters = self._filters(given, zone, problems)
         sort = self._sort(given.get("sort", ""), problems)
         columns = self._columns(given.get("columns", ""), problems)

@@ -150,11 +150,11 @@ def known_zone(key: Any) -> ZoneInfo | None:
 
 def check_zone(request: Request) -> None:
     """Raise BadQuery where the address names a zone that there is none of: its times would be read in another one."""
-    for text in filter(None, request.query_params.getlist("tz")):
-        try:
-            view.zone_of(text)
-        except NotUnderstood as wrong:
-            raise BadQuery([Problem("tz", text, wrong.detail, wrong.allowed)]) from None
+    problems: list[Problem] = []
+    for text in request.query_params.getlist("tz"):
+        view.zone_asked(text, problems)
+    if problems:
+        raise BadQuery(problems)
 
 
 def _zones(request: Request, zone: ZoneInfo) -> tuple[str, ...]:
