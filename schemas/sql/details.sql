@@ -45,6 +45,28 @@ SELECT attempt, count(*)::integer AS chunks, max(chunk_no) AS last_chunk, bool_o
 SELECT organization_id, user_id, started_at, attempt, log_chunks_sent, log_chunks_dropped, status
   FROM sync_session WHERE started_at = $1 AND session_id = $2;
 
+-- name: log_size
+-- How long a session's log is, before any of it is read: its lines, and the bytes that they are packed in.
+SELECT coalesce(sum(line_count), 0)::bigint AS lines, coalesce(sum(octet_length(body)), 0)::bigint AS packed
+  FROM log_chunk WHERE started_at = $1 AND session_id = $2;
+
+-- name: log_tail
+-- The chunks that hold the last $3 lines of a log, and the position of the line before each: every line in front of it is
+-- one, and where an agent's own number is higher, that.
+WITH counted AS (
+  SELECT attempt, chunk_no, first_line, line_count, sum(line_count) OVER () AS total,
+         sum(line_count) OVER (ORDER BY attempt, chunk_no) - line_count AS before
+    FROM log_chunk WHERE started_at = $1 AND session_id = $2 AND line_count > 0
+), placed AS (
+  SELECT attempt, chunk_no, total - before - line_count AS behind,
+         before + greatest(0, max(first_line - 1 - before) OVER (ORDER BY attempt, chunk_no)) AS position
+    FROM counted
+)
+SELECT c.attempt, c.first_line, c.body, placed.position
+  FROM placed
+  JOIN log_chunk c ON c.started_at = $1 AND c.session_id = $2 AND c.attempt = placed.attempt AND c.chunk_no = placed.chunk_no
+ WHERE placed.behind < $3 ORDER BY c.attempt, c.chunk_no;
+
 -- name: log_chunks
 SELECT attempt, chunk_no, first_line, line_count, dropped_lines, redactions, final, body
   FROM log_chunk WHERE started_at = $1 AND session_id = $2 ORDER BY attempt, chunk_no;

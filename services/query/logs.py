@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 import zstandard
@@ -22,13 +22,23 @@ from services.query.filters import Problem
 from services.query.masking import HIDDEN, Names, mask_line
 from services.query.names import names_of_session
 from services.query.principal import Principal
-from services.query.problems import NotFound
+from services.query.problems import LogTooLong, NotFound
+from services.query.rows import Key
 from services.query.scope import scope_of
 from services.query.services import Services
 from services.query.view import BadQuery
 
 _SQL: Final = named_queries("details")
 _LARGEST_CHUNK: Final = 16 * 1024 * 1024
+T = TypeVar("T")
+MOST_LINES: Final = 250_000
+MOST_BYTES: Final = 64 * 1024 * 1024
+MOST_PACKED: Final = MOST_BYTES // 4
+"""Of a log that is read whole for each look at it: 250,000 lines take 200 MB and 2 s. Lines pack four to one."""
+_LONGER: Final = (
+    f"Logs are shown up to {MOST_LINES:,} lines or {MOST_BYTES // 2**20} MB, and this one is longer: "
+    "the download (logs.zip) has all of it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,27 +121,62 @@ async def session_log(services: Services, principal: Principal, key: str, wanted
     "running", "levels": {level: n}, "sources": {source: n}}, both of the whole log. `position`: see `numbered`.
     """
     check(wanted)
-    row, chunks, names = await log_rows(services, principal, key)
     now = services.now()
-    return await asyncio.to_thread(lambda: log_body(row, chunks, numbered(chunks), names, wanted, now))
+    return await read_log(
+        services, principal, key,
+        lambda row, chunks, names: log_body(row, chunks, numbered(chunks), names, wanted, now),
+    )  # fmt: skip
 
 
-async def log_rows(services: Services, principal: Principal, key: str) -> tuple[Any, list[Any], Names | None]:
-    """Return the session of a log, the chunks that arrived of it in order, and the names to be masked, None for none.
+async def read_log(
+    services: Services, principal: Principal, key: str, read: Callable[[Any, list[Any], Names | None], T]
+) -> T:  # fmt: skip
+    """Return what `read` makes, in a thread, of a session, all of its log's chunks in order and the names to be masked.
 
-    Lines tell names of their own; those of the session's issues may stand in any of them.
+    None for names: none is masked. Lines tell names of their own; those of the session's issues may stand in any of
+    them. Raises LogTooLong before a line is read; few are read at a time, so that memory has a bound.
     """
+    address = _address(key)
+    async with services.log_reads:
+        async with services.reading(scope_of(principal)) as connection:
+            row = await _session_of(connection, principal, address)
+            size = await connection.fetchrow(_SQL["log_size"], *address)
+            if size["lines"] > MOST_LINES or size["packed"] > MOST_PACKED:
+                raise LogTooLong(_LONGER)
+            chunks = list(await connection.fetch(_SQL["log_chunks"], *address))
+            names = await _names_to_mask(services, connection, principal, address)
+        if sum(zstandard.frame_content_size(chunk["body"]) for chunk in chunks) > MOST_BYTES:
+            raise LogTooLong(_LONGER)
+        return await asyncio.to_thread(read, row, chunks, names)
+
+
+async def log_tail(services: Services, principal: Principal, key: str, count: int) -> list[dict[str, Any]]:
+    """Return the last lines of a session's log as `session_log` does; no more of it is read than they need."""
+    address = _address(key)
+    async with services.reading(scope_of(principal)) as connection:
+        await _session_of(connection, principal, address)
+        chunks = await connection.fetch(_SQL["log_tail"], *address, count)
+        names = await _names_to_mask(services, connection, principal, address)
+    before = chunks[0]["position"] if chunks else 0
+    return await asyncio.to_thread(lambda: [seen(line, names) for line in numbered(chunks, before)[-count:]])
+
+
+def _address(key: str) -> Key:
     address = session_of(key)
     if address is None:
         raise NotFound
-    async with services.reading(scope_of(principal)) as connection:
-        row = await connection.fetchrow(_SQL["session_of_log"], *address)
-        if row is None or (principal.user_id is not None and row["user_id"] != principal.user_id):
-            raise NotFound
-        chunks = await connection.fetch(_SQL["log_chunks"], *address)
-        masked = principal.masks_names(services.now())
-        names = await names_of_session(connection, address) if masked else None
-    return row, list(chunks), names
+    return address
+
+
+async def _session_of(connection: Any, principal: Principal, address: Key) -> Any:
+    row = await connection.fetchrow(_SQL["session_of_log"], *address)
+    if row is None or (principal.user_id is not None and row["user_id"] != principal.user_id):
+        raise NotFound
+    return row
+
+
+async def _names_to_mask(services: Services, connection: Any, principal: Principal, address: Key) -> Names | None:
+    return await names_of_session(connection, address) if principal.masks_names(services.now()) else None
 
 
 def log_body(
@@ -173,14 +218,13 @@ def _window(positions: Sequence[int], wanted: Wanted) -> tuple[int, int]:
     return start, min(start + wanted.limit, len(positions))
 
 
-def numbered(chunks: Sequence[Any]) -> list[dict[str, Any]]:
+def numbered(chunks: Sequence[Any], position: int = 0) -> list[dict[str, Any]]:
     """Return all lines of a log as sent, each with its `position`, which rises over all attempts; `seen` shows one.
 
     That is its number as the agent counts, so that it stays what it is when a lost part arrives late; where an agent
-    counts anew in another attempt, the next number.
+    counts anew in another attempt, the next number. `position`: of the line before these.
     """
     lines: list[dict[str, Any]] = []
-    position = 0
     for chunk, index, line in _read(chunks):
         number = chunk["first_line"] + index
         position = max(position + 1, number)

@@ -51,6 +51,12 @@ class TooWide(Refusal):
     status, slug, title = 400, "too_wide_to_sort", "Too many rows for this order"
 
 
+class LogTooLong(Refusal):
+    """A log that is longer than one that is read whole for each look at it."""
+
+    status, slug, title = 400, "log_too_long", "This log is too long to be read here"
+
+
 class TooSlow(Refusal):
     """The database did not answer in the time a page may take."""
 

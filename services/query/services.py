@@ -27,6 +27,8 @@ from services.query.view import All, Scope
 LIST_CONNECTIONS: Final = 8
 EXPORT_CONNECTIONS: Final = 2
 ADMIN_CONNECTIONS: Final = 2
+LOGS_AT_ONCE: Final = 2
+"""Logs whose lines are in memory: each is bounded, and a third one waits."""
 WAIT_S: Final = 1.0
 """How long a request waits for a connection before it is told to come again."""
 OVERDUE_S: Final = 10.0
@@ -173,6 +175,7 @@ class Services:
     now: Callable[[], datetime]
     secret: bytes
     running_exports: dict[object, asyncio.Task[Any]] = field(default_factory=dict)
+    log_reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOGS_AT_ONCE))
     _ending: set[asyncio.Task[None]] = field(default_factory=set)
     """Transactions that nobody waits for any more: a task that nobody holds may be collected."""
 

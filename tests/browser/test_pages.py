@@ -277,6 +277,40 @@ async def test_a_long_log_is_a_window_that_moves(browse: Browse, site: Site) -> 
     assert seen["dropped"] == [["12 lines dropped by the agent", "lost", "line-41"]]
 
 
+async def test_a_log_that_grows_too_long_while_it_is_followed_leads_to_its_file(
+    browse: Browse, site: Site, tmp_path: Path
+) -> None:  # fmt: skip
+    (session,) = await site.fetch(
+        "SELECT s.started_at, s.session_id, s.status, s.ended_at, l.line_count FROM sync_session s JOIN log_chunk l"
+        " USING (started_at, session_id) WHERE l.chunk_no = 0 ORDER BY s.started_at DESC LIMIT 1"
+    )
+    key = session["started_at"], session["session_id"]
+    where = "WHERE started_at = $1 AND session_id = $2"
+    set_session = f"UPDATE sync_session SET status = $3, ended_at = $4 {where}"
+    set_lines = f"UPDATE log_chunk SET line_count = $3 {where} AND chunk_no = 0"
+
+    async def grow() -> None:
+        await site.fetch(set_lines, *key, 1_000_000)
+
+    async def grow_again() -> None:
+        await site.fetch(set_lines, *key, 2_000_000)
+
+    ready, again = tmp_path / "ready", tmp_path / "again"
+    try:
+        await site.fetch(set_session, *key, "running", None)
+        with once_read(ready, grow), once_read(again, grow_again):
+            seen = browse("too_long", path=f"/sessions/{session_key(*key)}/log", ready=str(ready), again=str(again))
+    finally:
+        await site.fetch(set_session, *key, session["status"], session["ended_at"])
+        await site.fetch(set_lines, *key, session["line_count"])
+    assert seen["lines"] > 0
+    assert seen["before"].startswith("1,000,")
+    assert seen["after"].startswith("2,000,")
+    assert seen["said"].startswith("This log is too long to be read here")
+    assert "up to 250,000 lines or 64 MB" in seen["said"]
+    assert (seen["file"][:22], seen["tools"]) == ("syncwatch-session-logs", 0)
+
+
 async def test_counter_and_arrows_go_along_with_the_keys_of_a_search(browse: Browse, site: Site) -> None:
     long = (await site.fetch(
         "SELECT started_at, session_id FROM log_chunk GROUP BY 1, 2 ORDER BY sum(line_count) DESC LIMIT 1"

@@ -201,6 +201,7 @@ def _others() -> dict[str, Any]:
         _query("level", "debug, info, warning, error; comma = or.", {"type": "string"}),
         _query("source", "mail, crm, engine, agent; comma = or.", {"type": "string"}),
     ]
+    said = "Log lines of a session. One of very many is a 400 `log_too_long`, and comes whole as logs.zip"
     record = {"get": _get("/exports/{id}", "export", "Whether an export came whole", "export"), "delete": _delete()}
     search = [_query("q", "Part of a name or an e-mail address, or a whole id.", {"type": "string", "maxLength": 200})]
     return {
@@ -217,7 +218,7 @@ def _others() -> dict[str, Any]:
         user: {"get": _get(user, "user", "One user and why it has its status", "user")},
         session: {"get": _get(session, "session", "One session: the job details", "session")},
         f"{session}/issues": {"get": _get(f"{session}/issues", "session_issues", "Issues of a session", "rows")},
-        f"{session}/logs": {"get": _get(f"{session}/logs", "session_log", "Log lines of a session", "log", log)},
+        f"{session}/logs": {"get": _get(f"{session}/logs", "session_log", said, "log", log)},
         f"{session}/logs.zip": {"get": _zip(f"{session}/logs.zip", "session", [])},
         f"{user}/logs.zip": {"get": _zip(f"{user}/logs.zip", "user", span)},
         f"{organization}/logs.zip": {"get": _zip(f"{organization}/logs.zip", "organization", span)},
@@ -263,7 +264,7 @@ def _refusals(*more: str) -> dict[str, Json]:
 
 
 _CODES: Final = {
-    "400": "A parameter was not understood, or the view is too wide to sort so.",
+    "400": "A parameter was not understood, the view is too wide to sort so, or the log too long to be read by lines.",
     "401": "Nobody is signed in; the key is unknown, expired, revoked, or stood in the URL.",
     "403": "The role does not allow it.",
     "404": "It does not exist, or is somebody else's.",

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from schemas import vocabulary
 from schemas.kinds import COUNTS
 from services.query import details
-from services.query.logs import Wanted, session_log
+from services.query.logs import log_tail
 from services.query.masking import NO_NAMES, Names, mask, mask_in
 from services.query.names import names_in_time
 from services.query.panel import logs, marks, pages, rows, words
@@ -23,7 +23,8 @@ from services.query.scope import scope_of
 from services.query.services import Services
 
 TAIL: Final = 8
-PART: Final = "syncwatch-part"
+PART: Final = "Syncwatch-Part"
+"""The header in which a script says which part of a page it takes."""
 SIDES: Final = (("mail_s", "acc", "accent"), ("crm_s", "acc-soft", "accent-soft"), ("engine_s", "", "mute"))
 LITTLE: Final = 0.02
 """A share of a session that may be missing from its times by side."""
@@ -35,7 +36,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     found = await details.session(services, principal, key)
     user = found["organization"]["organization_id"], found["user"]["user_id"]
     issues = await pages.in_time(details.session_issues(services, principal, key))
-    tail = await pages.in_time(session_log(services, principal, key, Wanted(tail=TAIL)))
+    tail = await pages.in_time(log_tail(services, principal, key, TAIL))
     who = await pages.in_time(details.user(services, principal, *user))
     page = await pages.framed(services, request, principal, "Synchronization job details", "Sessions")
     link = services.settings.public_url + rows.asked(session_path(key), tz=page.zone.key)
@@ -46,12 +47,12 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     values["ticket"] = ticket(found, names, page, link)
     template = "_job.html" if request.headers.get(PART) == "job" else "job.html"
     answer = HTMLResponse(html(template, page=page, job=found, **values))
-    answer.headers.add_vary_header("Syncwatch-Part")
+    answer.headers.add_vary_header(PART)
     return answer
 
 
 def _values(
-    found: Mapping[str, Any], issues: Mapping[str, Any] | None, tail: Mapping[str, Any] | None,
+    found: Mapping[str, Any], issues: Mapping[str, Any] | None, tail: Sequence[Mapping[str, Any]] | None,
     who: Mapping[str, Any] | None, page: Frame, own: bool,
 ) -> dict[str, Any]:  # fmt: skip
     path = session_path(found["key"])
@@ -73,8 +74,8 @@ def _values(
         "issues_advice": [] if issues is None else issues["advice"],
         "issues_words": "" if issues is None else issues_words(issues["rows"], issues["total"]),
         "usual_words": usual_words(found["duration_s"], found["usual_duration_s"]),
-        "tail": None if tail is None else logs.drawn(tail["lines"], []),
-        "log_lines": 0 if tail is None else tail["total"],
+        "tail": None if tail is None else logs.drawn(tail, []),
+        "log_lines": found["log"]["lines"] if tail else 0,
         "recent": None if who is None else tuple(outcome(at["status"], at["report_complete"]) for at in who["recent"]),
         "outcome": outcome(found["status"], found["report_complete"]),
         "cause_href": failing_href(organization, found["error"]) if found["error"] else "",

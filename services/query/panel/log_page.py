@@ -1,6 +1,5 @@
 """The log viewer: a window of lines over a log of any length, its search, and the way to what lies outside it."""
 
-import asyncio
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +14,17 @@ from starlette.responses import HTMLResponse, Response
 
 from schemas import vocabulary
 from services.query import details
-from services.query.logs import Wanted, check, log_body, log_rows, matches, numbered
+from services.query.logs import Wanted, check, log_body, matches, numbered, read_log
 from services.query.masking import Names
 from services.query.panel import logs, pages
 from services.query.panel.facts import Step
 from services.query.panel.frame import own_page
+from services.query.panel.job import PART
 from services.query.panel.parts import outcome
 from services.query.panel.render import html
 from services.query.panel.rows import organization_path, session_path, user_path
 from services.query.principal import Principal
+from services.query.problems import LogTooLong
 from services.query.services import Services
 
 WINDOW: Final = 500
@@ -81,20 +82,32 @@ def _number(text: str | None) -> int:
 
 
 async def show(services: Services, request: Request, principal: Principal) -> Response:
-    """Answer with the log viewer."""
-    key, look = request.path_params["key"], look_of(request.query_params)
+    """Answer with the log viewer; its facts alone where the log is too long, or where a live page asks for them."""
+    key, look, now = request.path_params["key"], look_of(request.query_params), services.now()
     check(look.wanted)
     found = await details.session(services, principal, key)
-    row, chunks, names = await log_rows(services, principal, key)
-    drawn = await asyncio.to_thread(window, row, chunks, names, look, session_path(key), services.now())
+    path = session_path(key)
+
+    def read(row: Any, chunks: Sequence[Any], names: Names | None) -> dict[str, Any]:
+        return window(row, chunks, names, look, path, now)
+
+    drawn: dict[str, Any] = {"lines": None}
+    too_long = ""
+    if request.headers.get(PART) != "live":
+        try:
+            drawn = await read_log(services, principal, key, read)
+        except LogTooLong as refusal:
+            too_long = refusal.detail
     page = await pages.framed(services, request, principal, "Log", "Sessions")
     values = {
         "job": found, "outcome": outcome(found["status"], found["report_complete"]),
-        "path": session_path(key), "crumbs_": _trail(found, principal),
+        "path": path, "crumbs_": _trail(found, principal), "too_long": too_long,
         "levels": logs.LEVELS, "sources": vocabulary.LOG_SOURCE,
-        "logs_href": f"/api/v1{session_path(key)}/logs.zip",
+        "logs_href": f"/api/v1{path}/logs.zip",
     }  # fmt: skip
-    return HTMLResponse(html("log.html", page=page, **values, **drawn))
+    answer = HTMLResponse(html("log.html", page=page, **values, **drawn))
+    answer.headers.add_vary_header(PART)
+    return answer
 
 
 def window(

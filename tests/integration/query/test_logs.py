@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import zipfile
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
 
+from schemas.keys import session_key
 from schemas.retention import KEPT
+from schemas.sql import named_queries
+from services.query import logs
+from services.query.principal import Principal
 from tests.integration.query.conftest import Service, body, serving
 from tests.rig.databases import Database
 from tests.rig.seed import Plan, add_log, organization_id, seed, user_id
@@ -53,6 +60,94 @@ async def test_log_lines_are_paged_searched_and_their_gaps_named(
     assert {line["level"] for line in (await body(client, f"{path}?level=error"))["lines"]} == {"error"}
     assert (await body(client, f"{path}?q=REFUSED"))["matching"] == 2
     assert (await client.get(f"/api/v1{path}?level=loud")).status_code == 400
+
+
+async def newest_session(service: Service, chunks: Sequence[Sequence[Mapping[str, Any]]] = ()) -> Mapping[str, Any]:
+    """Return the newest session; with chunks, they are all of its log."""
+    async with service.database.connect() as connection:
+        row = await connection.fetchrow("SELECT * FROM sync_session ORDER BY started_at DESC, session_id DESC LIMIT 1")
+        assert row is not None
+        if chunks:
+            await connection.execute("DELETE FROM log_chunk WHERE session_id = $1", row["session_id"])
+            await add_log(connection, dict(row), chunks)
+    return dict(row)
+
+
+def chunks_of(*sizes: int) -> list[list[dict[str, Any]]]:
+    """Return chunks of so many lines each."""
+    at, numbers = "2026-11-24T10:00:00Z", itertools.count(1)
+    return [[{"at": at, "level": "info", "message": f"said {next(numbers)}"} for _ in range(size)] for size in sizes]
+
+
+async def test_the_end_of_a_log_is_as_in_the_whole_and_reads_no_more_than_it_needs(
+    service: Service, client: httpx.AsyncClient
+) -> None:  # fmt: skip
+    session = await newest_session(service, chunks_of(5, 3, 0, 4, 2, 6))
+    address = session["started_at"], session["session_id"]
+    key = session_key(*address)
+    async with service.database.connect() as connection:
+        for chunk, attempt, first in (
+            (1, 1, 20),
+            (3, 2, 1),
+            (4, 2, 5),
+            (5, 2, 90),
+        ):  # a part is lost; counted anew; lost again
+            await connection.execute(
+                "UPDATE log_chunk SET attempt = $3, first_line = $4 WHERE session_id = $1 AND chunk_no = $2",
+                session["session_id"], chunk, attempt, first,
+            )  # fmt: skip
+        tail = named_queries("details")["log_tail"]
+        read = {count: len(await connection.fetch(tail, *address, count)) for count in (1, 6, 7, 8, 9, 50)}
+    assert read == {1: 1, 6: 1, 7: 2, 8: 2, 9: 3, 50: 5}
+    whole = (await body(client, f"/sessions/{key}/logs"))["lines"]
+    assert [line["position"] for line in whole] == [*range(1, 6), *range(20, 29), *range(90, 96)]
+    principal = Principal(actor="key", role="platform_admin")
+    for count in range(1, 22):
+        assert await logs.log_tail(service.services, principal, key, count) == whole[-count:]
+    async with await service.as_person("support") as person:
+        job = (await person.get(f"/sessions/{key}")).text
+    assert "last 8 of 20 lines" in job
+    assert re.findall(r'id="line-(\d+)"', job) == ["27", "28", *map(str, range(90, 96))]
+
+
+@pytest.mark.parametrize("bound", ["MOST_LINES", "MOST_PACKED", "MOST_BYTES"])
+async def test_a_log_that_is_too_long_is_refused_with_the_way_to_all_of_it(
+    service: Service, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:  # fmt: skip
+    session = await newest_session(service, chunks_of(10, 10))
+    key = session_key(session["started_at"], session["session_id"])
+    async with await service.as_person("support") as person:
+        page = (await person.get(f"/sessions/{key}/log")).text
+        assert 'id="line-20"' in page
+        monkeypatch.setattr(logs, bound, 15)
+        for query in ("", "?tail=3", "?q=said"):
+            answer = await client.get(f"/api/v1/sessions/{key}/logs{query}")
+            assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+            assert answer.json()["type"] == "urn:syncwatch:problem:log_too_long"
+            assert "the download (logs.zip) has all of it" in answer.json()["detail"]
+        page = await person.get(f"/sessions/{key}/log")
+        assert page.status_code == 200
+        assert "This log is too long to be read here" in page.text
+        assert page.text.count(f'href="/api/v1/sessions/{key}/logs.zip"') == 2
+        assert "<dt>Lines</dt><dd>20</dd>" in page.text
+        assert "log-lines" not in page.text
+        job = (await person.get(f"/sessions/{key}")).text
+        assert "last 8 of 20 lines" in job
+    (name,) = [each for each in (await archive(client, f"/sessions/{key}/logs.zip")).namelist() if ".log" in each]
+    assert name
+
+
+async def test_a_live_log_page_is_refreshed_without_its_lines(
+    service: Service, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    session = await newest_session(service, chunks_of(10, 10))
+    path = f"/sessions/{session_key(session['started_at'], session['session_id'])}/log"
+    monkeypatch.setattr(logs, "read_log", None)
+    monkeypatch.setattr("services.query.panel.log_page.read_log", None)
+    async with await service.as_person("support") as person:
+        answer = await person.get(path, headers={"Syncwatch-Part": "live"})
+    assert "syncwatch-part" in answer.headers["vary"].lower()
+    assert "<dt>Lines</dt><dd>20</dd>" in answer.text
 
 
 async def archive(client: httpx.AsyncClient, path: str) -> zipfile.ZipFile:
@@ -154,19 +249,13 @@ async def test_zips_of_a_session_and_of_a_user_in_a_range(client: httpx.AsyncCli
 
 
 async def test_a_large_log_is_streamed_as_it_was(service: Service, client: httpx.AsyncClient, now: datetime) -> None:
-    row = (await body(client, "/sessions?limit=1"))["rows"][0]
-    async with service.database.connect() as connection:
-        session = dict(
-            await connection.fetchrow("SELECT * FROM sync_session ORDER BY started_at DESC, session_id DESC LIMIT 1")
-            or {}
-        )
-        await connection.execute("DELETE FROM log_chunk WHERE session_id = $1", session["session_id"])
-        chunks = [
-            [{"at": "2026-11-24T10:00:00Z", "level": "info", "message": f"line {part}.{n}"} for n in range(500)]
-            for part in range(40)
-        ]
-        await add_log(connection, session, chunks)
-    opened = await archive(client, f"/sessions/{row['key']}/logs.zip")
+    chunks = [
+        [{"at": "2026-11-24T10:00:00Z", "level": "info", "message": f"line {part}.{n}"} for n in range(500)]
+        for part in range(40)
+    ]
+    session = await newest_session(service, chunks)
+    key = session_key(session["started_at"], session["session_id"])
+    opened = await archive(client, f"/sessions/{key}/logs.zip")
     name = next(each for each in opened.namelist() if each.endswith(".log"))
     lines = [line for line in opened.read(name).decode().splitlines() if not line.startswith("====")]
     assert [line.rpartition(" ")[2] for line in lines] == [f"{part}.{n}" for part in range(40) for n in range(500)]

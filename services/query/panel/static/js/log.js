@@ -151,6 +151,7 @@ async function follow() {
   const last = all("#log-lines tr[id^=line-]").at(-1) ?? null;
   const page = await fetched(last ? placed({ after: numberOf(last) }) : location.href).catch(() => null);
   if (!page) return;
+  if (one("#too-long", page)) { location.reload(); return; } // it grew so long while it was read
   if (!page.querySelector("#log-facts[data-running]")) clearInterval(following);
   const rows = all("#log-lines > tr", page).filter((row) => !row.id || !document.getElementById(row.id)); // the end may be told missing again
   if (!rows.length) return;
