@@ -31,6 +31,8 @@ LOGS_AT_ONCE: Final = 2
 """Logs whose lines are in memory: each is bounded, and a third one waits."""
 WAIT_S: Final = 1.0
 """How long a request waits for a connection before it is told to come again."""
+ENDING_S: Final = 1.0
+"""How long a transaction that has only read may take to end before its connection is given up."""
 OVERDUE_S: Final = 10.0
 """So long after the server should have ended a statement itself its connection is given up: the host has vanished."""
 
@@ -253,7 +255,10 @@ def _told() -> Iterator[None]:
 async def _end(pool: asyncpg.Pool, connection: Any) -> None:
     """End a transaction that has only read, and give its connection back; one that is lost has ended already."""
     try:
-        await connection.execute("ROLLBACK")
+        async with asyncio.timeout(ENDING_S):
+            await connection.execute("ROLLBACK")
+    except TimeoutError:
+        connection.terminate()  # asyncpg waits for the end of a COPY that ended before it could be cancelled
     except Exception as error:
         if not is_outage(error):
             raise

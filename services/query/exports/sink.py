@@ -29,7 +29,7 @@ from services.query.services import Services
 
 LOG: Final = logging.getLogger(__name__)
 _SQL: Final = named_queries("exports")
-_PIECE: Final = 32 * 1024
+PIECE: Final = 32 * 1024
 _STALLED_S: Final = 30.0
 """A piece that is not taken in this time means less than about 1 KB/s: such a client is cut."""
 _ASK_S: Final = 1.0
@@ -99,9 +99,9 @@ class Sink:
     async def write(self, data: bytes) -> None:
         """Send bytes, gathered into pieces."""
         self._buffer += data
-        while len(self._buffer) >= _PIECE:
-            piece = bytes(self._buffer[:_PIECE])
-            del self._buffer[:_PIECE]
+        while len(self._buffer) >= PIECE:
+            piece = bytes(self._buffer[:PIECE])
+            del self._buffer[:PIECE]
             await self._send_piece(piece)
 
     async def _send_piece(self, piece: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import hashlib
 import io
@@ -114,6 +115,29 @@ async def body(client: httpx.AsyncClient, path: str) -> Any:
 def read(text: str) -> list[dict[str, str]]:
     """Return the rows of a CSV, each title → cell."""
     return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+
+
+async def ask_raw(service: Service, path: str, query: str, send: Any, receive: Any = None) -> None:
+    """Ask over bare ASGI, so that a broken answer is seen as one."""
+
+    async def waiting() -> Any:
+        await asyncio.sleep(3600)
+
+    headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {await service.key('platform_admin')}".encode())]
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": path, "raw_path": path.encode(), "query_string": query.encode(), "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8080), "root_path": "", "state": {},
+    }  # fmt: skip
+    await service.app(scope, receive or waiting, send)
+
+
+async def freed(service: Service) -> None:
+    """Wait until no export holds a connection: it is given back behind the answer."""
+    async with asyncio.timeout(2):
+        while service.services.pools.in_use()["export"]:
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ from services.query.lists import fetch_page
 from services.query.rows import report_words
 from services.query.view import All, parse
 from tests.corpus.formulas import CASES
-from tests.integration.query.conftest import Service
+from tests.integration.query.conftest import Service, ask_raw, freed
 from tests.rig.databases import Database
 from tests.rig.seed import Plan, add_issue, organization_id, seed
 
@@ -226,29 +226,6 @@ async def test_c20_a_file_that_is_cut_never_looks_whole(service: Service, now: d
     async with service.database.connect() as connection:
         row = await connection.fetchrow("SELECT state, sha256 FROM export")
     assert (row["state"], row["sha256"]) == ("cut", None)
-
-
-async def ask_raw(service: Service, path: str, query: str, send: Any, receive: Any = None) -> None:
-    """Ask over bare ASGI, so that a broken answer is seen as one."""
-
-    async def waiting() -> Any:
-        await asyncio.sleep(3600)
-
-    headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {await service.key('platform_admin')}".encode())]
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-        "path": path, "raw_path": path.encode(), "query_string": query.encode(), "headers": headers,
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 8080), "root_path": "", "state": {},
-    }  # fmt: skip
-    await service.app(scope, receive or waiting, send)
-
-
-async def freed(service: Service) -> None:
-    """Wait until no export holds a connection: it is given back behind the answer."""
-    async with asyncio.timeout(2):
-        while service.services.pools.in_use()["export"]:
-            await asyncio.sleep(0.01)
 
 
 async def test_q11_delete_stops_an_export_and_frees_its_backend(service: Service, now: datetime) -> None:
