@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,8 @@ import orjson
 from schemas.keys import Key, session_key
 from schemas.sql import named_queries
 from services.query.controls import written_out
-from services.query.exports.sink import Download, Meta, Sink
+from services.query.exports.packed import PackedLines
+from services.query.exports.sink import PIECE, Download, Meta, Sink
 from services.query.freshness import freshness_of
 from services.query.logs import Gap, all_gaps, is_past, lines_of
 from services.query.masking import Names, mask_line
@@ -29,6 +31,8 @@ from services.query.services import Services
 _SQL: Final = named_queries("exports")
 _CHUNKS: Final = named_queries("details")["log_chunks"]
 _LEVEL: Final = 4  # of deflate: logs shrink nearly as much as at 6, in half the time
+_AWAKE_S: Final = 2.0
+"""With the longest time that a piece may take, less than Postgres leaves a transaction idle in exports (35 s)."""
 _LINE_ENDS: Final = "\n\r\u2028\u2029"
 
 
@@ -116,7 +120,8 @@ class _Writer:
         self._masked = masked
         self._pieces = _Pieces()
         self._zip = zipfile.ZipFile(self._pieces, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL)  # type: ignore[call-overload]
-        self._sessions: list[bytes] = []
+        self._sessions = PackedLines()
+        self._asked = time.monotonic()
         self._totals = {
             "lines": 0,
             "missing_chunks": 0,
@@ -179,7 +184,7 @@ class _Writer:
             self._totals[key] += value
         parts = [{key: chunk[key] for key in ("attempt", "chunk_no", "first_line", "line_count")} for chunk in chunks]
         self._sink.rows += 1
-        self._sessions.append(
+        self._sessions.add(
             orjson.dumps(
                 {
                     "entry": name,
@@ -209,21 +214,25 @@ class _Writer:
             "since": archive.since,
             "until": archive.until,
             "names_masked": self._masked,
-            "sessions": len(self._sessions),
+            "sessions": self._sessions.count,
             "totals": self._totals,
             "complete": _is_complete(self._totals),
         }
         with self._zip.open(_info("manifest.json", self._now), "w", force_zip64=True) as entry:
             entry.write(orjson.dumps(head, json_ready, option=orjson.OPT_INDENT_2)[:-2] + b',\n  "logs": [\n')
-            for at, line in enumerate(self._sessions):
-                entry.write((b",\n    " if at else b"    ") + line)
-                if at % 500 == 0:
-                    await self._drain()
+            for piece in self._sessions.members():
+                entry.write(piece)
+                await self._drain()
             entry.write(b"\n  ]\n}\n")
 
     async def _drain(self) -> None:
-        if data := self._pieces.taken():
-            await self._sink.write(data)
+        """Send what was written; while a client takes it slowly, keep Postgres from ending an idle transaction."""
+        data = self._pieces.taken()
+        for at in range(0, len(data), PIECE):
+            await self._sink.write(data[at : at + PIECE])
+            if time.monotonic() - self._asked > _AWAKE_S:
+                await self._connection.execute("SELECT")
+                self._asked = time.monotonic()
 
 
 def _is_complete(counted: Mapping[str, int]) -> bool:
