@@ -25,4 +25,4 @@ class Kept:
 
 KEPT: Final = Kept()
 LONGEST_EXPORT: Final = timedelta(days=1)
-"""No export takes as long: a statement of one may take ten minutes, an archive is made by many."""
+"""No export takes as long: one that does after ten minutes is cut (services/query/exports/sink.py)."""

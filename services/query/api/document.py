@@ -20,6 +20,7 @@ _TIME: Final[Json] = {"type": ["string", "null"], "format": "date-time"}
 _COUNT: Final[Json] = {"type": ["integer", "null"]}
 _ID: Final[Json] = {"type": "string", "format": "uuid"}
 _OBJECT: Final[Json] = {"type": "object"}
+_CUT: Final = "One that is cut, as after ten minutes, breaks the connection."
 _SAID: Final = """\
 What the panel shows is answered here as JSON; the same address with `.csv` is the export of the same query.
 
@@ -117,7 +118,7 @@ def _csv(each: ListRoute) -> Json:
         "parameters": [*_path_parameters(each.path), *_parameters(view), _cursor(), *options],
         "responses": {
             "200": {
-                "description": "RFC 4180, CRLF, UTF-8 with a byte order mark. A cut file breaks the connection.",
+                "description": f"RFC 4180, CRLF, UTF-8 with a byte order mark. {_CUT}",
                 "headers": headers,
                 "content": {"text/csv": {"schema": {"type": "string"}}},
             },
@@ -241,7 +242,7 @@ def _zip(path: str, what: str, parameters: list[Json]) -> Json:
         "operationId": f"{what}_logs_zip",
         "summary": f"The logs of one {what} as a zip, with a manifest of parts, gaps and drops",
         "parameters": [*_path_parameters(path), *parameters],
-        "responses": {"200": {"description": "Streamed.", "content": content}, **_refusals("504")},
+        "responses": {"200": {"description": f"Streamed. {_CUT}", "content": content}, **_refusals("504")},
     }
 
 

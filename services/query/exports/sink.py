@@ -24,7 +24,7 @@ from schemas.sql import named_queries
 from services.query.audit import Audit, write
 from services.query.metrics import EXPORT_BYTES, EXPORT_ROWS, EXPORT_SECONDS
 from services.query.principal import Principal
-from services.query.problems import Refusal
+from services.query.problems import Refusal, TooSlow
 from services.query.services import Services
 
 LOG: Final = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ _SQL: Final = named_queries("exports")
 PIECE: Final = 32 * 1024
 _STALLED_S: Final = 30.0
 """A piece that is not taken in this time means less than about 1 KB/s: such a client is cut."""
+_LONGEST_S: Final = 600.0
+"""A whole file, as the statement of a CSV: a slow reader holds a snapshot, and one of few connections."""
 _ASK_S: Final = 1.0
 
 
@@ -157,7 +159,13 @@ class Download(Response):
         self._services.running_exports[sink.export_id] = making
         watching = [asyncio.ensure_future(_left(receive, making)), asyncio.ensure_future(self._asked(sink, making))]
         try:
-            await making
+            async with asyncio.timeout(_LONGEST_S):
+                await making
+        except TimeoutError:
+            if not sink.begun:
+                raise TooSlow from None
+            await self._cut(sink)
+            raise Cut(f"it took longer than {_LONGEST_S:.0f} s") from None
         except asyncio.CancelledError:
             making.cancel()
             await self._cut(sink)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.keys import session_key
+from schemas.retention import LONGEST_EXPORT
 from services.query.exports import sink, zips
 from services.query.services import _EXPORTS
 from tests.integration.query.conftest import Service, ask_raw, freed, serving
@@ -63,6 +64,30 @@ async def test_q4_a_client_that_leaves_frees_its_backend_also_where_all_rows_hav
     with pytest.raises(sink.Cut, match="stopped"):
         await ask_raw(service, "/api/v1/sessions.csv", "", send, receive)
     await freed(service)
+
+
+@pytest.mark.parametrize("what", ["csv", "zip"])
+async def test_q10_a_file_that_takes_too_long_is_cut_and_frees_its_connection(
+    service: Service, now: datetime, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:  # fmt: skip
+    monkeypatch.setattr(sink, "_LONGEST_S", 1.0)
+    monkeypatch.setattr(sink, "PIECE", 64)
+    path = await long_log(service.database, now)
+    sent: list[Any] = []
+    with pytest.raises(sink.Cut, match="took longer than 1 s"):
+        await ask_raw(service, path if what == "zip" else "/api/v1/sessions.csv", "", slowly(0.3, sent))
+    assert sent[0]["status"] == 200
+    assert all(each.get("more_body", True) for each in sent), "a cut file was ended politely"
+    await freed(service)
+    async with service.database.connect() as connection:
+        row = await connection.fetchrow("SELECT state, sha256 FROM export")
+    assert (row["state"], row["sha256"]) == ("cut", None)
+
+
+def test_q10_nothing_is_held_longer_than_a_record_of_it_is_believed() -> None:
+    assert int(_EXPORTS["statement_timeout"].removesuffix("s")) >= sink._LONGEST_S
+    assert LONGEST_EXPORT.total_seconds() > sink._LONGEST_S
+    assert int(_EXPORTS["idle_in_transaction_session_timeout"].removesuffix("s")) > sink._STALLED_S + zips._AWAKE_S
 
 
 async def test_an_archive_taken_slowly_is_not_ended_as_an_idle_transaction(
