@@ -13,6 +13,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -178,6 +179,8 @@ class Services:
     secret: bytes
     running_exports: dict[object, asyncio.Task[Any]] = field(default_factory=dict)
     log_reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOGS_AT_ONCE))
+    _exporting: set[UUID | None] = field(default_factory=set)
+    """Organizations of which a file is made: one each, so that none takes all connections for files from the others."""
     _ending: set[asyncio.Task[None]] = field(default_factory=set)
     """Transactions that nobody waits for any more: a task that nobody holds may be collected."""
 
@@ -204,6 +207,20 @@ class Services:
             ending = asyncio.create_task(_end(pool, connection))
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
+
+    @asynccontextmanager
+    async def exporting(self, scope: Scope) -> AsyncIterator[Any]:
+        """Lend a connection for a file, as `reading` does. Busy also while one of the same organization is made."""
+        whose = None if isinstance(scope, All) else scope.organization_id
+        if whose in self._exporting:
+            raise Busy("Another file of this organization is being made: take this one when that has ended.")
+        if whose is not None:
+            self._exporting.add(whose)
+        try:
+            async with self.reading(scope, exporting=True) as connection:
+                yield connection
+        finally:
+            self._exporting.discard(whose)
 
     async def find(self, sql: str, *bound: object) -> Any:
         """Return the row that one statement about accounts or keys finds, or None: no transaction, as all do this."""

@@ -269,7 +269,8 @@ _CODES: Final = {
     "401": "Nobody is signed in; the key is unknown, expired, revoked, or stood in the URL.",
     "403": "The role does not allow it.",
     "404": "It does not exist, or is somebody else's.",
-    "503": "All connections are in use, or the database is away: come again after Retry-After.",
+    "503": "All connections are in use, a file of the organization is being made, or the database is away: come again "
+    "after Retry-After.",
     "504": "The filter is too wide to be answered in time.",
 }
 

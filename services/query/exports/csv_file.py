@@ -51,7 +51,7 @@ async def _copy(services: Services, view: View, sink: Sink) -> None:
                 await sink.write(_BOM)
         await sink.write(crlf(data))
 
-    async with services.reading(view.scope, exporting=True) as connection:
+    async with services.exporting(view.scope) as connection:
         await needs_existing(connection, view)
         picks = await pick(connection, view)
         indexed = is_indexed(view)

@@ -94,7 +94,7 @@ def zip_download(services: Services, principal: Principal, archive: Archive) -> 
 
 async def _archive(services: Services, principal: Principal, archive: Archive, sink: Sink) -> None:
     scope = scope_of(principal, archive.organization_id, archive.user_id)
-    async with services.reading(scope, exporting=True) as connection:
+    async with services.exporting(scope) as connection:
         if archive.session is not None:
             row = await connection.fetchrow(_SQL["one_session"], *archive.session)
             if row is None or (principal.user_id is not None and row["user_id"] != principal.user_id):

@@ -6,7 +6,9 @@ import asyncio
 import random
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 
 from schemas.keys import session_key
@@ -15,7 +17,7 @@ from services.query.exports import sink, zips
 from services.query.services import _EXPORTS
 from tests.integration.query.conftest import Service, ask_raw, freed, serving
 from tests.rig.databases import Database
-from tests.rig.seed import Plan, add_log, seed
+from tests.rig.seed import Plan, add_log, organization_id, seed
 
 CHUNKS = 18
 """More than an archive asks Postgres for at once."""
@@ -102,3 +104,29 @@ async def test_an_archive_taken_slowly_is_not_ended_as_an_idle_transaction(
     assert sent[-1]["more_body"] is False
     async with database.connect() as connection:
         assert await connection.fetchval("SELECT state FROM export") == "complete"
+
+
+async def test_q8_of_an_organization_one_file_is_made_at_a_time(
+    service: Service, client: httpx.AsyncClient, now: datetime
+) -> None:  # fmt: skip
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def send(message: Any) -> None:
+        begun.set()
+        await go_on.wait()
+
+    mine, other = (f"/api/v1/organizations/{organization_id(number)}" for number in (0, 1))
+    making = asyncio.ensure_future(ask_raw(service, f"{mine}/sessions.csv", "", send))
+    await asyncio.wait_for(begun.wait(), 20)
+    for path in (f"{mine}/users.csv", f"{mine}/logs.zip"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.json()["detail"].startswith("Another file of this organization is being made")
+    for path in (f"{other}/users.csv", f"{other}/logs.zip", "/api/v1/users.csv"):
+        assert (await client.get(path)).status_code == 200, path
+    go_on.set()
+    await making
+    assert (await client.get(f"{mine}/logs.zip")).status_code == 200
+    assert (await client.get(f"/api/v1/users/{organization_id(0)}/{uuid4()}/logs.zip")).status_code == 404
+    assert (await client.get(f"{mine}/users.csv")).status_code == 200, "also behind one that was refused"
