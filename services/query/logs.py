@@ -14,7 +14,7 @@ import orjson
 import zstandard
 
 from schemas.folding import fold
-from schemas.keys import session_of
+from schemas.keys import Key, session_of
 from schemas.retention import KEPT
 from schemas.sql import named_queries
 from schemas.vocabulary import LOG_LEVEL, LOG_SOURCE
@@ -23,7 +23,6 @@ from services.query.masking import HIDDEN, Names, mask_line
 from services.query.names import names_of_session
 from services.query.principal import Principal
 from services.query.problems import LogTooLong, NotFound
-from services.query.rows import Key
 from services.query.scope import scope_of
 from services.query.services import Services
 from services.query.view import BadQuery
