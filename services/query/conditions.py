@@ -41,6 +41,8 @@ def constants(column: str, members: Sequence[str | int]) -> str:
 
 def condition(sql: Sql, each: Filter, args: Args) -> str:
     """Return the condition of a filter on the column that is `sql`. Negated, it holds for nulls too."""
+    if each.members is not None and not sql.nullable:  # the other words are a set as well, and read as one
+        return f"({constants(sql.value, each.members)})"
     is_empty = isinstance(each.test, Empty)
     if sql.element and is_empty:  # that a column holds no rows at all is told by the column itself
         test = _empty(sql, each)

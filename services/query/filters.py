@@ -98,6 +98,17 @@ class Filter:
     negated: bool
     test: Test = field(compare=False)
 
+    @property
+    def members(self) -> tuple[str, ...] | None:
+        """Return the words of a closed list that are left, however that was written; None where the column has no such.
+
+        That holds of a column that is never empty: else a negated filter finds what is empty too.
+        """
+        if self.column.type is not Type.LIST or not isinstance(self.test, Among | Empty):
+            return None
+        named = self.test.slugs if isinstance(self.test, Among) else ()
+        return tuple(slug for slug in self.column.words or {} if (slug in named) is not self.negated)
+
     def words(self, zone: ZoneInfo) -> str:
         """Return the filter in plain words, as a chip shows it."""
         written = self.text.removeprefix("not:")

@@ -13,7 +13,6 @@ from typing import Final
 from schemas.vocabulary import SESSION_RANK, SESSION_STATUS, USER_RANK, USER_STATUS
 from services.query.conditions import Args, constants
 from services.query.expressions import OF_KIND
-from services.query.filters import Among, Empty
 from services.query.view import All, Cursor, One, SortKey, View
 
 
@@ -88,16 +87,8 @@ def _statuses(view: View) -> frozenset[str] | None:
     """Return the statuses that the view's filter leaves; None where it has no such filter."""
     if view.list.kind not in ("users", "sessions"):
         return None
-    every = frozenset(USER_STATUS if view.list.kind == "users" else SESSION_STATUS)
     each = view.filter_of("status")
-    if each is None:
-        return None
-    named = (
-        frozenset()
-        if isinstance(each.test, Empty)
-        else frozenset(each.test.slugs if isinstance(each.test, Among) else ())
-    )
-    return every - named if each.negated else named & every
+    return None if each is None or each.members is None else frozenset(each.members)
 
 
 def _predicate(view: View, statuses: frozenset[str] | None) -> str:

@@ -62,11 +62,14 @@ def is_walked(view: View, *, searching: bool) -> bool:
 
 
 def is_loose(view: View, answered: frozenset[str]) -> bool:
-    """Whether rows are found by looking through them: a filter has no index, and is not among the `answered`."""
+    """Whether rows are found by looking through them: a filter has no index, and is not among the `answered`.
+
+    What is left of a closed list by `not:` is a set like another.
+    """
     if isinstance(view.scope, OneUser):
         return False
     indexed = _INDEXED | answered | ({"first_seen"} if view.list.kind == "issues" else frozenset())
-    return any(each.negated or each.column.name not in indexed for each in view.filters)
+    return any((each.negated and each.members is None) or each.column.name not in indexed for each in view.filters)
 
 
 def count_spans(view: View) -> list[Span]:

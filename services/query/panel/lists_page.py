@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from schemas import vocabulary
 from schemas.columns import LISTS, ListView
 from services.query.counting import StatusCounts, status_counts, total_of
-from services.query.filters import Among, Problem
+from services.query.filters import Problem
 from services.query.lists import Page, fetch_page
 from services.query.nouns import times
 from services.query.panel import looks, table, words
@@ -274,10 +274,8 @@ def added(view: View) -> set[str]:
 
 def pressed_statuses(view: View) -> set[str]:
     """Return the statuses a view is narrowed to; none means all."""
-    for each in view.filters:
-        if each.column.name == "status" and isinstance(each.test, Among) and not each.negated:
-            return set(each.test.slugs)
-    return set()
+    each = view.filter_of("status")
+    return set() if each is None else set(each.members or ())
 
 
 def toggled(view: View, slug: str) -> str:

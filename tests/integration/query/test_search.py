@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -87,6 +88,28 @@ async def test_what_a_search_did_not_look_at_is_said(client: httpx.AsyncClient, 
     answers = await walk(client, "/api/v1/sessions?agent=nobody", "next")
     assert answers[-1]["searched_to"] is None
     assert [answer["rows"] for answer in answers] == [[]] * len(answers)
+
+
+@pytest.mark.parametrize("text", ["not:errors", "not:fin", "not:has:empty"])
+async def test_not_some_statuses_is_read_as_the_others_are(client: httpx.AsyncClient, text: str) -> None:
+    path = f"/api/v1/organizations/{organization_id(0)}/sessions?limit=500"
+    everything = (await client.get(path)).json()["rows"]
+    for sort in ("status", "-run"):
+        body = (await client.get(f"{path}&sort={sort}&status={text}")).json()
+        assert (body["searched_to"], body["next"]) == (None, None)
+        left = {"not:errors": {"errors"}, "not:fin": {"finished", "finished_with_issues"}}.get(text, set())
+        rows = [row["key"] for row in body["rows"]]
+        assert set(rows) == {row["key"] for row in everything if row["status"] not in left}
+        assert body["total"] == len(rows) < len(everything) + (not left)
+
+
+async def test_the_panel_presses_the_statuses_that_not_leaves(service: Service, client: httpx.AsyncClient) -> None:
+    async with await service.as_person("platform_admin") as person:
+        page = (await person.get(f"/organizations/{organization_id(0)}/statistics?status=not:errors,fin&tz=UTC")).text
+    pressed = set(re.findall(r'name="toggle" value="(\w+)" aria-pressed="true"', page))
+    assert pressed == {"timed_out", "running", "cancelled"}
+    assert 'value="not:errors,fin"' in page
+    assert "not errors, finished with issues, finished" in page
 
 
 async def test_the_panel_leads_on_from_where_a_search_ended(service: Service, client: httpx.AsyncClient) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.columns import LISTS, Column, Type
+from schemas.vocabulary import SESSION_STATUS
 from services.query.filters import Among, Between, Contains, Empty, Exactly, Filter, Is, NotUnderstood, parse_filter
 
 NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
@@ -44,6 +45,29 @@ def test_a_word_that_begins_another_means_itself() -> None:
     assert understood("statistics", "status", "fin").test == Among(("finished_with_issues", "finished"))
     assert understood("users", "last_20", "timed out, err").test == Among(("timed_out", "errors"))
     assert understood("statistics", "status", "timed out, errors").test == Among(("timed_out", "errors"))
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("errors", ("errors",)),
+        ("not:errors", ("timed_out", "finished_with_issues", "running", "cancelled", "finished")),
+        ("not:fin,run", ("errors", "timed_out", "cancelled")),
+        ("has:empty", ()),
+        ("not:has:empty", tuple(SESSION_STATUS)),
+        (f"not:{','.join(SESSION_STATUS)}", ()),
+    ],
+)
+def test_not_some_words_of_a_closed_list_is_a_set_of_the_others(text: str, left: tuple[str, ...]) -> None:
+    each = understood("statistics", "status", text)
+    assert each.members == left
+    assert each.text == text
+
+
+def test_what_is_no_closed_list_has_no_members() -> None:
+    for name, text in (("agent", "x"), ("error_source", "not:exchange"), ("run", "24h"), ("report_complete", "false")):
+        assert understood("statistics", name, text).members is None
+    assert understood("users", "last_20", "not:errors").members is None, "a user has many of these"
 
 
 @pytest.mark.parametrize(
@@ -120,6 +144,7 @@ def test_c23_a_lost_plus_is_hinted_at() -> None:
 def test_chips_say_it_in_plain_words() -> None:
     for name, text, words in (
         ("status", "errors,timed_out", "errors, timed out"),
+        ("status", "not:errors,timed_out", "not errors, timed out"),
         ("failures", ">=20", "20 or more"),
         ("failures", "2..5", "2 to 5"),
         ("run", "2026-11-01..", "from 2026-11-01"),

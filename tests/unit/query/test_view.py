@@ -206,6 +206,13 @@ def test_statuses_are_constants_so_that_partial_indexes_serve() -> None:
     assert "s.status IN ('errors', 'timed_out', 'finished_with_issues', 'running', 'cancelled')" in sql
 
 
+def test_not_some_words_is_asked_for_as_the_others_where_the_column_is_never_empty() -> None:
+    sql = statements.page(view("issues", "state=not:resolved", scope=All()), 0, 9).sql
+    assert "(i.state IN ('open', 'regressed'))" in sql
+    sql = statements.page(view("users", "session_status=not:errors", scope=All()), 0, 9).sql
+    assert "(us.last_status = 'errors') IS NOT TRUE" in sql
+
+
 def test_places_are_numbered_without_gaps() -> None:
     asked = view("users", "user=a&organization=b&status=failing&failures=>=2&why=x", scope=All())
     for statement in (statements.page(asked, 0, 9), statements.count(asked)):
