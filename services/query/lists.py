@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from schemas.keys import Key
 from schemas.sql import named_queries
 from services.query.counting import counted, narrow_count
-from services.query.deadlines import WORTHWHILE_S, within
 from services.query.freshness import Freshness, freshness_from, freshness_of
 from services.query.names import names_of_sessions
-from services.query.orders import orders
 from services.query.picking import pick
 from services.query.planning import PLAN_LESS, usual_planning
-from services.query.problems import TooSlow
+from services.query.reading import Found, read
 from services.query.rows import sessions_to_mask, shaped
 from services.query.scope import needs_existing
-from services.query.search import Walk, is_loose, is_walked
+from services.query.search import Searched, is_loose
 from services.query.services import Services
-from services.query.statements import EXCEPTION_SHOWN, Picks, answered, branches, is_indexed, page, probes
+from services.query.statements import EXCEPTION_SHOWN, Picks, answered, is_indexed, probes
 from services.query.view import Cursor, View, seal
 
 _SQL: Final = named_queries("lists")
@@ -32,7 +30,7 @@ _SQL: Final = named_queries("lists")
 class Page:
     """One page of a view. `total` is a lower bound unless `total_is_exact`.
 
-    `searched_to`: how far a search came in its time; the next page looks at what lies behind. None: at everything.
+    `searched`: how far a search came in its time; the next page looks at what lies behind. None: at everything.
     """
 
     rows: list[dict[str, Any]]
@@ -41,7 +39,7 @@ class Page:
     next_cursor: str | None
     previous_cursor: str | None
     freshness: Freshness
-    searched_to: datetime | None = None
+    searched: Searched | None = None
 
     @property
     def as_of(self) -> datetime | None:
@@ -54,16 +52,6 @@ class Page:
     @property
     def halted(self) -> tuple[str, ...]:
         return self.freshness.halted
-
-
-@dataclass(slots=True)
-class _Found:
-    """Rows of a page, at most one more than it shows, and where a search ran out of time, if it did."""
-
-    records: list[Any] = field(default_factory=list)
-    stopped: Cursor | None = None
-    edge: datetime | None = None
-    begun: bool = False
 
 
 async def fetch_page(services: Services, view: View, *, counting: bool = True) -> Page:
@@ -85,7 +73,7 @@ async def fetch_page(services: Services, view: View, *, counting: bool = True) -
             total = await narrow_count(services, connection, view, picks)
         elif looking_up:
             await connection.execute(PLAN_LESS)
-        found = await _read(connection, view, picks, deadline)
+        found = await read(connection, view, picks, deadline)
         if not found.records:  # where there are rows, there is whose they are
             await needs_existing(connection, view)
         shown = found.records[: view.limit]
@@ -97,49 +85,6 @@ async def fetch_page(services: Services, view: View, *, counting: bool = True) -
             elif counting:
                 total = await counted(services, connection, view, picks, deadline, is_last=True)
     return _page(services, view, found, total or (0, False), lambda rows: shaped(view, rows, texts, names), fresh)
-
-
-async def _read(connection: Any, view: View, picks: Picks, deadline: float | None) -> _Found:
-    """Read `limit` + 1 rows, going on to the next branch only where one does not fill the page."""
-    found = _Found()
-    for number in [] if picks.none else branches(view):
-        if is_walked(view, searching=deadline is not None):
-            await _walk(connection, view, picks, number, found, deadline)
-        else:
-            # As many as a page holds, whatever was found before: a statement of another text would be planned anew.
-            rows = await within(connection, deadline, page(view, number, view.limit + 1, picks))
-            if rows is None:
-                raise TooSlow
-            found.records += rows[: view.limit + 1 - len(found.records)]
-        if len(found.records) > view.limit or found.stopped is not None:
-            break
-    return found
-
-
-async def _walk(
-    connection: Any, view: View, picks: Picks, number: int, found: _Found, deadline: float | None
-) -> None:  # fmt: skip
-    """Read one branch span by span, until the page is full, nothing is left, or it is too late.
-
-    Raises TooSlow where not even one span could be read in time.
-    """
-    walk = Walk(view, orders(view).branches[number].keys[0], number, deadline is not None)
-    while (span := walk.next()) is not None:
-        began = time.monotonic()
-        statement = page(view, number, view.limit + 1 - len(found.records), picks, span)
-        is_late = found.begun and deadline is not None and deadline - began < WORTHWHILE_S
-        rows = None if is_late else await within(connection, deadline, statement)
-        if rows is None:
-            found.stopped, found.edge = walk.place(), walk.edge
-            if not found.begun or found.stopped is None:
-                raise TooSlow
-            return
-        found.begun = True
-        found.records += rows
-        if len(found.records) > view.limit:
-            return
-        ended = time.monotonic()
-        walk.looked(span, ended - began, None if deadline is None else deadline - ended)
 
 
 async def _beside(
@@ -163,7 +108,7 @@ async def _beside(
 def _page(
     services: Services,
     view: View,
-    found: _Found,
+    found: Found,
     total: tuple[int, bool],
     shape: Callable[[Sequence[Any]], list[dict[str, Any]]],
     fresh: Freshness,
@@ -188,5 +133,5 @@ def _page(
         None if following is None else seal(following, view, services.secret),
         None if previous is None else seal(previous, view, services.secret),
         fresh,
-        found.edge,
+        found.searched,
     )

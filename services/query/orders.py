@@ -28,11 +28,12 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A part of the rows that comes before the next part as a whole."""
+    """A part of the rows that comes before the next part as a whole; in an order by status with those of its rows."""
 
     predicate: str
     keys: tuple[Key, ...]
     indexed: bool = True
+    statuses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def _by_rank(descending: bool, statuses: frozenset[str] | None) -> tuple[Branch,
     for rank in ranks:
         members = [status for status, its in SESSION_RANK.items() if its == rank]
         left = [status for status in members if statuses is None or status in statuses]
-        branches.append(Branch(constants("s.status", left), _NEWEST))
+        branches.append(Branch(constants("s.status", left), _NEWEST, statuses=tuple(left)))
     return tuple(branches)
 
 

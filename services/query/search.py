@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from services.query.filters import Between
-from services.query.orders import Key, is_usual, orders
+from services.query.orders import is_usual, orders
 from services.query.view import All, Cursor, OneUser, View
 
 DAY: Final = timedelta(days=1)
@@ -30,9 +30,10 @@ LONGER: Final = 8
 """By how much a span of a search may be longer than the one before."""
 TIMES: Final = MappingProxyType({"sessions": "s.started_at", "issues": "i.first_seen_at"})
 """What the default orders go by, from one kind of rows to the column of its time."""
+STARTS: Final = MappingProxyType({"sessions": "run", "issues": "first_seen"})
+"""The column of that time."""
 PLANNING_S: Final = 0.02
 """What a statement takes however short its span is: where it takes no more, a longer one takes hardly longer."""
-_STARTS: Final = MappingProxyType({"sessions": "run", "issues": "first_seen"})
 _INDEXED: Final = frozenset({"run", "status", "organization_id"})
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LEAST: Final = "00000000-0000-0000-0000-000000000000"
@@ -48,6 +49,27 @@ class Span:
 
 
 WHOLE: Final = Span()
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """How far a search came: every row up to `to` was looked at, by the pages before it or by this one.
+
+    In an order by status `to` is of the statuses `within`; `whole` stand before them and were looked through to the
+    end; what stands behind was not looked at. Of a page that goes back nothing is `whole`: it began in their midst.
+    """
+
+    to: datetime
+    within: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+
+
+def looked_through(view: View, branch: int, edge: datetime) -> Searched:
+    """Return how far a search came that ended at an edge in a branch."""
+    parts = orders(view).branches
+    goes_back = view.cursor is not None and view.cursor.backwards
+    before = () if goes_back else parts[:branch]
+    return Searched(edge, parts[branch].statuses, tuple(status for part in before for status in part.statuses))
 
 
 def in_order_of_time(view: View) -> bool:
@@ -89,7 +111,8 @@ class Walk:
     `edge` is how far everything was looked at; a row just there was read where it goes towards older sessions.
     """
 
-    def __init__(self, view: View, key: Key, branch: int, searching: bool) -> None:
+    def __init__(self, view: View, branch: int, *, searching: bool) -> None:
+        key = orders(view).branches[branch].keys[0]
         low, high = _bounds(view)
         at = view.cursor
         self._branch = branch
@@ -134,13 +157,11 @@ class Walk:
             growth = min(max(left_s / 2 / max(took_s - PLANNING_S, 1e-4), 0.1), LONGER)
         self._length = min(max(self._length * growth, SHORTEST), LONGEST)
 
-    def place(self) -> Cursor | None:
-        """Return the place behind what was looked at, from which a page goes on; None where nothing was."""
-        if self.edge is None:
-            return None
+    def place(self, edge: datetime) -> Cursor:
+        """Return the place behind what was looked at up to an edge, from which a page goes on."""
         if self._older:
-            return Cursor(self._backwards, self._branch, (self.edge.isoformat(), _LEAST))
-        return Cursor(self._backwards, self._branch, ((self.edge - _MICROSECOND).isoformat(), _GREATEST))
+            return Cursor(self._backwards, self._branch, (edge.isoformat(), _LEAST))
+        return Cursor(self._backwards, self._branch, ((edge - _MICROSECOND).isoformat(), _GREATEST))
 
 
 def _first_length(view: View, searching: bool) -> timedelta:
@@ -156,7 +177,7 @@ def _first_length(view: View, searching: bool) -> timedelta:
 
 def _bounds(view: View) -> tuple[datetime | None, datetime | None]:
     """Return what the filter on the time of the rows leaves, as low ≤ time < high."""
-    each = view.filter_of(_STARTS[view.list.kind])
+    each = view.filter_of(STARTS[view.list.kind])
     if each is None or each.negated or not isinstance(each.test, Between):
         return None, None
     low, high = each.test.low, each.test.high

@@ -21,6 +21,7 @@ _COUNT: Final[Json] = {"type": ["integer", "null"]}
 _ID: Final[Json] = {"type": "string", "format": "uuid"}
 _OBJECT: Final[Json] = {"type": "object"}
 _CUT: Final = "One that is cut, as after ten minutes, breaks the connection."
+_SLUGS: Final[Json] = {"type": "array", "items": {"type": "string"}}
 _SAID: Final = """\
 What the panel shows is answered here as JSON; the same address with `.csv` is the export of the same query.
 
@@ -33,8 +34,10 @@ that day in the zone `tz`, `a..b` with b excluded, `24h` and `7d` back from now.
 **Sort**: `-` in front turns it; nulls stand last both ways. Columns with an index sort any view, others views of at
 most 10,000 rows (400 `too_wide_to_sort`). **Pages** are places, not numbers: follow `next` or the `Link` header.
 **Searches**: sessions and issues that no index finds are looked for in the order of the page for a tenth of a second;
-`searched_to` then says how far that came, and `next` goes on there, also from a page without rows. Another list that
-takes longer is refused (504 `too_wide`): add an organization, a status or a time. A CSV takes the time that it needs.
+`searched_to` then says how far that came, and `next` goes on there, also from a page without rows. In an order by
+status, one after the other is looked through: `searched_to` is of those in `searched_in`, `searched_whole` came before
+them, and what comes behind was not looked at. Another list that takes longer is refused (504 `too_wide`): add an
+organization, a status or a time. A CSV takes the time that it needs.
 **As of**: `as_of` is the time up to which everything is known, `lag_s` its distance from now.
 
 Somebody else's id and one that does not exist get the same 404."""
@@ -81,6 +84,8 @@ def _list(each: ListRoute) -> Json:
             "next": {"type": ["string", "null"], "description": "`cursor` of the next page."},
             "previous": {"type": ["string", "null"], "description": "`cursor` of the page before."},
             "searched_to": _TIME | {"description": "How far a search by what has no index came; `next` goes on there."},
+            "searched_in": _SLUGS | {"description": "In an order by status: those that `searched_to` is of."},
+            "searched_whole": _SLUGS | {"description": "Those before them, which were looked through to the end."},
             "as_of": _TIME,
             "lag_s": {"type": ["number", "null"]},
             "halted": {"type": "array", "items": {"type": "string"}},

@@ -17,6 +17,7 @@ from services.query.panel import looks, table, words
 from services.query.panel.counts import value_counts
 from services.query.panel.frame import Frame
 from services.query.panel.render import html
+from services.query.panel.searched import ended
 from services.query.panel.table import Act, Choice, Empty, Tab, Table, Wrong
 from services.query.principal import Principal
 from services.query.problems import Busy, TooSlow, TooWide
@@ -155,7 +156,7 @@ def _cleared(asked: Asked, view: View) -> str:
 
 async def _filled(services: Services, asked: Asked, view: View, page: Page) -> Table:
     counts = await status_counts(services, view) if view.list.name == "statistics" else {}
-    if added(view) and not page.total_is_exact and not page.searched_to:
+    if added(view) and not page.total_is_exact and not page.searched:
         number, exact = total_of(counts, added(view))
         page = replace(page, total=max(number, page.total), total_is_exact=exact)
     bare = _bare(asked, view)
@@ -163,7 +164,7 @@ async def _filled(services: Services, asked: Asked, view: View, page: Page) -> T
     rest = await _unfiltered(services, asked, view)
     count, behind, counted = table.matches(page.total, page.total_is_exact, rest, noun)
     shown = len(page.rows)
-    some = bool(shown or page.searched_to)  # a file has the time to look at every row
+    some = bool(shown or page.searched)  # a file has the time to look at every row
     made = replace(
         bare,
         rows=table.draw(view, page.rows, asked.frame.clock),
@@ -173,23 +174,10 @@ async def _filled(services: Services, asked: Asked, view: View, page: Page) -> T
         previous_href=f"{asked.path}?{view.query(cursor=page.previous_cursor)}" if page.previous_cursor else "",
         next_href=f"{asked.path}?{view.query(cursor=page.next_cursor)}" if page.next_cursor else "",
         foot=f"All {count} shown" if shown == page.total else f"{times(view.limit, 'row')} a page",
-        empty=None if shown or page.searched_to else await _empty(services, asked, view),
+        empty=None if shown or page.searched else await _empty(services, asked, view),
     )  # fmt: skip
-    made = _searched(made, page, view) if page.searched_to else made
+    made = ended(made, page.searched, view) if page.searched else made
     return _with_counts(view, made, counts) if counts else made
-
-
-def _searched(made: Table, page: Page, view: View) -> Table:
-    """Say how far a search came that was ended in time, and lead on from there."""
-    assert page.searched_to is not None
-    edge = words.when(page.searched_to, view.zone, view.now)
-    on = made.previous_href if view.cursor is not None and view.cursor.backwards else made.next_href
-    if page.rows:
-        return replace(made, foot=f"Looked through up to {edge}; the next page looks further")
-    many = table.KIND_WORDS[view.list.kind][1]
-    said = f"Looked through up to {edge}. A time or an organization makes it quick."
-    empty = Empty("filter", f"No {many} found so far", said, (Act("Look further", on),))
-    return replace(made, empty=empty, matches="0", matches_rest="so far", matches_noun="", foot="")
 
 
 async def _unfiltered(services: Services, asked: Asked, view: View) -> int | None:
@@ -204,6 +192,9 @@ async def _unfiltered(services: Services, asked: Asked, view: View) -> int | Non
 async def _empty(services: Services, asked: Asked, view: View) -> Empty:
     """Say why there is nothing, and the way on: the filter whose removal brings the most rows."""
     many = table.KIND_WORDS[view.list.kind][1]
+    if view.cursor is not None:  # behind a search that went on, or behind rows that are gone by now
+        first = Act("First page", f"{asked.path}?{view.query()}")
+        return Empty("filter", f"No more {many} found", "Everything up to the end was looked through.", (first,))
     if not view.filters:
         return await _none_yet(services, asked, view, f"No {many} yet")
     without = []

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.query import deadlines, lists, search
+from services.query import deadlines, reading, search
 from services.query.statements import Statement
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, organization_id, seed
@@ -53,6 +53,8 @@ async def walk(
     [
         ("/sessions?agent=agent", "key"),
         ("/sessions?sort=run&objects=>=0", "key"),
+        ("/sessions?sort=status&agent=agent&run=3d", "key"),
+        ("/sessions?sort=-status&agent=agent&run=3d", "key"),
         (f"/organizations/{organization_id(0)}/sessions?objects=>=0", "key"),
         ("/issues?times=>=0", "issue_id"),
     ],
@@ -112,6 +114,51 @@ async def test_the_panel_presses_the_statuses_that_not_leaves(service: Service, 
     assert "not errors, finished with issues, finished" in page
 
 
+@pytest.mark.parametrize("sort", ["status", "-status", "-run"])
+async def test_what_a_search_says_it_looked_at_is_what_it_found_so_far(
+    client: httpx.AsyncClient, now: datetime, sort: str
+) -> None:
+    everything = (await client.get("/api/v1/sessions?limit=500")).json()["rows"]
+    seen: set[str] = set()
+    answers = await walk(client, f"/api/v1/sessions?agent=agent&run=3d&sort={sort}", "next")
+    for answer in answers[:-1]:
+        seen |= {row["key"] for row in answer["rows"]}
+        to = datetime.fromisoformat(answer["searched_to"])
+        assert to < now
+        near = {row["key"]: row["status"] for row in everything if datetime.fromisoformat(row["run"]) >= to}
+        if sort == "-run":
+            assert (answer["searched_in"], answer["searched_whole"]) == ([], [])
+            assert seen == near.keys()
+        else:
+            whole = {row["key"] for row in everything if row["status"] in answer["searched_whole"]}
+            assert seen == whole | {key for key, status in near.items() if status in answer["searched_in"]}
+    assert answers[-1]["searched_to"] is None
+    assert seen | {row["key"] for row in answers[-1]["rows"]} == {row["key"] for row in everything}
+
+
+async def test_the_panel_says_which_statuses_a_search_looked_through(
+    service: Service, client: httpx.AsyncClient
+) -> None:
+    path = "/sessions?agent=nobody&run=2d&sort=status&tz=UTC"
+    answers = await walk(client, f"/api/v1{path}", "next")
+    at = next(number for number, answer in enumerate(answers) if "finished_with_issues" in answer["searched_in"])
+    async with await service.as_person("platform_admin") as person:
+        for number, said in (
+            (0, "Looked through errors and timed out up to"),
+            (at, "Looked through all of errors and timed out, of finished with issues up to"),
+        ):
+            cursor = f"&cursor={answers[number - 1]['next']}" if number else ""
+            page = (await person.get(path + cursor)).text
+            assert said in page
+            assert "An organization makes it quick." in page
+        page = (await person.get(f"{path}&cursor={answers[-2]['next']}")).text
+        assert "No more sessions found" in page
+        assert "First page" in page
+        of_one = (await person.get(f"/organizations/{organization_id(0)}/statistics?agent=nobody&tz=UTC")).text
+        assert "A time makes it quick." in of_one
+        assert "or an organization" not in of_one
+
+
 async def test_the_panel_leads_on_from_where_a_search_ended(service: Service, client: httpx.AsyncClient) -> None:
     async with await service.as_person("platform_admin") as person:
         page = (await person.get("/sessions?agent=nobody")).text
@@ -130,7 +177,7 @@ async def test_a_filter_of_another_list_that_takes_too_long_is_refused(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deadlines, "_OVERTIME_S", 0)
-    monkeypatch.setattr(lists, "page", lambda *_: Statement("SELECT pg_sleep(60)"))
+    monkeypatch.setattr(reading, "page", lambda *_: Statement("SELECT pg_sleep(60)"))
     answer = await client.get("/api/v1/users?objects=>=0")
     assert answer.status_code == 504
     assert answer.json()["type"] == "urn:syncwatch:problem:too_wide"

@@ -9,12 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.query.orders import Key
 from services.query.search import Walk, is_loose
 from services.query.view import All, Cursor, One, OneUser, View, parse
 
 NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
-NEWEST = Key("s.started_at", "timestamptz", True)
 
 
 def view(*filters: tuple[str, str], scope: All | One | OneUser | None = None) -> View:
@@ -28,9 +26,9 @@ def view(*filters: tuple[str, str], scope: All | One | OneUser | None = None) ->
     st.sampled_from([None, Cursor(False, 0, ("2026-11-10 07:00:00.5+00", str(UUID(int=7))))]),
 )
 def test_spans_join_and_end(times: list[tuple[float, float]], older: bool, run: str, cursor: Cursor | None) -> None:
-    asked = view(("run", run), ("agent", "x"))
+    asked = view(("run", run), ("agent", "x"), ("sort", "-run" if older else "run"))
     asked = View(**{name: getattr(asked, name) for name in View.__dataclass_fields__} | {"cursor": cursor})
-    walk = Walk(asked, Key("s.started_at", "timestamptz", older), 0, True)
+    walk = Walk(asked, 0, searching=True)
     edge = walk.edge
     for took, left in [*times, *[(0.001, 1.0)] * 200]:
         span = walk.next()
@@ -45,11 +43,12 @@ def test_spans_join_and_end(times: list[tuple[float, float]], older: bool, run: 
 
 
 def test_a_walk_goes_on_from_its_place() -> None:
-    walk = Walk(view(("agent", "x")), NEWEST, 0, True)
+    walk = Walk(view(("agent", "x")), 0, searching=True)
     span = walk.next()
     assert span is not None
     walk.looked(span, 0.1, 0.1)
-    place = walk.place()
+    assert walk.edge is not None
+    place = walk.place(walk.edge)
     assert place == Cursor(False, 0, ((NOW - timedelta(minutes=5)).isoformat(), str(UUID(int=0))))
 
 
