@@ -56,6 +56,18 @@ SET LOCAL enable_material = off;
 -- Statuses of which an organization ($1) began more than $3 sessions since $2, by the sums of its hours.
 SELECT status FROM session_hour WHERE organization_id = $1 AND hour >= $2 GROUP BY status HAVING sum(sessions) > $3;
 
+-- name: few_sessions
+-- Whether an organization ($1) has at most $3 sessions that began since $2, by the sums of its hours.
+SELECT coalesce(sum(sessions), 0) <= $3 FROM session_hour WHERE organization_id = $1 AND hour >= $2;
+
+-- name: few_issues
+-- Whether an organization ($1) has at most $2 issues; more are not counted.
+SELECT count(*) <= $2 FROM (SELECT FROM sync_issue WHERE organization_id = $1 LIMIT $2 + 1) AS few;
+
+-- name: few_users
+-- The same of its users.
+SELECT count(*) <= $2 FROM (SELECT FROM user_status WHERE organization_id = $1 LIMIT $2 + 1) AS few;
+
 -- name: freshness_and_texts
 -- With how old the data is comes what a page of sessions shows of their texts: one row at least.
 -- $1, $2: the sessions that may have some; $3, $4: the first and the last start, so that only their days are looked at;

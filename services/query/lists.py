@@ -15,11 +15,12 @@ from services.query.freshness import Freshness, freshness_from, freshness_of
 from services.query.names import names_of_sessions
 from services.query.picking import pick
 from services.query.planning import PLAN_LESS, usual_planning
-from services.query.reading import Found, read
+from services.query.reading import Found, read, read_whole
 from services.query.rows import sessions_to_mask, shaped
 from services.query.scope import needs_existing
 from services.query.search import Searched, is_loose
 from services.query.services import Services
+from services.query.sizes import is_small
 from services.query.statements import EXCEPTION_SHOWN, Picks, answered, is_indexed, probes
 from services.query.view import Cursor, View, seal
 
@@ -66,14 +67,13 @@ async def fetch_page(services: Services, view: View, *, counting: bool = True) -
         planning += PLAN_LESS
     async with services.reading(view.scope, planning=planning) as connection:
         picks = await pick(connection, view) if looking_up else Picks()
-        searching = is_loose(view, answered(view, picks)) or picks.many
-        deadline = began + services.settings.search_s if searching else None
         total: tuple[int, bool] | None = None
         if not is_indexed(view):
             total = await narrow_count(services, connection, view, picks)
         elif looking_up:
             await connection.execute(PLAN_LESS)
-        found = await read(connection, view, picks, deadline)
+        searching = is_loose(view, answered(view, picks)) or picks.many
+        found, deadline = await _found(services, connection, view, picks, began if searching else None)
         if not found.records:  # where there are rows, there is whose they are
             await needs_existing(connection, view)
         shown = found.records[: view.limit]
@@ -85,6 +85,24 @@ async def fetch_page(services: Services, view: View, *, counting: bool = True) -
             elif counting:
                 total = await counted(services, connection, view, picks, deadline, is_last=True)
     return _page(services, view, found, total or (0, False), lambda rows: shaped(view, rows, texts, names), fresh)
+
+
+async def _found(
+    services: Services, connection: Any, view: View, picks: Picks, began: float | None
+) -> tuple[Found, float | None]:
+    """Return the rows of a page and when its time is up; `began` where they are searched for.
+
+    A search within a small organization is no search but a reading of all that there is.
+    """
+    if began is None:
+        return await read(connection, view, picks, None), None
+    if await is_small(connection, view, picks):
+        whole = await read_whole(connection, view, picks if view.list.kind == "users" else picks.by_id)
+        if whole is not None:
+            return whole, None
+        began = time.monotonic()
+    deadline = began + services.settings.search_s
+    return await read(connection, view, picks, deadline), deadline
 
 
 async def _beside(

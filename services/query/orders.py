@@ -149,6 +149,13 @@ def _keys(view: View) -> tuple[Key, ...]:
     return (*keys, *_ROW[view.list.kind])
 
 
+def together(branches: Sequence[Branch], numbers: Sequence[int]) -> Branch:
+    """Return branches that have the same keys as one that is sorted; its first key is the number of the branch."""
+    which = " ".join(f"WHEN {branches[number].predicate} THEN {number}" for number in numbers)
+    some = " OR ".join(branches[number].predicate for number in numbers)
+    return Branch(f"({some})", (Key(f"CASE {which} END", "smallint"), *branches[numbers[0]].keys), indexed=False)
+
+
 # ---------------------------------------------------------------------------------------------- SQL
 def order_by(keys: Sequence[Key], backwards: bool) -> str:
     """Return the ORDER BY of a branch, turned for reading backwards."""

@@ -1,16 +1,19 @@
-"""Reading the rows of one page: branch by branch, a search span by span until its time is up."""
+"""Reading the rows of one page: all at once where there are few, else branch by branch, a search span by span."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from services.query.deadlines import WORTHWHILE_S, within
 from services.query.problems import TooSlow
-from services.query.search import Searched, Walk, is_walked, looked_through
+from services.query.search import Searched, Walk, in_order_of_time, is_walked, looked_through
 from services.query.statements import Picks, branches, page
 from services.query.view import Cursor, View
+
+WHOLE_S: Final = 1.0
+"""So long all of a small organization may take: many times what it does on a machine that has nothing else to do."""
 
 
 @dataclass(slots=True)
@@ -20,6 +23,21 @@ class Found:
     records: list[Any] = field(default_factory=list)
     stopped: Cursor | None = None
     searched: Searched | None = None
+
+
+async def read_whole(connection: Any, view: View, picks: Picks) -> Found | None:
+    """Read `limit` + 1 rows of all that there are, which is little, at once; None where even that takes too long."""
+    found = Found()
+    numbers: list[int | None] = [] if picks.none else [*branches(view)]
+    if len(numbers) > 1 and in_order_of_time(view):
+        numbers = [None]  # to plan a statement for each takes longer than to sort the rows of all
+    deadline = time.monotonic() + WHOLE_S
+    for number in numbers:
+        rows = await within(connection, deadline, page(view, number, view.limit + 1, picks))
+        if rows is None:
+            return None
+        found.records += rows[: view.limit + 1 - len(found.records)]
+    return found
 
 
 async def read(connection: Any, view: View, picks: Picks, deadline: float | None) -> Found:

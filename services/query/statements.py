@@ -20,9 +20,9 @@ from services.query.expressions import ALWAYS, OF_KIND, WITH_ERROR, Sql
 from services.query.filters import Contains, Empty, Exactly, Filter
 from services.query.masked import masked, shown_once
 from services.query.masking import HIDDEN
-from services.query.orders import Branch, after, order_by, orders
+from services.query.orders import Branch, Key, after, order_by, orders, together
 from services.query.search import AHEAD, TIMES, WHOLE, Span
-from services.query.view import All, One, OneUser, Scope, View
+from services.query.view import All, Cursor, One, OneUser, Scope, View
 
 COUNT_LIMIT: Final = 10_000
 PICK_LIMIT: Final = 500
@@ -65,6 +65,11 @@ class Picks:
     def many(self) -> bool:
         """Whether reading each by its own index takes long."""
         return self.users is not None and len(self.users[1]) > 50
+
+    @property
+    def by_id(self) -> Picks:
+        """These picks for few rows: each is looked at, and none is read by its user's own index."""
+        return self if self.users is None else replace(self, users=None, among=self.users[1])
 
 
 NO_PICKS: Final = Picks()
@@ -134,26 +139,29 @@ def branches(view: View) -> list[int]:
     return numbers[::-1] if backwards else numbers
 
 
-def page(view: View, number: int, limit: int, picks: Picks = NO_PICKS, span: Span = WHOLE) -> Statement:
+def page(
+    view: View, number: int | None, limit: int, picks: Picks = NO_PICKS, span: Span = WHOLE
+) -> Statement:  # fmt: skip
     """Return the statement for the first `limit` rows of one branch, with `_branch` and the order keys in `_keys`.
 
-    Of sessions and issues only those of `span`.
+    Of sessions and issues only those of `span`. Without a number it is of all branches that the page may need, where
+    they have the same keys: they are sorted, so that only few rows should be there.
 
     One branch a statement: the first usually fills the page, and planning a scan of every day for each costs more than
     reading it.
     """
     args = Args()
     kind = KINDS[view.list.kind]
-    branch = orders(view).branches[number]
-    inner = _branch(view, picks, args, number, branch, limit, span)
+    part = _part(view, number)
+    inner = _inner(view, picks, args, part, limit, span)
     columns = dict(ALWAYS[view.list.kind])
     columns |= {each.name: _shown(view, each.name) for each in view.columns}
     if view.masked and view.list.kind == "issues":  # to be masked in the other columns, and not shown
         columns["_name"] = OF_KIND["issues"]["name"].value
     listed = ", ".join(f'{value} AS "{name}"' for name, value in columns.items())
     source = "page" if " page " in kind.page else kind.alias
-    needed = [*columns.values(), *(key.sql for key in branch.keys)]
-    order = order_by(branch.keys, view.cursor is not None and view.cursor.backwards)
+    needed = [*columns.values(), *(key.sql for key in part.branch.keys)]
+    order = order_by(part.branch.keys, view.cursor is not None and view.cursor.backwards)
     tables = kind.page.format(f"({inner})") + _joins(kind, needed)
     return Statement(f"SELECT {listed}, {source}._branch, {source}._keys FROM {tables}{order}", tuple(args))
 
@@ -278,17 +286,38 @@ def _own(view: View, each: Filter, args: Args) -> str:
     return condition(Sql(value, keys=sql.keys, exact=sql.exact, nullable=sql.nullable), each, args)
 
 
-def _branch(view: View, picks: Picks, args: Args, number: int, branch: Branch, limit: int, span: Span) -> str:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one statement reads of an order: `which` and `keys` are a row's place in it, `at` is where it begins."""
+
+    branch: Branch
+    which: str
+    keys: Sequence[Key]
+    at: Cursor | None
+
+
+def _part(view: View, number: int | None) -> _Part:
+    every, at = orders(view).branches, view.cursor
+    if number is not None:
+        branch = every[number]
+        return _Part(branch, str(number), branch.keys, at if at is not None and at.branch == number else None)
+    branch = together(every, branches(view))
+    first, *keys = branch.keys
+    return _Part(branch, first.sql, keys, at and replace(at, values=(str(at.branch), *at.values)))
+
+
+def _inner(view: View, picks: Picks, args: Args, part: _Part, limit: int, span: Span) -> str:
     kind = KINDS[view.list.kind]
+    branch = part.branch
     backwards = view.cursor is not None and view.cursor.backwards
     parts = _where(view, picks, args) + _within(view, span, args)
     parts += [branch.predicate] if branch.predicate else []
-    if view.cursor is not None and view.cursor.branch == number:
-        parts.append(after(branch.keys, view.cursor, args))
+    if part.at is not None:
+        parts.append(after(branch.keys, part.at, args))
     order = order_by(branch.keys, backwards)
     cut = f" LIMIT {limit}"
-    keys = ", ".join(f"({key.sql})::text" for key in branch.keys)
-    select = f"SELECT {kind.keys}, {number} AS _branch, ARRAY[{keys}] AS _keys FROM "
+    keys = ", ".join(f"({key.sql})::text" for key in part.keys)
+    select = f"SELECT {kind.keys}, {part.which} AS _branch, ARRAY[{keys}] AS _keys FROM "
     if branch.indexed and _lateral(kind, picks):
         return select + _each_pick(kind, picks, args, parts, order, cut)
     tables = _picked(kind, picks, args) + _joins(kind, [key.sql for key in branch.keys])

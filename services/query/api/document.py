@@ -36,8 +36,8 @@ most 10,000 rows (400 `too_wide_to_sort`). **Pages** are places, not numbers: fo
 **Searches**: sessions and issues that no index finds are looked for in the order of the page for a tenth of a second;
 `searched_to` then says how far that came, and `next` goes on there, also from a page without rows. In an order by
 status, one after the other is looked through: `searched_to` is of those in `searched_in`, `searched_whole` came before
-them, and what comes behind was not looked at. Another list that takes longer is refused (504 `too_wide`): add an
-organization, a status or a time. A CSV takes the time that it needs.
+them, and what comes behind was not looked at. An organization of at most 10,000 such rows is read whole. Another list
+that takes longer is refused (504 `too_wide`): add an organization, a status or a time. A CSV takes the time it needs.
 **As of**: `as_of` is the time up to which everything is known, `lag_s` its distance from now.
 
 Somebody else's id and one that does not exist get the same 404."""

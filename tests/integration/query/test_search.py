@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.query import deadlines, reading, search
+from services.query import deadlines, reading, search, sizes
 from services.query.statements import Statement
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, organization_id, seed
@@ -21,12 +21,13 @@ from tests.rig.seed import Plan, organization_id, seed
 async def client(
     service: Service, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[httpx.AsyncClient]:  # fmt: skip
-    """A platform admin's key; no page has the time for a second span, and any time for the first."""
+    """A platform admin's key; no organization is small, and no page has the time for more than its first look."""
     async with service.database.connect() as connection:
         await seed(connection, Plan(now=now, organizations=2, users=4, sessions=6))
         await connection.execute("UPDATE sync_issue SET first_seen_at = began")
     service.services.settings = replace(service.services.settings, search_s=0)
     monkeypatch.setattr(deadlines, "_OVERTIME_S", 60)
+    monkeypatch.setattr(sizes, "SMALL", -1)
     # A page is one look here, and thousands of looks would find nothing: rows are hours apart.
     monkeypatch.setattr(search, "FIRST_LOOK", timedelta(hours=2))
     monkeypatch.setattr(search, "FIRST_LOOK_OF_ONE", timedelta(days=1))

@@ -206,6 +206,20 @@ def test_statuses_are_constants_so_that_partial_indexes_serve() -> None:
     assert "s.status IN ('errors', 'timed_out', 'finished_with_issues', 'running', 'cancelled')" in sql
 
 
+def test_all_statuses_at_once_are_sorted_and_begin_at_the_place_of_one() -> None:
+    asked = view("statistics", "agent=x&status=not:finished")
+    sql = statements.page(asked, None, 9).sql
+    case = (
+        "CASE WHEN s.status IN ('errors', 'timed_out') THEN 0 WHEN s.status = 'finished_with_issues' THEN 1 "
+        "WHEN s.status = 'running' THEN 2 WHEN s.status = 'cancelled' THEN 3 END"
+    )
+    assert sql.count(f"ORDER BY {case} ASC, s.started_at DESC, s.session_id DESC") == 2
+    assert f"{case} AS _branch, ARRAY[(s.started_at)::text, (s.session_id)::text] AS _keys" in sql
+    behind = statements.page(replace(asked, cursor=Cursor(False, 2, ("2026-11-24 14:02:31+00", str(A)))), None, 9)
+    assert behind.args[-3:] == ("2", "2026-11-24 14:02:31+00", str(A))
+    assert "WHEN s.status IN ('errors'" not in behind.sql, "what stands before the place is not looked at"
+
+
 def test_not_some_words_is_asked_for_as_the_others_where_the_column_is_never_empty() -> None:
     sql = statements.page(view("issues", "state=not:resolved", scope=All()), 0, 9).sql
     assert "(i.state IN ('open', 'regressed'))" in sql
@@ -215,6 +229,9 @@ def test_not_some_words_is_asked_for_as_the_others_where_the_column_is_never_emp
 
 def test_places_are_numbered_without_gaps() -> None:
     asked = view("users", "user=a&organization=b&status=failing&failures=>=2&why=x", scope=All())
-    for statement in (statements.page(asked, 0, 9), statements.count(asked)):
+    of_all = view("statistics", "agent=x&user=a&sort=-status")
+    of_all = replace(of_all, cursor=Cursor(False, 2, ("2026-11-24 14:02:31+00", str(A))))
+    whole = statements.page(of_all, None, 9, statements.Picks(among=[A]))
+    for statement in (statements.page(asked, 0, 9), statements.count(asked), whole):
         places = {int(number) for number in re.findall(r"\$(\d+)", statement.sql)}
         assert places == set(range(1, len(statement.args) + 1))
