@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -199,8 +200,8 @@ async def _empty(services: Services, asked: Asked, view: View) -> Empty:
         return await _none_yet(services, asked, view, f"No {many} yet")
     without = []
     for each in view.filters[:4]:
-        params = [(other.column.name, other.text) for other in view.filters if other is not each]
-        params += [(each.column.name, ""), ("tz", view.zone.key), ("limit", "1")]
+        shown = view.query(drop=each.column.name, limit="1")  # what its link leads to, no default in force again
+        params = parse_qsl(shown, keep_blank_values=True)
         found = await fetch_page(services, _parse(services, asked, params, asked.frame.now, view.masked))
         without.append((found.total, found.total_is_exact, each))
     total, exact, narrowest = max(without, key=lambda each: each[0])
