@@ -21,7 +21,7 @@ from services.common.settings import BadSettings, read
 from services.query.app import build
 from services.query.metrics import REGISTRY, PoolUse
 from services.query.services import Services, Settings, derived_key, open_pools
-from services.query.view import All, One
+from services.query.views.view import All, One
 
 _CHECK_S: Final = 5.0
 _READER: Final = "postgres_reader"

@@ -17,7 +17,6 @@ from starlette.routing import BaseRoute, Mount, Route
 from services.query.api.routes import routes as api_routes
 from services.query.api.sign_in import form_routes, is_json
 from services.query.exports.routes import routes as export_routes
-from services.query.filters import Problem
 from services.query.guard import Guard, admit, failed
 from services.query.metrics import present_at_zero
 from services.query.panel import errors
@@ -25,7 +24,8 @@ from services.query.panel import routes as panel
 from services.query.principal import PLAIN_COOKIE, SECURE_COOKIE
 from services.query.problems import NotFound, Refusal, Unauthorized, document
 from services.query.services import Services
-from services.query.view import BadQuery
+from services.query.views.filters import Problem
+from services.query.views.view import BadQuery
 
 API: Final = "/api/v1"
 

@@ -14,15 +14,15 @@ import asyncpg
 from schemas.sql import named_queries
 from schemas.vocabulary import SESSION_STATUS
 from services.query.deadlines import WORTHWHILE_S, shortened
-from services.query.filters import Among, Filter
-from services.query.orders import is_usual
 from services.query.picking import pick
-from services.query.planning import usual_planning
 from services.query.problems import TooWide
-from services.query.search import count_spans
 from services.query.services import Services
-from services.query.statements import COUNT_LIMIT, Picks, count
-from services.query.view import One, View
+from services.query.views.filters import Among, Filter
+from services.query.views.orders import is_usual
+from services.query.views.planning import usual_planning
+from services.query.views.search import count_spans
+from services.query.views.statements import COUNT_LIMIT, Picks, count
+from services.query.views.view import One, View
 
 _SQL: Final = named_queries("lists")
 _DAYS: Final = timedelta(days=3)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import asyncpg
 
 from schemas.sql import named_queries
-from services.query.statements import Statement
+from services.query.views.statements import Statement
 
 WORTHWHILE_S: Final = 0.015
 """With less time left than this a search ends."""

@@ -18,17 +18,17 @@ from schemas.retention import KEPT
 from schemas.sql import named_queries
 from schemas.status import DEFAULT_INTERVAL_S, REASON_BY_END
 from services.query import causes, chain
-from services.query.expressions import NOTHING_SAID
 from services.query.freshness import freshness_of
 from services.query.logs import is_past
 from services.query.masking import NO_NAMES, Names, mask, mask_in
 from services.query.names import names_in_time, names_of_session, names_of_sessions
-from services.query.planning import PLAN_ONCE
 from services.query.principal import Principal
 from services.query.problems import NotFound
 from services.query.rows import report_words, strip
 from services.query.scope import scope_of
 from services.query.services import Services
+from services.query.views.expressions import NOTHING_SAID
+from services.query.views.planning import PLAN_ONCE
 
 _SQL: Final = named_queries("details")
 _FACTS: Final = named_queries("status")["facts_of_user"]

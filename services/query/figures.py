@@ -20,7 +20,7 @@ from services.query.problems import TooSlow
 from services.query.scope import scope_of
 from services.query.services import Services
 from services.query.silence import silence_of
-from services.query.view import One, Scope, View, parse
+from services.query.views.view import One, Scope, View, parse
 
 _SQL: Final = named_queries("details")
 _USUAL: Final = timedelta(days=7)

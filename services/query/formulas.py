@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from services.query.expressions import literal
+from services.query.views.expressions import literal
 
 # Also behind quotes of the text's own: what the guard adds can then be told from what was there.
 # Python, Postgres and JavaScript read it alike: static/js/formulas.js has the same.

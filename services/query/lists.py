@@ -14,15 +14,15 @@ from services.query.counting import counted, narrow_count
 from services.query.freshness import Freshness, freshness_from, freshness_of
 from services.query.names import names_of_sessions
 from services.query.picking import pick
-from services.query.planning import PLAN_LESS, usual_planning
 from services.query.reading import Found, read, read_whole
 from services.query.rows import sessions_to_mask, shaped
 from services.query.scope import needs_existing
-from services.query.search import Searched, is_loose
 from services.query.services import Services
 from services.query.sizes import is_small
-from services.query.statements import EXCEPTION_SHOWN, Picks, answered, is_indexed, probes
-from services.query.view import Cursor, View, seal
+from services.query.views.planning import PLAN_LESS, usual_planning
+from services.query.views.search import Searched, is_loose
+from services.query.views.statements import EXCEPTION_SHOWN, Picks, answered, is_indexed, probes
+from services.query.views.view import Cursor, View, seal
 
 _SQL: Final = named_queries("lists")
 

@@ -18,14 +18,14 @@ from schemas.keys import Key, session_of
 from schemas.retention import KEPT
 from schemas.sql import named_queries
 from schemas.vocabulary import LOG_LEVEL, LOG_SOURCE
-from services.query.filters import Problem
 from services.query.masking import HIDDEN, Names, mask_line
 from services.query.names import names_of_session
 from services.query.principal import Principal
 from services.query.problems import LogTooLong, NotFound
 from services.query.scope import scope_of
 from services.query.services import Services
-from services.query.view import BadQuery
+from services.query.views.filters import Problem
+from services.query.views.view import BadQuery
 
 _SQL: Final = named_queries("details")
 _LARGEST_CHUNK: Final = 16 * 1024 * 1024

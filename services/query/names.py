@@ -10,7 +10,7 @@ from schemas.sql import named_queries
 from services.query.masking import NO_NAMES, Names, names_of
 from services.query.problems import Busy, TooSlow
 from services.query.services import Services
-from services.query.view import Scope
+from services.query.views.view import Scope
 
 _SQL: Final = named_queries("details")
 

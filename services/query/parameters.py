@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 
 from schemas.columns import Column, Type
-from services.query.filters import Between, NotUnderstood, Problem, parse_filter
-from services.query.view import BadQuery, zone_asked
+from services.query.views.filters import Between, NotUnderstood, Problem, parse_filter
+from services.query.views.view import BadQuery, zone_asked
 
 _LONGEST = 200
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.query.statements import Picks, probes
-from services.query.view import View
+from services.query.views.statements import Picks, probes
+from services.query.views.view import View
 
 
 async def pick(connection: Any, view: View) -> Picks:

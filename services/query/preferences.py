@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from schemas.columns import LISTS
-from services.query.filters import NotUnderstood, Problem
-from services.query.view import zone_of
+from services.query.views.filters import NotUnderstood, Problem
+from services.query.views.view import zone_of
 
 THEMES: Final = ("system", "light", "dark")
 DENSITIES: Final = ("compact", "roomy")

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from services.query.deadlines import WORTHWHILE_S, within
 from services.query.problems import TooSlow
-from services.query.search import Searched, Walk, in_order_of_time, is_walked, looked_through
-from services.query.statements import Picks, branches, page
-from services.query.view import Cursor, View
+from services.query.views.search import Searched, Walk, in_order_of_time, is_walked, looked_through
+from services.query.views.statements import Picks, branches, page
+from services.query.views.view import Cursor, View
 
 WHOLE_S: Final = 1.0
 """So long all of a small organization may take: many times what it does on a machine that has nothing else to do."""

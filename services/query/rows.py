@@ -12,7 +12,7 @@ from schemas.kinds import COUNTS
 from schemas.recent import outlines
 from schemas.vocabulary import OBJECT_TYPE, direction_words, words
 from services.query.masking import NO_NAMES, Names, mask_in, names_of
-from services.query.view import View
+from services.query.views.view import View
 
 _SESSION_OF: Final[Mapping[str, tuple[str, str]]] = {
     "users": ("last_started_at", "last_session_id"), "sessions": ("run", "session_id"),

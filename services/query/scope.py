@@ -8,7 +8,7 @@ from uuid import UUID
 from schemas.sql import named_queries
 from services.query.principal import Principal
 from services.query.problems import NotFound
-from services.query.view import All, One, OneUser, Scope, View
+from services.query.views.view import All, One, OneUser, Scope, View
 
 _SQL: Final = named_queries("details")
 

@@ -23,7 +23,7 @@ from services.common.patience import is_outage
 from services.common.pool import create_pool
 from services.common.settings import setting
 from services.query.problems import Busy, TooSlow
-from services.query.view import All, Scope
+from services.query.views.view import All, Scope
 
 LIST_CONNECTIONS: Final = 8
 EXPORT_CONNECTIONS: Final = 2

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from schemas.retention import KEPT
 from schemas.sql import named_queries
-from services.query.search import DAY
-from services.query.statements import COUNT_LIMIT, Picks
-from services.query.view import All, View
+from services.query.views.search import DAY
+from services.query.views.statements import COUNT_LIMIT, Picks
+from services.query.views.view import All, View
 
 SMALL: Final = COUNT_LIMIT
 """So many rows are looked at, and sorted, in about the time that a search has, by whatever filter."""

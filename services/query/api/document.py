@@ -12,7 +12,7 @@ from typing import Any, Final
 from schemas.columns import CLOSED, LISTS, Column, ListView, Type
 from schemas.vocabulary import SESSION_STATUS
 from services.query.api.table import LAST_POSITION, LIST_ROUTES, ListRoute
-from services.query.view import DEFAULT_LIMIT, LARGEST_LIMIT
+from services.query.views.view import DEFAULT_LIMIT, LARGEST_LIMIT
 
 Json = dict[str, Any]
 _TEXT: Final[Json] = {"type": ["string", "null"]}

@@ -20,7 +20,7 @@ from services.query.principal import Principal
 from services.query.rows import json_ready
 from services.query.scope import scope_of
 from services.query.services import Services
-from services.query.view import View, parse
+from services.query.views.view import View, parse
 
 Answer = Callable[[Request, Principal], Awaitable[Any]]
 _OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS

@@ -24,7 +24,7 @@ from services.query.principal import (
 )
 from services.query.problems import Refusal
 from services.query.services import Services
-from services.query.view import BadQuery
+from services.query.views.view import BadQuery
 
 
 class BadBody(Refusal):

@@ -13,10 +13,10 @@ from typing import Final
 from schemas.columns import Column, Type
 from schemas.kinds import COUNTS
 from schemas.vocabulary import OBJECT_TYPE
-from services.query.expressions import OF_KIND, Sql, direction, literal, said
 from services.query.formulas import guarded_sql
-from services.query.masked import seen
-from services.query.view import View
+from services.query.views.expressions import OF_KIND, Sql, direction, literal, said
+from services.query.views.masked import seen
+from services.query.views.view import View
 
 _ISO: Final = """'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'"""
 _ALIAS: Final[Mapping[str, str]] = MappingProxyType({"sessions": "s", "issues": "i"})

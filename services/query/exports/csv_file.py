@@ -14,8 +14,8 @@ from services.query.picking import pick
 from services.query.principal import Principal
 from services.query.scope import needs_existing
 from services.query.services import Services
-from services.query.statements import is_indexed, selection
-from services.query.view import One, OneUser, View
+from services.query.views.statements import is_indexed, selection
+from services.query.views.view import One, OneUser, View
 
 _BOM: Final = "\ufeff".encode()
 # The rows come in the order of the page's index only if nothing sorts or hashes them on their way to the joins.

@@ -17,13 +17,13 @@ from services.query.api.table import EVERYBODY, LIST_ROUTES, STAFF, ListRoute
 from services.query.audit import Audit, write
 from services.query.exports.csv_file import csv_download
 from services.query.exports.zips import Archive, zip_download
-from services.query.filters import Problem
 from services.query.parameters import Parameters
 from services.query.principal import Principal
 from services.query.problems import NotFound
 from services.query.scope import scope_of
 from services.query.services import Services
-from services.query.view import BadQuery
+from services.query.views.filters import Problem
+from services.query.views.view import BadQuery
 
 LAST_OF_USER: Final = timedelta(days=7)
 LAST_OF_ORGANIZATION: Final = timedelta(days=1)

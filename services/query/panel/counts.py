@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Final
 
 from services.query.counting import counted
-from services.query.filters import parse_filter
 from services.query.panel import words
 from services.query.panel.table import choices_of
 from services.query.picking import pick
 from services.query.services import Services
-from services.query.view import View
+from services.query.views.filters import parse_filter
+from services.query.views.view import View
 
 BUDGET_S: Final = 1.0
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from services.query.filters import Problem
 from services.query.panel import pages
 from services.query.panel.frame import Frame, navigation, own_page, zone_of
 from services.query.panel.render import html
@@ -17,6 +16,7 @@ from services.query.panel.words import whole
 from services.query.principal import Principal, principal_of
 from services.query.problems import Refusal
 from services.query.services import Services
+from services.query.views.filters import Problem
 
 LOG: Final = logging.getLogger(__name__)
 SIGNS: Final = {403: "lock", 404: "search"}

@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
-from services.query import view
-from services.query.filters import NotUnderstood, Problem
 from services.query.freshness import Freshness
 from services.query.panel import words
 from services.query.panel.fresh import Fresh, fresh
 from services.query.panel.parts import Clock
 from services.query.preferences import THEMES
 from services.query.principal import Principal
-from services.query.view import BadQuery
+from services.query.views import view
+from services.query.views.filters import NotUnderstood, Problem
+from services.query.views.view import BadQuery
 
 ROLE_WORDS: Final[Mapping[str, str]] = {
     "platform_admin": "platform admin", "support": "support", "organization_admin": "organization admin",

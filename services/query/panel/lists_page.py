@@ -11,7 +11,6 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from schemas import vocabulary
 from schemas.columns import LISTS, ListView
 from services.query.counting import StatusCounts, status_counts, total_of
-from services.query.filters import Problem
 from services.query.lists import Page, fetch_page
 from services.query.nouns import times
 from services.query.panel import looks, table, words
@@ -24,7 +23,8 @@ from services.query.principal import Principal
 from services.query.problems import Busy, TooSlow, TooWide
 from services.query.services import Services
 from services.query.silence import last_heard
-from services.query.view import BadQuery, One, Scope, View, parse
+from services.query.views.filters import Problem
+from services.query.views.view import BadQuery, One, Scope, View, parse
 
 PANEL_ONLY: Final = frozenset({"toggle", "counts"})
 Params = list[tuple[str, str]]

@@ -26,7 +26,7 @@ from services.query.principal import Principal
 from services.query.problems import Busy, TooSlow
 from services.query.scope import scope_of
 from services.query.services import Services
-from services.query.view import parse
+from services.query.views.view import parse
 
 T = TypeVar("T")
 Show = Callable[[Services, Request, Principal], Awaitable[Response]]

@@ -8,8 +8,8 @@ from dataclasses import replace
 from schemas.vocabulary import SESSION_STATUS
 from services.query.panel import table, words
 from services.query.panel.table import Act, Empty, Table
-from services.query.search import STARTS, Searched
-from services.query.view import All, View
+from services.query.views.search import STARTS, Searched
+from services.query.views.view import All, View
 
 
 def ended(made: Table, searched: Searched, view: View) -> Table:

@@ -9,7 +9,7 @@ from schemas.columns import Column, Type
 from services.query.panel import looks, rows, words
 from services.query.panel.parts import Clock
 from services.query.panel.rows import Row
-from services.query.view import SortKey, View
+from services.query.views.view import SortKey, View
 
 KIND_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "organizations": ("organization", "organizations"),

@@ -21,8 +21,8 @@ import httpx
 from schemas.columns import CLOSED, LISTS, Column, Type
 from services.query.api.table import LIST_ROUTES
 from services.query.exports.columns import csv_columns
-from services.query.statements import selection
-from services.query.view import All, One, Scope, parse
+from services.query.views.statements import selection
+from services.query.views.view import All, One, Scope, parse
 from tests.bench.query.place import Running
 from tests.bench.query.seed import SQL
 from tests.rig.databases import Database

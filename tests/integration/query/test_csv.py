@@ -23,7 +23,7 @@ from services.query.exports.columns import columns_of
 from services.query.formulas import guarded_sql
 from services.query.lists import fetch_page
 from services.query.rows import report_words
-from services.query.view import All, parse
+from services.query.views.view import All, parse
 from tests.corpus.formulas import CASES
 from tests.integration.query.conftest import Service, ask_raw, freed
 from tests.rig.databases import Database

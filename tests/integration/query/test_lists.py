@@ -18,8 +18,8 @@ from schemas.vocabulary import SESSION_STATUS
 from services.query import counting, picking
 from services.query.problems import Busy
 from services.query.services import Services, Settings, open_pools
-from services.query.statements import Picks
-from services.query.view import All, One, View, parse
+from services.query.views.statements import Picks
+from services.query.views.view import All, One, View, parse
 from tests.integration.query.conftest import Service, read
 from tests.rig.databases import Database
 from tests.rig.relay import relayed

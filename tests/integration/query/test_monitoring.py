@@ -13,7 +13,7 @@ import yaml
 
 from services.query import silence
 from services.query.freshness import freshness_of
-from services.query.view import All
+from services.query.views.view import All
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, organization_id, seed, user_id
 

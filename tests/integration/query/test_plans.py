@@ -9,10 +9,10 @@ from itertools import product
 import pytest
 
 from schemas.sql import named_queries
-from services.query.orders import is_usual
-from services.query.planning import usual_planning
-from services.query.statements import Statement, branches, count, page
-from services.query.view import All, One, OneUser, Scope, View, parse
+from services.query.views.orders import is_usual
+from services.query.views.planning import usual_planning
+from services.query.views.statements import Statement, branches, count, page
+from services.query.views.view import All, One, OneUser, Scope, View, parse
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, organization_id, seed, user_id
 

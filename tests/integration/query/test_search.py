@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from services.query import deadlines, reading, search, sizes
-from services.query.statements import Statement
+from services.query import deadlines, reading, sizes
+from services.query.views import search
+from services.query.views.statements import Statement
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, organization_id, seed
 

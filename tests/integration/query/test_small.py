@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from services.query import reading, sizes
-from services.query.search import WHOLE
-from services.query.statements import Picks, Statement, page
-from services.query.view import All, One, Scope, View, parse
+from services.query.views.search import WHOLE
+from services.query.views.statements import Picks, Statement, page
+from services.query.views.view import All, One, Scope, View, parse
 from tests.integration.query.conftest import Service, body, read
 from tests.rig.seed import Plan, organization_id, seed
 

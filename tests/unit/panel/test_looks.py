@@ -13,7 +13,7 @@ from schemas.vocabulary import USER_STATUS
 from services.query.panel import looks
 from services.query.panel.lists_page import with_drawn
 from services.query.panel.render import STATIC
-from services.query.view import All, parse
+from services.query.views.view import All, parse
 
 WINDOW = 1440 - 2 * 20 - 2 - 2 * 15  # padding, border, and the bars with which the page and the table scroll
 

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.columns import LISTS
 from services.query.panel import table
-from services.query.view import All, View, parse
+from services.query.views.view import All, View, parse
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

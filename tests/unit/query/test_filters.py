@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from schemas.columns import LISTS, Column, Type
 from schemas.vocabulary import SESSION_STATUS
-from services.query.filters import Among, Between, Contains, Empty, Exactly, Filter, Is, NotUnderstood, parse_filter
+from services.query.views.filters import (
+    Among,
+    Between,
+    Contains,
+    Empty,
+    Exactly,
+    Filter,
+    Is,
+    NotUnderstood,
+    parse_filter,
+)
 
 NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.vocabulary import SESSION_RANK, SESSION_STATUS
-from services.query import reading, search
-from services.query.orders import orders
+from services.query import reading
 from services.query.problems import TooSlow
-from services.query.search import Searched, Span
-from services.query.statements import Picks
-from services.query.view import All, Cursor, One, View, parse
+from services.query.views import search
+from services.query.views.orders import orders
+from services.query.views.search import Searched, Span
+from services.query.views.statements import Picks
+from services.query.views.view import All, Cursor, One, View, parse
 
 NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
 LIMIT = 3

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.query.search import Walk, is_loose
-from services.query.view import All, Cursor, One, OneUser, View, parse
+from services.query.views.search import Walk, is_loose
+from services.query.views.view import All, Cursor, One, OneUser, View, parse
 
 NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.columns import LISTS
-from services.query import statements
-from services.query.expressions import OF_KIND
-from services.query.view import All, BadQuery, Cursor, One, OneUser, Scope, View, parse, seal, unseal
+from services.query.views import statements
+from services.query.views.expressions import OF_KIND
+from services.query.views.view import All, BadQuery, Cursor, One, OneUser, Scope, View, parse, seal, unseal
 
 NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
 SECRET = b"for tests"

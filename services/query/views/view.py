@@ -20,7 +20,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.columns import LISTS, Column, ListView
-from services.query.filters import Filter, NotUnderstood, Problem, parse_filter
+from services.query.views.filters import Filter, NotUnderstood, Problem, parse_filter
 
 T = TypeVar("T")
 

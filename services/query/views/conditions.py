@@ -10,8 +10,8 @@ from typing import Final
 from uuid import UUID
 
 from schemas.columns import CLOSED, Type
-from services.query.expressions import Sql, literal
-from services.query.filters import Among, Between, Contains, Empty, Exactly, Filter, Is, Test
+from services.query.views.expressions import Sql, literal
+from services.query.views.filters import Among, Between, Contains, Empty, Exactly, Filter, Is, Test
 
 # As schemas.folding.fold does it, for texts that have no folded column beside them.
 # Most are ASCII, for which lower-case letters are all that it comes to, at a tenth of the cost.

@@ -7,9 +7,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from services.query.expressions import Sql
 from services.query.masking import HIDDEN, LEAST
-from services.query.view import View
+from services.query.views.expressions import Sql
+from services.query.views.view import View
 
 _SIGHTED: Final = "SELECT g.object_name FROM issue_sighting g WHERE g.started_at = {} AND g.session_id = {}"
 _NAMES: Final[Mapping[str, str]] = MappingProxyType(

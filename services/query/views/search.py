@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from services.query.filters import Between
-from services.query.orders import is_usual, orders
-from services.query.view import All, Cursor, OneUser, View
+from services.query.views.filters import Between
+from services.query.views.orders import is_usual, orders
+from services.query.views.view import All, Cursor, OneUser, View
 
 DAY: Final = timedelta(days=1)
 AHEAD: Final = 2 * DAY

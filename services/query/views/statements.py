@@ -15,14 +15,14 @@ from typing import Final
 from uuid import UUID
 
 from schemas.vocabulary import SESSION_STATUS, USER_RANK, USER_STATUS
-from services.query.conditions import Args, condition, constants
-from services.query.expressions import ALWAYS, OF_KIND, WITH_ERROR, Sql
-from services.query.filters import Contains, Empty, Exactly, Filter
-from services.query.masked import masked, shown_once
 from services.query.masking import HIDDEN
-from services.query.orders import Branch, Key, after, order_by, orders, together
-from services.query.search import AHEAD, TIMES, WHOLE, Span
-from services.query.view import All, Cursor, One, OneUser, Scope, View
+from services.query.views.conditions import Args, condition, constants
+from services.query.views.expressions import ALWAYS, OF_KIND, WITH_ERROR, Sql
+from services.query.views.filters import Contains, Empty, Exactly, Filter
+from services.query.views.masked import masked, shown_once
+from services.query.views.orders import Branch, Key, after, order_by, orders, together
+from services.query.views.search import AHEAD, TIMES, WHOLE, Span
+from services.query.views.view import All, Cursor, One, OneUser, Scope, View
 
 COUNT_LIMIT: Final = 10_000
 PICK_LIMIT: Final = 500

@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Final
 
 from schemas.vocabulary import SESSION_RANK, SESSION_STATUS, USER_RANK, USER_STATUS
-from services.query.conditions import Args, constants
-from services.query.expressions import OF_KIND
-from services.query.view import All, Cursor, One, SortKey, View
+from services.query.views.conditions import Args, constants
+from services.query.views.expressions import OF_KIND
+from services.query.views.view import All, Cursor, One, SortKey, View
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.sql import named_queries
-from services.query.orders import is_usual
-from services.query.view import View
+from services.query.views.orders import is_usual
+from services.query.views.view import View
 
 _SQL: Final = named_queries("lists")
 PLAN_LESS: Final = _SQL["plan_less"]
