@@ -428,7 +428,7 @@ async def test_names_are_shown_and_hidden_where_they_stand_also_in_other_texts(b
     await site.fetch("UPDATE issue_sighting SET error_text = $2 WHERE issue_id = $1", row["issue_id"], said)
     job = f"/sessions/{session_key(row['session_started_at'], row['session_id'])}"
     issues = f"/users/{row['organization_id']}/{row['user_id']}/issues"
-    seen = browse("reveal", paths=[issues, job, f"{job}/log"], list=STATISTICS)
+    seen = browse("reveal", paths=[issues, job, f"{job}/log"], list=STATISTICS, looks=6000)
     for path, (before, revealed, hidden) in seen["pages"].items():
         assert [each["path"] for each in (before, revealed, hidden)] == [path] * 3
         assert (before["words"], hidden["words"]) == ("Names are masked", "Names are masked")
@@ -439,6 +439,9 @@ async def test_names_are_shown_and_hidden_where_they_stand_also_in_other_texts(b
             assert name not in each["text"], path
     dialog = seen["dialog"]
     assert (dialog["stays"], dialog["focus"]) == (True, "Hide names"), "revealed where one reads, over the list"
+    assert dialog["typed"] == [">=", 1], "what one types is not taken away"
+    assert dialog["same"] == [True, True], "the list follows without a new page, and the focus stays in its row"
+    assert dialog["covered"] == []
     assert (dialog["list"]["path"], dialog["list"]["words"][:11]) == (STATISTICS.partition("?")[0], "Names shown")
     actions = await site.fetch("SELECT action FROM audit_event WHERE action LIKE 'names%' ORDER BY id")
     assert [each["action"] for each in actions][-10:] == ["names_revealed", "names_hidden"] * 5

@@ -28,8 +28,24 @@ export default async function ({ open, given }) {
     focus: await page.evaluate(() => document.activeElement?.textContent),
   };
   await page.keyboard.press("Escape");
+  const row = () => page.evaluate(() => document.activeElement?.closest("#rows > tr")?.id);
+  const opened = await row();
+  const box = page.locator(".grid .box input").last();
+  await box.pressSequentially(">=", { delay: 100 });
+  await page.waitForTimeout(given.looks);
+  dialog.typed = [await box.inputValue(), await page.locator(".list").getByRole("button", { name: "Reveal names", exact: true }).count()];
+  await box.fill("");
+  await page.locator("#rows a[data-job]").first().focus();
+  await page.evaluate(() => { window.same = true; });
   await page.locator(".list").getByRole("button", { name: "Hide names", exact: true }).waitFor({ timeout: 20000 });
+  dialog.same = [await page.evaluate(() => window.same), (await row()) === opened];
   dialog.list = await look();
+  dialog.covered = [];
+  for (const width of [640, 720, 800, 900]) {
+    await page.setViewportSize({ width, height: 900 });
+    if (!await page.locator(".chip a").first().evaluate((x) => { const at = x.getBoundingClientRect(); return x.contains(document.elementFromPoint(at.left + at.width / 2, at.top + at.height / 2)); })) dialog.covered.push(width);
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
   await pressed("Hide names");
   await page.goto(given.paths[0]);
   await pressed("Reveal names");

@@ -2,8 +2,8 @@
  * Live refresh that never moves a row: what is in view changes in place and gets a dot, what is new is counted in a
  * pill, what no longer matches turns grey. Nothing changes under the pointer, the focus, a selection or an open menu.
  */
-import { all, icon, make, one, zoned } from "./dom.js";
-import { areOtherwise } from "./names.js";
+import { all, icon, make, one, typing, zoned } from "./dom.js";
+import { areOtherwise, becomeLike } from "./names.js";
 import { say } from "./say.js";
 import { tipOpen } from "./tips.js";
 
@@ -98,6 +98,17 @@ function showNew(page) {
   one(".scroll")?.focus({ preventScroll: true });
 }
 
+/** Names were masked or shown meanwhile: all of a list comes anew, and one stays where one is. @param {Document} page */
+function showNames(page) {
+  if (!one("#list")) { location.reload(); return; }
+  const row = document.activeElement?.closest("#rows > tr")?.id;
+  const top = one(".scroll")?.scrollTop ?? 0;
+  becomeLike(page);
+  showNew(page);
+  one(".scroll")?.scrollTo({ top });
+  if (row) one(`#${row} [data-job]`)?.focus({ preventScroll: true });
+}
+
 /** @param {HTMLElement} part @param {HTMLElement} fresh */
 function replacePart(part, fresh) {
   known.set(part.id, fresh.innerHTML);
@@ -142,7 +153,6 @@ async function read(address) {
   try {
     const answer = await fetch(zoned(address), { headers: { "Syncwatch-Part": "live" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (areOtherwise(page)) { location.reload(); return null; }
     if (!answer.ok) { tellSilence("Syncwatch cannot answer now:"); return null; }
     if (one("#fresh", page)) return page;
     clearInterval(asks);
@@ -177,6 +187,7 @@ async function refresh() {
     const address = location.href;
     const page = await read(address);
     if (!page) return;
+    if (areOtherwise(page)) { if (!typing()) showNames(page); return; }
     missedAt = 0;
     shownAsOf = one("#fresh span", page)?.textContent ?? "";
     if (address !== location.href) return;

@@ -3,12 +3,21 @@ import { one } from "./dom.js";
 import { again } from "./job.js";
 import { toast } from "./say.js";
 
-/** The page comes again when its names are to be masked; the job that is open over a list alone, and the list once it is closed. */
-function maskIn(/** @type {Document} */ page) {
+let masking = 0;
+
+/** Mask names again when their time is up: a list by its next look, a job over it by a look of its own, else by the whole page. @param {Document} page */
+function maskInTime(page) {
+  clearTimeout(masking);
   const left = Number(page.body.dataset.namesLeft ?? 0);
-  if (left) setTimeout(() => { if (!again()) location.reload(); }, (left + 1) * 1000);
+  if (left) masking = window.setTimeout(() => { if (!again() && (document.hidden || !one("#list"))) location.reload(); }, (left + 1) * 1000);
 }
-maskIn(document);
+maskInTime(document);
+
+/** From now on this page is as that one, with names masked or shown. @param {Document} page */
+export function becomeLike(page) {
+  document.body.dataset.names = page.body.dataset.names;
+  maskInTime(page);
+}
 
 /** Whether names are masked on one page and shown on the other: hidden, or revealed, in another tab. @param {Document} page */
 export function areOtherwise(page) {
@@ -20,7 +29,7 @@ export function areOtherwise(page) {
 async function choose(form) {
   const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(/** @type {any} */ (new FormData(form))) }).catch(() => null);
   if (!answer?.ok) { toast("Nothing was changed, please try again", "warning"); return; }
-  maskIn(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  maskInTime(new DOMParser().parseFromString(await answer.text(), "text/html"));
   again();
 }
 
