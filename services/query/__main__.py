@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import socket
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ _READER: Final = "postgres_reader"
 _READER_ALL: Final = "postgres_reader_all"
 _PANEL: Final = "postgres_panel"
 _NOBODY: Final = UUID(int=0)
+UNSENT_BYTES: Final = 32 * 1024
 
 
 def main() -> None:
@@ -66,11 +68,18 @@ async def run(settings: Settings) -> None:
     with serve(settings.metrics_port, REGISTRY, health, settings.host):
         checking = asyncio.create_task(_keep_checking(services, health))
         try:
-            await uvicorn.Server(config).serve()
+            await uvicorn.Server(config).serve([listen(config)])
         finally:
             checking.cancel()
             with suppress(asyncio.CancelledError):
                 await checking
+
+
+def listen(config: uvicorn.Config) -> socket.socket:
+    """Return the socket to serve on. Little waits unsent in it: else who reads slowly seems to have stopped."""
+    listening = config.bind_socket()
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+    return listening
 
 
 async def _keep_checking(services: Services, health: Health) -> None:

@@ -31,7 +31,7 @@ LOG: Final = logging.getLogger(__name__)
 _SQL: Final = named_queries("exports")
 PIECE: Final = 32 * 1024
 _STALLED_S: Final = 30.0
-"""A piece that is not taken in this time means less than about 1 KB/s: such a client is cut."""
+"""Who takes no piece in this time reads less than 5 KB/s, with what waits on its way, and is cut."""
 _LONGEST_S: Final = 600.0
 """A whole file, as the statement of a CSV: a slow reader holds a snapshot, and one of few connections."""
 _ASK_S: Final = 1.0

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+import uvicorn
 
 from schemas.keys import session_key
 from schemas.retention import LONGEST_EXPORT
+from services.query.__main__ import listen
 from services.query.exports import sink, zips
 from services.query.services import _EXPORTS
 from tests.integration.query.conftest import Service, ask_raw, freed, serving
@@ -23,14 +26,14 @@ CHUNKS = 18
 """More than an archive asks Postgres for at once."""
 
 
-async def long_log(database: Database, now: datetime) -> str:
+async def long_log(database: Database, now: datetime, chunks: int = CHUNKS) -> str:
     """Seed a session whose log hardly shrinks; return the path of its archive."""
     async with database.connect() as connection:
         await seed(connection, Plan(now=now, organizations=1, users=1, sessions=1))
         await connection.execute("DELETE FROM log_chunk")
         session = dict(await connection.fetchrow("SELECT * FROM sync_session") or {})
         noise = random.Random(7)
-        await add_log(connection, session, [[{"message": noise.randbytes(90_000).hex()}] for _ in range(CHUNKS)])
+        await add_log(connection, session, [[{"message": noise.randbytes(90_000).hex()}] for _ in range(chunks)])
     return f"/api/v1/sessions/{session_key(session['started_at'], session['session_id'])}/logs.zip"
 
 
@@ -104,6 +107,38 @@ async def test_an_archive_taken_slowly_is_not_ended_as_an_idle_transaction(
     assert sent[-1]["more_body"] is False
     async with database.connect() as connection:
         assert await connection.fetchval("SELECT state FROM export") == "complete"
+
+
+async def test_a_client_that_reads_evenly_is_not_taken_for_one_that_stopped(
+    service: Service, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """What the kernel takes at once, some megabytes, it would take again only when a third of it is gone."""
+    monkeypatch.setattr(sink, "_STALLED_S", 2.0)
+    path = await long_log(service.database, now, chunks=100)
+    config = uvicorn.Config(service.app, host="127.0.0.1", port=0, http="httptools", log_config=None)
+    server, listening = uvicorn.Server(config), listen(config)
+    serving = asyncio.create_task(server.serve([listening]))
+    async with asyncio.timeout(20):
+        while not server.started:
+            await asyncio.sleep(0.01)
+    with socket.socket() as reading:
+        reading.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        reading.connect(listening.getsockname())
+        reader, writer = await asyncio.open_connection(sock=reading, limit=4096)
+        key = await service.key("platform_admin")
+        head = f"GET {path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {key}", "", ""
+        writer.write("\r\n".join(head).encode())
+        for _ in range(100):
+            assert await reader.readexactly(3200)
+            await asyncio.sleep(0.05)
+        rest = b""
+        while not rest.endswith(b"\r\n0\r\n\r\n"):
+            more = await reader.read(65536)
+            assert more, "the file was cut"
+            rest = rest[-16:] + more
+        writer.close()
+    server.should_exit = True
+    await serving
 
 
 async def test_q8_of_an_organization_one_file_is_made_at_a_time(
