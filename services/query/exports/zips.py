@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -99,12 +99,11 @@ async def _archive(services: Services, principal: Principal, archive: Archive, s
             row = await connection.fetchrow(_SQL["one_session"], *archive.session)
             if row is None or (principal.user_id is not None and row["user_id"] != principal.user_id):
                 raise NotFound
-            whose = row["organization_id"]
+            archive = replace(archive, organization_id=row["organization_id"], user_id=row["user_id"])
         else:
             await ensure(connection, scope)
-            whose = archive.organization_id
         fresh = await freshness_of(connection, services.now())
-        await sink.begin(fresh.as_of, whose)
+        await sink.begin(fresh.as_of, archive.organization_id)
         masked = principal.masks_names(services.now())
         await _Writer(connection, archive, sink, services.now(), fresh.as_of, masked).write()
     await sink.finish()

@@ -171,6 +171,7 @@ async def test_a_log_that_is_kept_no_longer_is_not_called_lost(database: Databas
             assert [page.status_code for page in pages] == [200, 200, 200]
             manifest = json.loads((await archive(client, f"/sessions/{key}/logs.zip")).read("manifest.json"))
             (log,) = manifest["logs"]
+            assert (manifest["organization_id"], manifest["user_id"]) == (str(organization_id(0)), log["user_id"])
             whole = await body(client, f"/sessions/{key}/logs")
             told = (log["past"], log["missing_chunks"], log["complete"], manifest["complete"], whole["past"])
             said[after] = ([page.text for page in pages], told, len(whole["gaps"]))
