@@ -126,7 +126,7 @@ SELECT o.*, (SELECT count(*) FROM sync_issue i WHERE i.organization_id = o.organ
 
 -- name: organization_agents
 SELECT agent_id, version, heard_at, clock_error_s, sessions_running, queued, oldest_queued_s
-  FROM agent WHERE organization_id = $1 ORDER BY heard_at DESC LIMIT 20;
+  FROM agent WHERE organization_id = $1 AND NOT retired ORDER BY heard_at DESC LIMIT 20;
 
 -- name: failing_since
 SELECT min(failing_since) FROM user_status WHERE organization_id = $1 AND status_rank = 0;

@@ -32,8 +32,8 @@ SELECT a.agent_id, a.organization_id, o.name AS organization, a.version, a.heard
  WHERE a.heard_at > $1::timestamptz - $3::interval AND NOT a.retired ORDER BY a.heard_at, a.agent_id LIMIT $4;
 
 -- name: last_heard
--- The agent of an organization ($1) that was heard last.
-SELECT agent_id, heard_at FROM agent WHERE organization_id = $1 ORDER BY heard_at DESC LIMIT 1;
+-- The agent of an organization ($1) that was heard last, of those in use.
+SELECT agent_id, heard_at FROM agent WHERE organization_id = $1 AND NOT retired ORDER BY heard_at DESC LIMIT 1;
 
 -- name: partitions
 SELECT topic, partition, applied_to, heard_at, halted, halted_at FROM kafka_position ORDER BY topic, partition;

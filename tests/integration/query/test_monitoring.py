@@ -131,9 +131,11 @@ async def test_an_agent_out_of_use_is_silent_nowhere(service: Service, now: date
         told = (await person.get("/api/v1/overview")).json()["silence"]["agents"]
         listed = (await person.get("/api/v1/agents")).json()["agents"]
         page = (await person.get("/monitoring")).text
+        own = (await person.get(f"/organizations/{organization_id(0)}")).text
     assert told == {"known": 1, "silent": 0, "longest": None}
     assert [row["agent_id"] for row in listed] == [f"agent-{organization_id(1)}"]
     assert gone not in page
+    assert gone not in own
 
 
 async def test_the_api_lists_agents_and_partitions_to_whom_the_page_does(service: Service, now: datetime) -> None:
