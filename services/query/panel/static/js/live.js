@@ -187,10 +187,10 @@ async function refresh() {
     const address = location.href;
     const page = await read(address);
     if (!page) return;
-    if (areOtherwise(page)) { if (!typing()) showNames(page); return; }
     missedAt = 0;
     shownAsOf = one("#fresh span", page)?.textContent ?? "";
     if (address !== location.href) return;
+    if (areOtherwise(page)) { if (!typing()) showNames(page); return; }
     const changed = mergeRows(page);
     mergeParts(page);
     if (changed && Date.now() - spoken > SPEAK_MS) {
