@@ -25,7 +25,7 @@ from services.query.names import names_in_time, names_of_session, names_of_sessi
 from services.query.principal import Principal
 from services.query.problems import NotFound
 from services.query.rows import report_words, strip
-from services.query.scope import scope_of
+from services.query.scope import address_of, ensure_own, scope_of
 from services.query.services import Services
 from services.query.views.expressions import NOTHING_SAID
 from services.query.views.planning import PLAN_ONCE
@@ -56,10 +56,10 @@ async def session(services: Services, principal: Principal, key: str) -> dict[st
     durations, usual_duration_s (median of the user's sessions before, None without a habit), previous_key, next_key,
     same_cause, as_of.
     """
-    started_at, session_id = _address(key)
+    started_at, session_id = address_of(key)
     async with services.reading(scope_of(principal)) as connection:
         row = await connection.fetchrow(_SQL["session"], started_at, session_id)
-        _check(principal, row)
+        ensure_own(principal, row)
         place = (row["organization_id"], row["user_id"], started_at, session_id)
         before = await connection.fetchrow(_SQL["previous_session"], *place)
         after = await connection.fetchrow(_SQL["next_session"], *place)
@@ -112,23 +112,6 @@ _NO_LOG: Final = {
     "chunks": 0, "last_chunk": None, "final": False, "lines": 0, "dropped_lines": 0, "redactions": 0, "first_at": None,
     "last_at": None,
 }  # fmt: skip
-
-
-def _address(key: str) -> Key:
-    found = session_of(key)
-    if found is None:
-        raise NotFound
-    return found
-
-
-def _check(principal: Principal, row: Mapping[str, Any] | None) -> None:
-    """Raise NotFound unless the row is there and this principal's to see; a second look after row-level security."""
-    if row is None:
-        raise NotFound
-    if principal.organization_id is not None and row["organization_id"] != principal.organization_id:
-        raise NotFound
-    if principal.user_id is not None and row["user_id"] != principal.user_id:
-        raise NotFound
 
 
 _PLAIN: Final = (
@@ -217,9 +200,9 @@ async def session_issues(services: Services, principal: Principal, key: str) -> 
     At most 1,000 rows, first those that count as issues (`counts`: open, and of no code 0), of which there are `total`.
     Advice: what to do about these, once for each error code and cause; its `issues` is how many rows it is about.
     """
-    started_at, session_id = _address(key)
+    started_at, session_id = address_of(key)
     async with services.reading(scope_of(principal)) as connection:
-        _check(principal, await connection.fetchrow(_SQL["session_of_log"], started_at, session_id))
+        ensure_own(principal, await connection.fetchrow(_SQL["session_of_log"], started_at, session_id))
         found = await connection.fetch(_SQL["session_issues"], started_at, session_id)
         masked = principal.masks_names(services.now())
         names = await names_of_session(connection, (started_at, session_id)) if masked else NO_NAMES

@@ -14,15 +14,15 @@ import orjson
 import zstandard
 
 from schemas.folding import fold
-from schemas.keys import Key, session_of
+from schemas.keys import Key
 from schemas.retention import KEPT
 from schemas.sql import named_queries
 from schemas.vocabulary import LOG_LEVEL, LOG_SOURCE
 from services.query.masking import HIDDEN, Names, mask_line
 from services.query.names import names_of_session
 from services.query.principal import Principal
-from services.query.problems import LogTooLong, NotFound
-from services.query.scope import scope_of
+from services.query.problems import LogTooLong
+from services.query.scope import address_of, ensure_own, scope_of
 from services.query.services import Services
 from services.query.views.filters import Problem
 from services.query.views.view import BadQuery
@@ -135,7 +135,7 @@ async def read_log(
     None for names: none is masked. Lines tell names of their own; those of the session's issues may stand in any of
     them. Raises LogTooLong before a line is read; few are read at a time, so that memory has a bound.
     """
-    address = _address(key)
+    address = address_of(key)
     async with services.log_reads:
         async with services.reading(scope_of(principal)) as connection:
             row = await _session_of(connection, principal, address)
@@ -151,7 +151,7 @@ async def read_log(
 
 async def log_tail(services: Services, principal: Principal, key: str, count: int) -> list[dict[str, Any]]:
     """Return the last lines of a session's log as `session_log` does; no more of it is read than they need."""
-    address = _address(key)
+    address = address_of(key)
     async with services.reading(scope_of(principal)) as connection:
         await _session_of(connection, principal, address)
         chunks = await connection.fetch(_SQL["log_tail"], *address, count)
@@ -160,17 +160,9 @@ async def log_tail(services: Services, principal: Principal, key: str, count: in
     return await asyncio.to_thread(lambda: [seen(line, names) for line in numbered(chunks, before)[-count:]])
 
 
-def _address(key: str) -> Key:
-    address = session_of(key)
-    if address is None:
-        raise NotFound
-    return address
-
-
 async def _session_of(connection: Any, principal: Principal, address: Key) -> Any:
     row = await connection.fetchrow(_SQL["session_of_log"], *address)
-    if row is None or (principal.user_id is not None and row["user_id"] != principal.user_id):
-        raise NotFound
+    ensure_own(principal, row)
     return row
 
 

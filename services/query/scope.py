@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
+from schemas.keys import Key, session_of
 from schemas.sql import named_queries
 from services.query.principal import Principal
 from services.query.problems import NotFound
@@ -24,6 +26,24 @@ def scope_of(principal: Principal, organization_id: UUID | None = None, user_id:
     if organization is None:
         return All()
     return One(organization) if user is None else OneUser(organization, user)
+
+
+def address_of(key: str) -> Key:
+    """Return the session that an address names: (started_at, session_id). Raises NotFound for what is no key."""
+    address = session_of(key)
+    if address is None:
+        raise NotFound
+    return address
+
+
+def ensure_own(principal: Principal, row: Mapping[str, Any] | None) -> None:
+    """Raise NotFound unless the row is there and this principal's to see; a second look after row-level security."""
+    if row is None:
+        raise NotFound
+    if principal.organization_id is not None and row["organization_id"] != principal.organization_id:
+        raise NotFound
+    if principal.user_id is not None and row["user_id"] != principal.user_id:
+        raise NotFound
 
 
 async def needs_existing(connection: Any, view: View) -> None:

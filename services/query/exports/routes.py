@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from schemas.keys import session_of
 from schemas.sql import named_queries
 from services.query.api.routes import told, view_of
 from services.query.api.table import EVERYBODY, LIST_ROUTES, STAFF, ListRoute
@@ -20,7 +19,7 @@ from services.query.exports.zips import Archive, zip_download
 from services.query.parameters import Parameters
 from services.query.principal import Principal
 from services.query.problems import NotFound
-from services.query.scope import scope_of
+from services.query.scope import address_of, scope_of
 from services.query.services import Services
 from services.query.views.filters import Problem
 from services.query.views.view import BadQuery
@@ -50,10 +49,7 @@ def _zips(services: Services) -> list[Route]:
         principal: Principal = request.state.principal
         principal.may(*EVERYBODY)
         Parameters(request).done()
-        address = session_of(request.path_params["key"])
-        if address is None:
-            raise NotFound
-        return zip_download(services, principal, Archive(session=address))
+        return zip_download(services, principal, Archive(session=address_of(request.path_params["key"])))
 
     async def of_user(request: Request) -> Response:
         principal: Principal = request.state.principal

@@ -23,9 +23,8 @@ from services.query.masking import Names, mask_line
 from services.query.names import names_of_session
 from services.query.nouns import times
 from services.query.principal import Principal
-from services.query.problems import NotFound
 from services.query.rows import json_ready
-from services.query.scope import ensure, scope_of
+from services.query.scope import ensure, ensure_own, scope_of
 from services.query.services import Services
 
 _SQL: Final = named_queries("exports")
@@ -97,8 +96,7 @@ async def _archive(services: Services, principal: Principal, archive: Archive, s
     async with services.exporting(scope) as connection:
         if archive.session is not None:
             row = await connection.fetchrow(_SQL["one_session"], *archive.session)
-            if row is None or (principal.user_id is not None and row["user_id"] != principal.user_id):
-                raise NotFound
+            ensure_own(principal, row)
             archive = replace(archive, organization_id=row["organization_id"], user_id=row["user_id"])
         else:
             await ensure(connection, scope)
