@@ -17,7 +17,7 @@ from deploy.local.settings import Settings, shown
 from deploy.local.telling import Teller
 from deploy.local.up import run_once, stay
 from services.common.settings import BadSettings, read
-from services.query import commands
+from services.query.commands import command_line
 
 USUAL_SESSIONS: Final = 60
 
@@ -58,9 +58,9 @@ def _up(settings: Settings, environ: Mapping[str, str], sessions: int | None) ->
 
 
 def _operate(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    commands.parser().parse_args(arguments)  # what is asked wrongly, or for help, needs nothing that was started
+    command_line.parser().parse_args(arguments)  # what is asked wrongly, or for help, needs nothing that was started
     own = environment(read(Settings, environ, prefix=""), state_folder(environ))
-    return commands.run(arguments, {**environ, **own})
+    return command_line.run(arguments, {**environ, **own})
 
 
 def _until_stopped(work: Coroutine[Any, Any, Any]) -> Any:

@@ -15,7 +15,7 @@ from deploy.local.world import World
 from schemas.credentials import TOKEN_PREFIX, hash_of
 from schemas.sql import named_queries
 from services.ingest.connectors.caldav_crm.world import ORGANIZATIONS, Organization
-from services.query import commands
+from services.query.commands import command_line
 
 ACCOUNT: Final = "admin@localhost"
 _SQL: Final = named_queries("deploy")
@@ -67,7 +67,7 @@ async def _value(world: World, statement: str, argument: object) -> Any:
 
 async def _commands(world: World, *arguments: str) -> str:
     """Do one of the operator's commands, which are audited, and return what it says."""
-    code, said = await commands.carry_out(commands.parser().parse_args(arguments), world.operators())
+    code, said = await command_line.carry_out(command_line.parser().parse_args(arguments), world.operators())
     if code != 0:
         raise CannotRun(f"syncwatch {' '.join(arguments[:2])} failed: {said}")
     return said

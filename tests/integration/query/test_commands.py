@@ -14,7 +14,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from services.common.kafka import client_options
-from services.query.commands import carry_out, parser
+from services.query.commands.command_line import carry_out, parser
 from tests.conftest import Topics
 from tests.integration.query.conftest import Service
 from tests.rig.databases import Database

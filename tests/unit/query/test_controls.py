@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from services.query.commands.operating import table
 from services.query.controls import written_out
-from services.query.operations import table
 
 
 @pytest.mark.parametrize(("text", "said"), [

@@ -1,0 +1,5 @@
+"""`python -m services.query.commands`."""
+
+from services.query.commands.command_line import main
+
+main()
