@@ -20,6 +20,7 @@ from schemas.topics import OnGap
 from services.aggregator.apply import Store, apply
 from services.aggregator.batch import Batch, Held, Part, Partition, Work, hash_of
 from services.aggregator.brake import Brake
+from services.aggregator.fitting import Odd, Unknown, fitting
 from services.aggregator.positions import (
     GAP,
     LOG_MADE_ANEW,
@@ -269,42 +270,18 @@ class Intake:
         )  # fmt: skip
 
     def _fit(self, partition: Partition, reading: Reading, records: Sequence[Record]) -> Sequence[Record]:
-        """Return the records that follow what is read, without a hole; ask to look again where they do not."""
+        """Return the records that follow what is read; ask to look again where they do not."""
         if reading.on_gap == "latest":
             return records
-        if reading.verify:
-            return self._fit_verified(partition, reading, records)
-        wanted = reading.held.next_offset
-        if records[0].offset < wanted <= records[-1].offset:
-            return self._fit_repeat(partition, reading, records)
-        if records[0].offset != wanted:
-            self._odd(partition, records[0].offset)
+        found = fitting(reading.held, records, verify=reading.verify)
+        if isinstance(found, Odd):
+            self._odd(partition, found.found)
             return ()
-        if records[-1].offset - wanted == len(records) - 1:
-            return records
-        whole = next(index for index, record in enumerate(records) if record.offset != wanted + index)
-        return records[:whole]  # the rest comes again, and is judged then
-
-    def _fit_verified(self, partition: Partition, reading: Reading, records: Sequence[Record]) -> Sequence[Record]:
-        first = records[0]
-        if first.offset != reading.held.next_offset - 1:
-            self._odd(partition, first.offset)
-            return ()
-        if hash_of(first) != reading.held.last_hash:
-            self._suspect(partition, first.offset)
+        if isinstance(found, Unknown):
+            self._suspect(partition, found.found)
             return ()
         reading.verify = False
-        return self._fit(partition, reading, records[1:]) if len(records) > 1 else ()
-
-    def _fit_repeat(self, partition: Partition, reading: Reading, records: Sequence[Record]) -> Sequence[Record]:
-        """Cut what was read before, if it ends with the very record that was read last."""
-        last_known = next(
-            (index for index, record in enumerate(records) if record.offset == reading.held.next_offset - 1), None
-        )
-        if last_known is None or hash_of(records[last_known]) != reading.held.last_hash:
-            self._odd(partition, records[0].offset)
-            return ()
-        return self._fit(partition, reading, records[last_known + 1 :])
+        return found
 
     def _odd(self, partition: Partition, found: int) -> None:
         """Something else came than what follows: read the position again, and from there."""
