@@ -5,9 +5,18 @@ same function, so that case and accents do not matter and every other character 
 """
 
 import unicodedata
+from typing import Final
+
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"})
+_FILLERS: Final = frozenset("\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}\N{BRAILLE PATTERN BLANK}")
 
 
 def fold(text: str) -> str:
     """Return `text` without case and accents. Canonical forms only: a full-width ％ must not turn into a %."""
     plain = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
     return "".join(character for character in plain if unicodedata.category(character) != "Mn")
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text is seen: it has only blanks, controls and characters without a width."""
+    return all(unicodedata.category(character) in _UNSEEN or character in _FILLERS for character in text)

@@ -11,6 +11,7 @@ import zstandard
 
 from schemas.events import Failure, ObjectCounts, SessionData, SessionStatus, digest
 from schemas.folding import fold as fold_text
+from schemas.folding import is_blank
 from schemas.redact import MARK, redact
 from services.aggregator.fold import Announced, Chunk, Heard, Session, Sighting
 
@@ -82,7 +83,7 @@ def _failure(error: Failure | None) -> tuple[Any, ...]:
         return _NO_FAILURE
     shown = clean(error.message)[:SHOWN_CHARACTERS] if error.message else ""
     scope = None if error.scope is None else error.scope.value
-    return error.retryable, error.source, error.category, error.code, scope, shown
+    return error.retryable, error.source, error.category, error.code or None, scope, shown
 
 
 def session_row(session: Session, arrived: Mapping[Attempt, tuple[int, int]]) -> tuple[Any, ...]:
@@ -159,7 +160,7 @@ def _disabled_reason(announced: Announced) -> str | None:
 
 def _named(text: str | None) -> str | None:
     """Return a name or an address; None where it is blank, so that whatever shows it says something else."""
-    return text if text and not text.isspace() else None
+    return text if text and not is_blank(text) else None
 
 
 def organization_row(announced: Announced) -> tuple[Any, ...]:

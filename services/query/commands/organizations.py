@@ -6,7 +6,7 @@ import argparse
 from typing import Any, Final
 from uuid import uuid4
 
-from schemas.folding import fold
+from schemas.folding import fold, is_blank
 from schemas.sql import named_queries
 from services.query.commands.context import Context
 from services.query.commands.operating import CannotDo, listed, operating
@@ -27,7 +27,7 @@ def words(actions: Any) -> None:
 
 async def add(context: Context, arguments: argparse.Namespace) -> str:
     organization, name = arguments.id or uuid4(), arguments.name.strip()
-    if not name:
+    if is_blank(name):
         raise CannotDo("An organization needs a name.")
     async with operating(context.database_url) as operator:
         known = await operator.connection.fetchval(_SQL["organization_called"], fold(name))
