@@ -35,6 +35,10 @@ class Type(Enum):
 CLOSED: Final = frozenset({Type.LIST, Type.STRIP})
 """Types whose filter names words of a closed list."""
 
+_OF_TIME: Final = (
+    "24h", "7d", "today", "yesterday", "2026-11-01", "2026-11-01..2026-11-08 (end excluded)", "2026-11-01T09:00..",
+    "not:", "has:empty",
+)  # fmt: skip
 _OPERATORS: Final[Mapping[Type, tuple[str, ...]]] = MappingProxyType(
     {
         Type.TEXT: ("contains", "eq:", "not:", "has:empty"),
@@ -46,8 +50,8 @@ _OPERATORS: Final[Mapping[Type, tuple[str, ...]]] = MappingProxyType(
         Type.SHARE: ("5", "5..9", "5..", "..9", ">=5", "<=9", "not:", "has:empty"),
         Type.CODE: ("5", "comma = or", "5..9", "5..", "..9", ">=5", "<=9", "not:", "has:empty"),
         Type.SECONDS: ("5", "5..9", "5..", "..9", ">=5", "<=9", "not:", "has:empty"),
-        Type.TIME: ("2026-11-01", "2026-11-01..2026-11-08 (end excluded)", "2026-11-01T09:00..", "not:", "has:empty"),
-        Type.PERIOD: ("2026-11-01", "2026-11-01..2026-11-08 (end excluded)", "2026-11-01T09:00..", "not:", "has:empty"),
+        Type.TIME: _OF_TIME,
+        Type.PERIOD: _OF_TIME,
         Type.ID: ("the whole id", "comma = or", "not:", "has:empty"),
         Type.REPORT: ("contains", "comma = or", "eq:", "not:", "has:empty"),  # of the types in it
         Type.STRIP: ("word or slug, or its beginning", "comma = or", "not:", "has:empty"),
@@ -106,6 +110,7 @@ class ListView:
     default_sort: str
     default_filter: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     csv_tail: tuple[str, ...] = ()  # columns that its CSV always ends with, also when hidden
+    csv_beside: tuple[str, ...] = ()  # columns that its CSV has at the end when hidden: rows show them beside another
 
     def column(self, name: str) -> Column | None:
         """Return the column called `name`, by alias too."""
@@ -490,15 +495,16 @@ LISTS: Final[Mapping[str, ListView]] = MappingProxyType(
             ListView(
                 name="issues", title="Issues", kind="issues",
                 columns=_second(_user_first(_ISSUES), _ORGANIZATION), default_sort="-first_seen", default_filter=_OPEN,
+                csv_beside=("state",),
             ),
             ListView(
                 name="organization_issues", title="Issues", kind="issues", columns=_user_first(_ISSUES),
-                default_sort="-first_seen", default_filter=_OPEN,
+                default_sort="-first_seen", default_filter=_OPEN, csv_beside=("state",),
             ),
             ListView(
                 name="user_issues", title="Issues", kind="issues",
                 columns=_without(_ISSUES, "user", "email", "user_id", "organization_id"), default_sort="-first_seen",
-                default_filter=_OPEN,
+                default_filter=_OPEN, csv_beside=("state",),
             ),
         )
     }

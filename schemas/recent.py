@@ -155,6 +155,8 @@ _HEADER: Final = Layout(">BIqq16s")  # format, failed before the window, since w
 _HEAD: Final = _HEADER.size
 STATUS_BYTES: Final = _HEAD, _SIZE, _WORDS
 """Where the first session's status stands, how far it is to the next, and what a byte there means: for SQL."""
+ID_BYTE: Final = 9
+"""How far behind its status a session's id stands: for SQL."""
 MISSING_BYTES: Final = 56, 4
 """How far behind the beginning of a session's id its number of missing issues stands, and how long that is: for SQL."""
 _FORMAT: Final = 1

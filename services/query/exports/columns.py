@@ -14,7 +14,7 @@ from schemas.columns import Column, Type
 from schemas.kinds import COUNTS
 from schemas.vocabulary import OBJECT_TYPE
 from services.query.formulas import guarded_sql
-from services.query.views.expressions import OF_KIND, Sql, direction, literal, said
+from services.query.views.expressions import LAST_20_SLUGS, LAST_20_WORDS, OF_KIND, Sql, direction, literal, said
 from services.query.views.masked import seen
 from services.query.views.view import View
 
@@ -26,7 +26,8 @@ def columns_of(view: View) -> tuple[Column, ...]:
     """Return the columns of the view's CSV: those of the view, then those that this list's CSV always ends with."""
     tail = [each for each in view.list.columns if each.name in view.list.csv_tail]
     own = [each for each in view.columns if each.name not in view.list.csv_tail]
-    return tuple(each for each in (*own, *tail) if each.type is not Type.STRIP)
+    beside = [each for each in view.list.columns if each.name in view.list.csv_beside and each not in own]
+    return (*own, *beside, *tail)
 
 
 def csv_columns(view: View) -> dict[str, str]:
@@ -67,6 +68,8 @@ def _cell(view: View, column: Column, sql: Sql) -> str:
             return value
         case Type.ID:
             return f"({value})::text"
+        case Type.STRIP:
+            return LAST_20_SLUGS if view.csv.raw else LAST_20_WORDS
         case _ if view.csv.raw:
             return f"({value})::text"
         case Type.LIST | Type.OPEN_LIST:

@@ -13,8 +13,8 @@ from typing import Final
 
 from schemas.kinds import Failure
 from schemas.reasons import REASONS
-from schemas.recent import MISSING_BYTES, STATUS_BYTES
-from schemas.vocabulary import CRM_SYSTEM, ERROR_CATEGORY, ERROR_SOURCE, MAIL_SYSTEM, Words
+from schemas.recent import ID_BYTE, MISSING_BYTES, STATUS_BYTES
+from schemas.vocabulary import CRM_SYSTEM, ERROR_CATEGORY, ERROR_SOURCE, MAIL_SYSTEM, SESSION_STATUS, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +158,34 @@ _LAST_TEXT: Final = (
 )
 _FIRST_STATUS, _TO_NEXT_STATUS, _STATUS_OF_BYTE = STATUS_BYTES
 _LAST_20: Final = f"CASE WHEN octet_length(us.recent) > {_FIRST_STATUS} THEN us.recent END"  # a header alone holds none
-_LAST_20_ROWS: Final = (
-    f"EXISTS (SELECT FROM generate_series({_FIRST_STATUS}, octet_length(us.recent) - 1, {_TO_NEXT_STATUS}) "
-    "AS status_at WHERE {})"
+_LAST_20_PLACES: Final = (
+    f"generate_series({_FIRST_STATUS}, octet_length(us.recent) - 1, {_TO_NEXT_STATUS}) AS status_at"
 )
+_LAST_20_ROWS: Final = f"EXISTS (SELECT FROM {_LAST_20_PLACES} WHERE {{}})"
 _TO_MISSING, _MISSING_SIZE = MISSING_BYTES
+_NONE_MISSING: Final = f"'\\x{'00' * _MISSING_SIZE}'::bytea"
 _LAST_AT: Final = "nullif(position(uuid_send(us.last_session_id) IN us.recent), 0)"
 _LAST_COMPLETE: Final = (
-    f"coalesce(substring(us.recent FROM {_LAST_AT} + {_TO_MISSING} FOR {_MISSING_SIZE}) "
-    f"= '\\x{'00' * _MISSING_SIZE}'::bytea, true)"
+    f"coalesce(substring(us.recent FROM {_LAST_AT} + {_TO_MISSING} FOR {_MISSING_SIZE}) = {_NONE_MISSING}, true)"
 )
 _LAST_20_STATUS: Final = "CASE get_byte(us.recent, status_at) {} END".format(
     " ".join(f"WHEN {byte} THEN {literal(status)}" for byte, status in _STATUS_OF_BYTE.items())
 )
+_LAST_20_COMPLETE: Final = (
+    f"substring(us.recent FROM status_at + 1 + {ID_BYTE + _TO_MISSING} FOR {_MISSING_SIZE}) = {_NONE_MISSING}"
+)
+_LAST_20_OUTCOME: Final = (
+    f"CASE WHEN {_LAST_20_STATUS} <> 'finished' OR {_LAST_20_COMPLETE} "
+    f"THEN {said(_LAST_20_STATUS, SESSION_STATUS, _LAST_20_STATUS)} ELSE 'report incomplete' END"
+)
+LAST_20_SLUGS: Final = f"(SELECT string_agg({_LAST_20_STATUS}, ' ' ORDER BY status_at DESC) FROM {_LAST_20_PLACES})"
+"""The last 20 sessions in one text: their statuses, the oldest first."""
+LAST_20_WORDS: Final = (
+    "(SELECT string_agg(sessions || ' ' || outcome, ', ' ORDER BY sessions DESC, oldest DESC) "
+    f"FROM (SELECT {_LAST_20_OUTCOME} AS outcome, count(*) AS sessions, max(status_at) AS oldest "
+    f"FROM {_LAST_20_PLACES} GROUP BY 1) counted)"
+)
+"""The same as their strip is read: `9 finished, 2 errors`."""
 USERS: Final[Mapping[str, Sql]] = MappingProxyType(
     {
         **_user("us", _of_user("us")),

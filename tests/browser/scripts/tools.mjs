@@ -86,7 +86,7 @@ async function look(page) {
     rows: await page.$$eval("#rows > tr", (rows) => rows.map((row) => [...row.children].filter((cell) => !cell.matches(".acts")).map((cell) => {
       const shown = cell.cloneNode(true);
       for (const beside of shown.querySelectorAll(".sub, .beside, .unit, .tag, button")) beside.remove();
-      return cell.querySelector("time")?.dateTime ?? shown.textContent;
+      return cell.querySelector("time")?.dateTime ?? cell.querySelector("svg.strip")?.getAttribute("aria-label") ?? shown.textContent;
     }))),
     colours: await page.$$eval("#rows > tr", (rows) => rows.map((row) => [row, ...row.querySelectorAll("td, th, a, .st")].map((each) => getComputedStyle(each).color))),
     matches: await page.textContent(".matches"),
