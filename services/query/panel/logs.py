@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from math import inf
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from schemas.folding import fold
 LEVELS: Final = ("error", "warning", "info", "debug")
 LEVEL_ICON: Final = {"error": "octagon-x", "warning": "warning", "info": "ring", "debug": "dash"}
 COLUMNS: Final = 96
+_folded: Final = lru_cache(4096)(fold)
 
 
 Key = tuple[int, float]
@@ -82,15 +84,22 @@ def moment(text: str | None) -> datetime | None:
 
 
 def marked(message: str, text: str) -> list[tuple[str, bool]]:
-    """Divide a message into pieces, those that match marked; matched as the search does, where lengths agree."""
-    wanted, folded = fold(text), fold(message)
-    if not wanted or len(folded) != len(message):
+    """Divide a message into pieces, those that match marked; matched as the search does, in whole letters."""
+    wanted = fold(text)
+    if not wanted:
         return [(message, False)]
-    pieces, at = [], 0
+    letters = [_folded(letter) for letter in message]  # one may fold to two, as ß, or to none, as an accent of its own
+    folded = "".join(letters)
+    owner = [index for index, letter in enumerate(letters) for _ in letter]
+    pieces, end, at = [], 0, 0
     while (found := folded.find(wanted, at)) >= 0:
-        pieces += [(message[at:found], False), (message[found : found + len(wanted)], True)]
         at = found + len(wanted)
-    return [piece for piece in (*pieces, (message[at:], False)) if piece[0]]
+        start, before = max(owner[found], end), end
+        end = owner[at] if at < len(owner) else len(message)
+        if end == owner[at - 1]:
+            end += 1  # the match ends within a letter
+        pieces += [(message[before:start], False), (message[start:end], True)]
+    return [piece for piece in (*pieces, (message[end:], False)) if piece[0]]
 
 
 def strip(lines: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
