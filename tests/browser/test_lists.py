@@ -170,7 +170,9 @@ async def test_enter_shift_and_leaving_a_box_ask_for_what_they_say(browse: Brows
     assert seen["suggested"] >= 1
     assert seen["left"] == [0, 4], "what was sent while typing is not sent again"
     assert seen["orders"] == ["health,-users", "health,users", "health,users,-failing"]
-    (first, kept), (second, cleared) = seen["ways"]
+    *forms, (first, kept), (second, cleared) = seen["ways"]
+    assert [form for form, _ in forms] == ["5", "5..9", "5..", "..9", ">=5", "<=9", "has:empty"]
+    assert seen["form"] == [">=5", ">=5", 0]
     assert (first, second) == ("Remove Failures", "Clear all filters")
     assert kept == "?status=finished&sort=-failures&tz=UTC"
     assert cleared == "?sort=-failures&status=&tz=UTC"

@@ -181,6 +181,12 @@ async def test_a_status_in_its_box_is_read_whole_at_1440_pixels(browse: Browse) 
     assert [(path, box) for path, boxes in seen.items() for box in boxes if box[2] < box[4]] == []
 
 
+async def test_a_box_offers_its_presets_beside_one_with_a_long_text(browse: Browse) -> None:
+    seen = browse("next_box", path=f"{STATISTICS}&status=&objects=>=120712071207", left="objects", next="run")
+    assert seen["longer"]
+    assert seen["offered"] > 0
+
+
 async def test_on_paper_a_page_is_light_and_whole_and_has_nothing_to_press(browse: Browse, site: Site) -> None:
     job = (await pages_of(site))["job"]
     paths = {"list": f"{STATISTICS}&status=errors", "users": "/users", "overview": "/", "job": job, "log": f"{job}/log"}

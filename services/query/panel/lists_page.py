@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from schemas import vocabulary
-from schemas.columns import LISTS, ListView
+from schemas.columns import LISTS, Column, ListView, Type
 from services.query.counting import StatusCounts, status_counts, total_of
 from services.query.lists import Page, fetch_page
 from services.query.nouns import times
@@ -23,7 +23,7 @@ from services.query.principal import Principal
 from services.query.problems import Busy, TooSlow, TooWide
 from services.query.services import Services
 from services.query.silence import last_heard
-from services.query.views.filters import Problem
+from services.query.views.filters import NotUnderstood, Problem, parse_filter
 from services.query.views.view import BadQuery, One, Scope, View, parse
 
 PANEL_ONLY: Final = frozenset({"toggle", "counts"})
@@ -231,7 +231,8 @@ async def _none_yet(services: Services, asked: Asked, view: View, title: str) ->
     said = "No agent of this organization has been heard yet."
     if found is not None:
         agent_id, heard_at = found
-        said = f"Its agent {agent_id} was last heard {words.rough((asked.frame.now - heard_at).total_seconds())} ago."
+        ago = words.rough((asked.frame.now - heard_at).total_seconds())
+        said = f"Its agent {words.isolated(agent_id)} was last heard {ago} ago."
     connect = str(view.scope.organization_id) if kind in {"users", "sessions"} else ""  # no issue is good news
     return Empty("check-ring" if kind == "issues" else "running", title, f"{said} {NOT_YET[kind]}", connect=connect)
 
@@ -303,23 +304,35 @@ def _allowed_words(allowed: str) -> str:
 def _ways_on(asked: Asked, view: View, problem: Problem) -> tuple[Choice, ...]:
     """Return what the filter may be instead, and how to be rid of it."""
     column = view.list.column(problem.parameter)
-    offered: tuple[Choice, ...] = ()
-    if column is not None and column.words:
-        slugs = {words: slug for slug, words in column.words.items()}
-        statuses = looks.statuses_of(view.list, column)
-        offered = tuple(
-            Choice(
-                column.name, word, href=f"{asked.path}?{view.query(**{column.name: slugs[word]})}",
-                status=slugs[word] if statuses else "",
-            )
-            for word in problem.allowed if word in slugs
-        )  # fmt: skip
+    offered = () if column is None else _forms(asked, view, column, problem.allowed)
     if problem.parameter == "sort":
         return (_in_default_order(asked, view),)
     if column is not None and any(each.column is not column for each in view.filters):
         href = f"{asked.path}?{view.query(drop=column.name)}"
         offered += (Choice("", f"Remove {column.title}", href=href),)
     return (*offered, Choice("", "Clear all filters", href=_cleared(asked, view)))
+
+
+_CONTAINING: Final = frozenset({Type.TEXT, Type.OPEN_LIST, Type.DIRECTION, Type.REPORT})
+"""Types whose filter is any text: how it may be written is no example of one."""
+
+
+def _forms(asked: Asked, view: View, column: Column, allowed: tuple[str, ...]) -> tuple[Choice, ...]:
+    """Return each allowed form that is a filter as it stands: a word of a closed list, or an example like `>=5`."""
+    if column.type in _CONTAINING:
+        return ()
+    slugs = {words: slug for slug, words in (column.words or {}).items()}
+    statuses = looks.statuses_of(view.list, column)
+    offered = []
+    for form in allowed:
+        written = slugs.get(form, form)
+        try:
+            parse_filter(column, written, view.zone, asked.frame.now)
+        except NotUnderstood:
+            continue
+        href = f"{asked.path}?{view.query(**{column.name: written})}"
+        offered.append(Choice(column.name, form, href=href, status=slugs.get(form, "") if statuses else ""))
+    return tuple(offered)
 
 
 def _too_wide(asked: Asked, view: View, detail: str) -> Wrong:

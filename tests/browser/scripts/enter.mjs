@@ -57,6 +57,8 @@ export default async function ({ open, given }) {
   }
   await page.goto(`${given.statistics}&status=finished&sort=-failures&failures=abc`);
   seen.ways = await page.$$eval("#wrong .chip", (all) => all.map((each) => [each.textContent, new URL(each.href).search]));
+  await Promise.all([page.waitForEvent("load"), page.locator("#wrong .chip", { hasText: ">=5" }).click()]);
+  seen.form = [asked(page).failures, await page.inputValue("#box-failures"), await page.locator("#wrong").count()];
   await page.goto(`${given.statistics}&status=foo&failures=0..`);
   seen.chips = await page.$$eval(".toolbar .chip", (all) => all.map((each) => each.textContent.trim()));
   seen.status_ways = await page.$$eval("#wrong .chip", (all) => all.map((each) => [each.textContent, new URL(each.href).search]).slice(-2));

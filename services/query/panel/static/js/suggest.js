@@ -117,7 +117,8 @@ document.addEventListener("input", (event) => { const box = hit(event, ".grid .b
 document.addEventListener("focusout", (event) => { if (hit(event, ".grid .box input")) close(); });
 document.addEventListener("scroll", (event) => {
   const moved = /** @type {Node} */ (event.target);
-  if (moved !== open?.box && !open?.menu.contains(moved)) close(); // a box scrolls a text that is longer than it
+  if (moved instanceof HTMLInputElement || open?.menu.contains(moved)) return; // a box scrolls a text that is longer than it
+  close();
 }, true);
 document.addEventListener("keydown", (event) => {
   if (!open) return;
