@@ -13,13 +13,24 @@ from schemas.events import LogEvent, decode
 from schemas.keys import session_key
 from services.aggregator.fold import Chunk
 from services.aggregator.rows import CHUNK_COLUMNS, chunk_row
-from tests.browser.addresses import NORTHWIND, STATISTICS, USERS
+from tests.browser.addresses import NORTHWIND, STATISTICS, USERS, pages_of
 from tests.browser.conftest import Browse, Site
 from tests.browser.world import HOSTILE
 from tests.corpus import poison
 
 # Markup, controls, a mark that turns the direction and is never ended, an emoji, and a very long word.
 WORST = "<b>Bobby</b><script>Bobby</script> \x07\x1b[31m \u202eevil \U0001f98a " + "x" * 10_000
+# A mark that turns the direction and is never ended, in a name that is short enough for a sentence.
+TURNING = "Bobby \u202eevil"
+TURNED = {
+    "organization": (["organization_id"], ["name"]),
+    "sync_user": (["organization_id", "user_id"], ["display_name"]),
+    "user_status": (["organization_id", "user_id"], ["error_source", "error_category"]),
+    "sync_session": (
+        ["started_at", "session_id"],
+        ["trigger", "mode", "agent_version", "mail_system", "error_source", "error_category"],
+    ),
+}  # fmt: skip
 COPY = "INSERT INTO {0} SELECT (jsonb_populate_record(each, $3)).* FROM {0} each WHERE {1} = $1 AND {2} = $2 LIMIT 1"
 
 
@@ -63,6 +74,23 @@ async def test_what_others_write_is_text_and_turns_nothing_around(browse: Browse
     own, issue_texts = {"user"}, {"object", "text"}
     expected = (own, own | issue_texts, own | issue_texts, own, own | issue_texts, own)
     assert [set(pages[path]["shown"]) for path in paths] == [*expected]
+
+
+async def test_a_mark_of_direction_ends_with_the_text_it_came_with(browse: Browse, site: Site) -> None:
+    paths = await pages_of(site)
+    try:
+        for table, (_, columns) in TURNED.items():
+            turned = ", ".join(f"{column} = $2" for column in columns)
+            await site.fetch(f"CREATE TABLE was_{table} AS SELECT * FROM {table} WHERE organization_id = '{NORTHWIND}'")
+            await site.fetch(f"UPDATE {table} SET {turned} WHERE organization_id = $1", NORTHWIND, TURNING)
+        pages = browse("texts", role="platform_admin", word="Bobby", ending="evil", paths=list(paths.values()))["pages"]
+    finally:
+        for table, (keys, columns) in TURNED.items():
+            back = ", ".join(f"{column} = was.{column}" for column in columns)
+            same = " AND ".join(f"now.{key} = was.{key}" for key in keys)
+            await site.fetch(f"UPDATE {table} now SET {back} FROM was_{table} was WHERE {same}")
+            await site.fetch(f"DROP TABLE was_{table}")
+    assert {name: pages[path]["turned"] for name, path in paths.items() if pages[path]["turned"]} == {}
 
 
 async def test_s17_a_line_of_a_log_is_text_wherever_it_is_shown(browse: Browse, site: Site, tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def _organization(cell: Cell) -> str:
 def _flag(cell: Cell) -> str:
     if cell.value:
         return f'<span class="st s-disabled">{icon("slash-ring", 14)}True</span>'
-    return NONE if cell.value is None else "False"
+    return NONE if cell.value is None else '<span class="kept">False</span>'
 
 
 def _status(cell: Cell) -> str:
@@ -202,7 +202,7 @@ def _long(cell: Cell) -> str:
 
 
 def _why(cell: Cell) -> str:
-    return _cut(cell.value, "two" if cell.row.red else "two t2") if cell.value else ""
+    return _cut(words.straight(cell.value), "two" if cell.row.red else "two t2") if cell.value else ""
 
 
 def _object_type(cell: Cell) -> str:

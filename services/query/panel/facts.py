@@ -98,7 +98,9 @@ def _user_fact(found: Mapping[str, Any], link: Mapping[str, Any]) -> Fact:
 
 def of_organization(found: Mapping[str, Any], path: str) -> list[Pair]:
     """Return the facts under an organization's name."""
-    agents = ", ".join(f"{agent['agent_id']}, version {agent['version']}" for agent in found["agents"][:2])
+    agents = ", ".join(
+        f"{words.isolated(agent['agent_id'])}, version {agent['version']}" for agent in found["agents"][:2]
+    )
     pairs = [
         Pair("Mail system", vocabulary.words(vocabulary.MAIL_SYSTEM, found["mail_system"]) or words.NONE),
         Pair("CRM", vocabulary.words(vocabulary.CRM_SYSTEM, found["crm_system"]) or words.NONE),

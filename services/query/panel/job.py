@@ -94,7 +94,7 @@ def objects(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         listed.append({
             "type": vocabulary.words(vocabulary.OBJECT_TYPE, each["type"]),
             "repeated": each["type"] == before,
-            "direction": vocabulary.direction_words(each["direction"], found["mail_system"], found["crm_system"]),
+            "direction": words.direction(each["direction"], found["mail_system"], found["crm_system"]),
             "counts": [each.get(name) or 0 for name in COUNTS],
             "total": _total(each),
         })  # fmt: skip
@@ -122,9 +122,7 @@ def found_words(found: Mapping[str, Any]) -> str:
 def issues_of(issues: Mapping[str, Any], found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a session's issues, their direction in the names of its own systems."""
     systems = found["mail_system"], found["crm_system"]
-    return [
-        dict(each) | {"direction": vocabulary.direction_words(each["direction"], *systems)} for each in issues["rows"]
-    ]
+    return [dict(each) | {"direction": words.direction(each["direction"], *systems)} for each in issues["rows"]]
 
 
 def issues_words(rows: Sequence[Mapping[str, Any]], total: int) -> str:

@@ -217,10 +217,9 @@ def chart_marks(found: Mapping[str, Any], page: Frame) -> list[ChartMark]:
         bar = facts.anywhere(found["causes"][0])
         since = found["causes"][0]["since"]
         if since and listed and since >= listed[0]["hour"]:
-            began = f"{words.minute(since, page.zone)} {bar.title}"
-            drawn.append(
-                ChartMark(int(since.timestamp()), began, f"{began}, {bar.where}: {times(bar.users, 'user')}", bar.href)
-            )
+            began = f"{words.minute(since, page.zone)} {words.straight(bar.title)}"
+            sentence = f"{began}, {words.isolated(bar.where)}: {times(bar.users, 'user')}"
+            drawn.append(ChartMark(int(since.timestamp()), began, sentence, bar.href))
     peak = max(listed[:-1], key=unclean, default=None)  # the last hour is not over yet
     if peak and unclean(peak):
         said = f"peak {unclean(peak):,}"

@@ -196,7 +196,7 @@ async def _segments(services: Services, request: Request, asked: Asked, found: M
         count = words.capped(page.total, page.total_is_exact)
         segments.append(Tab(word, word, count, word == current, href))
     name = found["name"].strip().partition(" ")[0]
-    note = "" if own_page(asked.principal) else f"{name} sees the same issues in the User Dashboard"
+    note = "" if own_page(asked.principal) else f"{words.isolated(name)} sees the same issues in the User Dashboard"
     chips = tuple(chip for chip in table.chips(view, asked.path) if chip.title != "State" or not current)
     clear = {} if chips else {"clear_href": ""}
     return {"segments": tuple(segments), "segments_label": "Which issues", "foot_note": note, "chips": chips, **clear}

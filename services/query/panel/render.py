@@ -113,7 +113,6 @@ def _environment() -> Environment:
         tag=parts.tag, object_icon=parts.object_icon, list_rows=_list_rows, status_icon=parts.status_icon,
         status_words=parts.status_words, error_code_words=parts.error_code_words, strip_words=marks.strip_words,
         times=times, kept=KEPT, vocabulary=vocabulary, say=vocabulary.words,
-        direction_words=vocabulary.direction_words,
     )  # fmt: skip
     return made
 

@@ -71,7 +71,7 @@ def shown(column: Column, found: Values) -> Any:
     if column.type is Type.OPEN_LIST:
         return vocabulary.words(column.words or {}, value) or None
     if column.type is Type.DIRECTION and value is not None:
-        return vocabulary.direction_words(value, found.get("mail_system"), found.get("crm_system"))
+        return words.direction(value, found.get("mail_system"), found.get("crm_system"))
     if column.type is Type.LIST and column.name in {"operation", "state"}:
         return vocabulary.words(column.words or {}, value)
     if column.type is Type.BOOLEAN and column.name != "synchronization_disabled":
@@ -198,7 +198,7 @@ def report_text(report: Sequence[Values], mail_system: str | None, crm_system: s
         return ""
     lines = ["\t".join(("Type", "Direction", *(title for _, title in _COUNTS)))]
     for each in report:
-        direction = vocabulary.direction_words(each["direction"], mail_system, crm_system)
+        direction = words.direction(each["direction"], mail_system, crm_system)
         kind = vocabulary.words(vocabulary.OBJECT_TYPE, each["type"])
         lines.append("\t".join((tabbed(kind), tabbed(direction), *(str(each.get(name) or 0) for name, _ in _COUNTS))))
     return "\n".join(lines)

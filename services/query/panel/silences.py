@@ -40,7 +40,7 @@ def _late(late: Mapping[str, Any], clock: Clock) -> Silence:
     said = ["Their sync is overdue by more than one interval."]
     if late["due_at"]:
         overdue = words.duration((clock.now - late["due_at"]).total_seconds())
-        said.append(f"Longest: {overdue}, {late['organization']}.")
+        said.append(f"Longest: {overdue}, {words.isolated(late['organization'])}.")
     if not late["users"]:
         said = ["Nobody's sync is overdue."]
     return Silence(
@@ -58,7 +58,7 @@ def _agents(silence: Mapping[str, Any], clock: Clock) -> Silence:
         text = "No agent has sent a heartbeat in the last day."
     elif silent:
         since = words.when(longest["heard_at"], clock.zone, clock.now)
-        text = f"{longest['agent_id']} is silent since {since}."
+        text = f"{words.isolated(longest['agent_id'])} is silent since {since}."
         if silent * 2 > known and silent > 2:
             text += " More than half of all agents are silent: the trouble may be ours."
         if late:

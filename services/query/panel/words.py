@@ -5,9 +5,12 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from schemas.recent import UNHEARD
+from schemas.vocabulary import direction_words
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NONE: Final = "–"
+_TURNS: Final = dict.fromkeys(map(ord, "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+"""Marks that turn the direction of what stands behind them, until they are ended."""
 
 
 def day(at: datetime, *, year: bool = False) -> str:
@@ -157,3 +160,18 @@ def initials(name: str) -> str:
     """Return up to two letters that stand for a person: of `Nadia Kessler` NK, of an address its first letter."""
     parts = name.split("@")[0].replace(".", " ").replace("-", " ").split()
     return "".join(part[0] for part in parts[:2]).upper() or "?"
+
+
+def straight(text: str) -> str:
+    """Return a sentence with words of others in it, without marks that would turn the rest of it around."""
+    return text.translate(_TURNS)
+
+
+def isolated(name: str) -> str:
+    """Return a name for a sentence of ours: whatever direction it is written in, the sentence goes on in its own."""
+    return f"\N{FIRST STRONG ISOLATE}{straight(name)}\N{POP DIRECTIONAL ISOLATE}"
+
+
+def direction(slug: str, mail_system: str | None, crm_system: str | None) -> str:
+    """Return a direction in the names of that session's systems: "Exchange to Salesforce"."""
+    return straight(direction_words(slug, mail_system, crm_system))

@@ -1,4 +1,4 @@
-"""A name of nothing but white space is none: what has no name is shown by its address, else by its id."""
+"""A name of which nothing is seen is none: what has no name is shown by its address, else by its id."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.rig.stream import through_the_wire
 async def test_who_has_a_blank_name_is_shown_by_address_or_id(stored: Stored, service: Service) -> None:  # noqa: F811
     organization, addressed, nobody = uuid4(), uuid4(), uuid4()
     for data in (
-        DirectoryData(organization_id=organization, kind="organization", revision=1, name=" "),  # type: ignore[arg-type]
+        DirectoryData(organization_id=organization, kind="organization", revision=1, name="\u2060 \u200b"),  # type: ignore[arg-type]
         DirectoryData(
             organization_id=organization, user_id=addressed, kind="user", revision=1, display_name="\t\u2003",  # type: ignore[arg-type]
             email="ann@example.org",
@@ -33,4 +33,4 @@ async def test_who_has_a_blank_name_is_shown_by_address_or_id(stored: Stored, se
             assert (found["name"], found["organization"]) == (name, str(organization))
             page = await person.get(f"/users/{organization}/{user_id}/issues")
             assert page.status_code == 200
-            assert f"{name} sees the same issues in the User Dashboard" in page.text
+            assert f"\u2068{name}\u2069 sees the same issues in the User Dashboard" in page.text

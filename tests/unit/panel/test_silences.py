@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from services.query.panel import monitoring, overview, silences
 from services.query.panel.fresh import Fresh
 from services.query.panel.parts import Clock
+from services.query.panel.words import isolated
 from services.query.silence import state_of
 
 NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
@@ -44,9 +45,9 @@ def test_a_late_sync_a_silent_agent_and_a_lost_report_each_have_a_list() -> None
     late = {"users": 611, "agent_silent": 164, "due_at": NOW - timedelta(hours=5, minutes=12), "organization": "Optics"}
     agents = {"known": 212, "silent": 1, "longest": {"agent_id": "us-02", "heard_at": NOW - timedelta(minutes=94)}}
     said = told(late=late, agents=agents, incomplete=23)
-    assert said["Users late"].text.endswith("Longest: 5 h 12 min, Optics.")
+    assert said["Users late"].text.endswith(f"Longest: 5 h 12 min, {isolated('Optics')}.")
     assert said["Users late"].href == "/users?status=late&tz=UTC"
-    assert said["Agents silent"].text == "us-02 is silent since 12:28:31."
+    assert said["Agents silent"].text == f"{isolated('us-02')} is silent since 12:28:31."
     assert said["Agents silent"].href == "/monitoring?agents=silent&tz=UTC"
     ((words, href),) = said["Agents silent"].more
     assert words == "164 of the late users"
@@ -110,9 +111,9 @@ def test_the_chart_points_at_the_greatest_cause_and_at_the_peak_among_hours_that
     assert [mark.words for mark in marks] == [
         "12:32 Microsoft Exchange, caused by authentication issues", "peak 7",
     ]  # fmt: skip
-    assert marks[0].sentence.endswith("Northwind Traders: 240 users")
+    assert marks[0].sentence.endswith(f"{isolated('Northwind Traders')}: 240 users")
     alone = overview.chart_marks({"hours": {"hours": listed}, "causes": [cause | {"users": 1}]}, PAGE)
-    assert alone[0].sentence.endswith("Northwind Traders: 1 user")
+    assert alone[0].sentence.endswith(f"{isolated('Northwind Traders')}: 1 user")
     assert marks[1].sentence == "13:00–14:00 peak 7 not finished clean"
     older = cause | {"since": NOW - timedelta(days=3)}
     assert [mark.words for mark in overview.chart_marks({"hours": {"hours": listed}, "causes": [older]}, PAGE)] == [
