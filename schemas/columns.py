@@ -395,7 +395,7 @@ _ISSUES: Final = (
     _C(
         name="error_code", title="Error Code", type=Type.CODE,
         words=MappingProxyType({str(code): meaning for code, meaning in vocabulary.ERROR_CODE.items()}),
-        description="0 to 3, with its meaning; 0 is never counted as an issue.",
+        description="0 to 3, with its meaning, also once it is resolved; 0 is never counted as an issue.",
     ),
     _C(
         name="error_text", title="Error Text", type=Type.TEXT, holds_names=True,
@@ -403,7 +403,7 @@ _ISSUES: Final = (
     ),
     _C(name="session", title="Session", type=Type.TIME, description="Start of the newest session it was seen in."),
     _C(name="first_seen", title="First seen", type=Type.TIME, description="When it was first seen."),
-    _number("times", "Times", "Sessions that saw it and did not resolve it."),
+    _number("times", "Times", "Sessions in which it was opened, also those that resolved it."),
     _C(
         name="state", title="State", type=Type.LIST, words=vocabulary.ISSUE_STATE, hidden=True,
         description="open, resolved, or regressed: open again after it was resolved.",

@@ -1,7 +1,8 @@
 """Folding a batch: of each session, sighting, user and agent only the newest version is left to be written.
 
-The newest is the greatest version, never the last to arrive, so neither order nor repetition of events matters; among
-equal versions with different content the greater digest wins. No I/O, no clock: append times come with the records.
+Of a sighting it is the newest of each kind: what opened an issue is still told once it is over. The newest is the
+greatest version, never the last to arrive, so neither order nor repetition of events matters; among equal versions with
+different content the greater digest wins. No I/O, no clock: append times come with the records.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from schemas.events import (
     DirectoryEvent,
     Event,
     HeartbeatEvent,
+    IssueData,
     IssueEvent,
     IssueState,
     LogEvent,
@@ -65,15 +67,17 @@ class Session(Struct, gc=False):
 
 @dataclass(slots=True)
 class Sighting:
-    """The newest version of one issue in one session."""
+    """One issue in one session."""
 
-    event: IssueEvent
     issue_id: UUID
-    appended_ms: int
     first_ms: int
-    partition: int
-    ever_resolved: bool
-    """Any version in this batch said resolved, also one that a newer replaced."""
+    versions: list[tuple[IssueEvent, int]]
+    """Rising (event, append time in ms): the newest that opened it, that resolved it and that says it is none."""
+
+    @property
+    def event(self) -> IssueEvent:
+        """The newest version."""
+        return self.versions[-1][0]
 
 
 @dataclass(slots=True)
@@ -99,6 +103,10 @@ class Heard:
 
 def _version(event: SessionEvent | IssueEvent) -> tuple[int, int]:
     return event.data.attempt, event.data.seq
+
+
+def _says(data: IssueData) -> tuple[IssueState, bool]:
+    return data.state, data.state is IssueState.OPENED and data.error_code != 0
 
 
 def _counted_order(event: SessionEvent) -> tuple[bool, int, int]:
@@ -182,15 +190,20 @@ class Fold:
         data = event.data
         issue_id = issue_id_of(data)
         place = (data.session_id.int, data.started_at, issue_id.int, data.user_id.int)
-        resolved = data.state is IssueState.RESOLVED
         kept = self.sightings.get(place)
         if kept is None:
-            self.sightings[place] = Sighting(event, issue_id, appended_ms, appended_ms, partition, resolved)
+            self.sightings[place] = Sighting(issue_id, appended_ms, [(event, appended_ms)])
             return
         kept.first_ms = min(kept.first_ms, appended_ms)
-        kept.ever_resolved = kept.ever_resolved or resolved
-        if self._is_newer(kept.event, event, _version(kept.event), _version(event)):
-            kept.event, kept.appended_ms, kept.partition = event, appended_ms, partition
+        for index, (other, _) in enumerate(kept.versions):
+            if _says(other.data) == _says(data):
+                if not self._is_newer(other, event, _version(other), _version(event)):
+                    return
+                del kept.versions[index]
+                break
+        kept.versions.append((event, appended_ms))
+        if len(kept.versions) > 1:
+            kept.versions.sort(key=lambda version: (*_version(version[0]), digest(version[0])))
 
     def _add_log(self, event: LogEvent, appended_ms: int, partition: int) -> None:
         data = event.data

@@ -1,6 +1,6 @@
 """Rows: what is folded, as the tuples that travel to Postgres. Secrets are taken out of texts here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -29,7 +29,7 @@ SIGHTING_COLUMNS: Final = (
     "started_at", "session_id", "issue_id", "organization_id", "user_id", "attempt", "seq", "digest", "began",
     "appended_at", "state", "object_type", "object_name", "object_id", "counterpart_id", "direction", "operation",
     "error_code", "error_text", "error_source", "error_category", "error_retryable", "attempts", "resolution",
-    "ever_resolved",
+    "turn",
 )  # fmt: skip
 CHUNK_COLUMNS: Final = (
     "started_at", "session_id", "attempt", "chunk_no", "organization_id", "user_id", "appended_at", "first_line",
@@ -113,19 +113,21 @@ def text_row(session: Session) -> tuple[Any, ...] | None:
     return data.started_at, data.session_id, data.organization_id, clean(error.message), exception
 
 
-def sighting_row(sighting: Sighting) -> tuple[Any, ...]:
-    """Return the row for `batch_sighting`."""
-    data = sighting.event.data
-    error = data.error
-    text = data.error_text or ("" if error is None else error.message)
-    return (
-        data.started_at, data.session_id, sighting.issue_id, data.organization_id, data.user_id, data.attempt, data.seq,
-        digest(sighting.event), min(data.started_at, moment(sighting.first_ms)), moment(sighting.appended_ms),
-        data.state.value, data.object_type, clean(data.object_name), data.object_id, data.counterpart_id,
-        data.direction.value, data.operation.value, data.error_code, clean(text) if text else "",
-        None if error is None else error.source, None if error is None else error.category,
-        None if error is None else error.retryable, data.attempts, data.resolution, sighting.ever_resolved,
-    )  # fmt: skip
+def sighting_rows(sighting: Sighting) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows for `batch_sighting`: the newest version has turn 0, those before it 1 and 2."""
+    first = moment(sighting.first_ms)
+    for turn, (event, appended_ms) in enumerate(reversed(sighting.versions)):
+        data = event.data
+        error = data.error
+        text = data.error_text or ("" if error is None else error.message)
+        yield (
+            data.started_at, data.session_id, sighting.issue_id, data.organization_id, data.user_id, data.attempt,
+            data.seq, digest(event), min(data.started_at, first), moment(appended_ms), data.state.value,
+            data.object_type, clean(data.object_name), data.object_id, data.counterpart_id, data.direction.value,
+            data.operation.value, data.error_code, clean(text) if text else "", None if error is None else error.source,
+            None if error is None else error.category, None if error is None else error.retryable, data.attempts,
+            data.resolution, turn,
+        )  # fmt: skip
 
 
 def chunk_row(chunk: Chunk, compressor: zstandard.ZstdCompressor) -> tuple[Any, ...]:

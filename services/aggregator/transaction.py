@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ import asyncpg
 import asyncpg.pool
 import zstandard
 
-from schemas.events import IssueEvent, LogEvent, SessionEvent
+from schemas.events import IssueEvent, IssueState, LogEvent, SessionEvent
 from schemas.keys import Key
 from schemas.recent import RecentSession, limit_of, session_of
 from schemas.sql import named_queries
@@ -113,9 +114,13 @@ class Transaction:
             await self._merge_issues(opened)
 
     async def _merge_sightings(self) -> Sequence[asyncpg.Record]:
-        sightings = map(rows.sighting_row, self.fold.sightings.values())
-        await copy_records(self.connection, "batch_sighting", sightings, rows.SIGHTING_COLUMNS)
-        changed = await self.connection.fetch(_ISSUES["merge_sightings"])
+        """Merge in turns: a version that a newer of this batch replaced goes before it, as in a batch of its own."""
+        sightings = self.fold.sightings.values()
+        records = chain.from_iterable(map(rows.sighting_rows, sightings))
+        await copy_records(self.connection, "batch_sighting", records, rows.SIGHTING_COLUMNS)
+        changed: list[asyncpg.Record] = []
+        for turn in reversed(range(max(len(sighting.versions) for sighting in sightings))):
+            changed += await self.connection.fetch(_ISSUES["merge_sightings"], turn)
         self.saved.clashes += sum(row["clashed"] for row in changed)
         return changed
 
@@ -205,10 +210,14 @@ class Transaction:
                 self.saved.ended[(row["became"], *cause)] += 1
 
     async def _merge_issues(self, sightings: Sequence[asyncpg.Record]) -> None:
-        opened = [(row["organization_id"], row["issue_id"], row["opened"]) for row in sightings if row["opened"]]
-        for row in await self.connection.fetch(_ISSUES["merge_issues"], *_columns(opened, 3)):
-            if row["newly_open"]:
-                self.saved.opened[row["object_type"]] += 1
+        opened = _columns(((row["organization_id"], row["issue_id"]) for row in sightings if row["opened"]), 2)
+        said = {event.data.state for each in self.fold.sightings.values() for event, _ in each.versions}
+        for left_out, seen in ((IssueState.RESOLVED, opened), (IssueState.OPENED, _columns((), 2))):
+            if said == {left_out}:
+                continue
+            for row in await self.connection.fetch(_ISSUES["merge_issues"], left_out.value, *seen):
+                if row["newly_open"]:
+                    self.saved.opened[row["object_type"]] += 1
 
     # --- logs, directory, users ----------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ class Expected:
     hours: Counter[tuple[str, datetime, str, str, str]] = field(default_factory=Counter)
     users: dict[tuple[str, str], tuple[datetime, str, str]] = field(default_factory=dict)
     """Of each user's newest ended session: began, id, status."""
+    sightings: dict[tuple[datetime, str, str], dict[str, Any]] = field(default_factory=dict)
+    issues: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
 
 def instant(text: str) -> datetime:
@@ -41,14 +43,23 @@ def instant(text: str) -> datetime:
 def expected(records: Iterable[tuple[int, bytes]]) -> Expected:
     """Recount from (append time in ms, value) of all records of `syncwatch.events`, in any order."""
     events: defaultdict[Key, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
+    told: list[Told] = []
     for appended_ms, value in records:
         event = json.loads(value)
+        if event["type"] == "syncwatch.issue.v1":
+            told.append(Told(event["data"], value))
         if event["type"] == "syncwatch.session.v1":
             data = event["data"]
             events[instant(data["started_at"]), data["session_id"]].append((appended_ms, data))
-    found = Expected()
+    found = Expected(sightings=_sightings(told), issues=_issues(told))
     for key, seen in events.items():
         row = _row(seen)
+        row["issues"] = sum(
+            sighting["counts"] and sighting["attempt"] == row["attempt"]
+            for (*of_session, _), sighting in found.sightings.items() if tuple(of_session) == key
+        )  # fmt: skip
+        if row["issues"] and row["status"] == "finished":
+            row["status"] = "finished_with_issues"
         found.sessions[key] = row
         hour = key[0].replace(minute=0, second=0, microsecond=0)
         found.hours[row["organization_id"], hour, row["status"], row["error_source"], row["error_category"]] += 1
@@ -89,6 +100,65 @@ def _row(seen: list[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+class Told:
+    """One version of an issue in a session. Issues have the id that their agent gave them."""
+
+    def __init__(self, data: dict[str, Any], value: bytes) -> None:
+        digest = int.from_bytes(hashlib.sha256(value).digest()[:8], "big", signed=True)
+        self.data = data
+        self.started_at = instant(data["started_at"])
+        self.within = (*_version(data), digest)
+        self.among_all = (self.started_at, data["session_id"], *self.within)
+        self.opens = data["state"] == "opened" and data["error_code"] != 0
+        self.resolves = data["state"] == "resolved"
+
+
+def _sightings(told: Iterable[Told]) -> dict[tuple[datetime, str, str], dict[str, Any]]:
+    groups: defaultdict[tuple[datetime, str, str], list[Told]] = defaultdict(list)
+    for each in told:
+        groups[each.started_at, each.data["session_id"], each.data["issue_id"]].append(each)
+    rows = {}
+    for key, seen in groups.items():
+        newest = max(seen, key=lambda each: each.within)
+        opened = [each for each in seen if each.opens]
+        rows[key] = {
+            **_said(newest, max(opened, key=lambda each: each.within) if opened else newest),
+            "state": "resolved" if opened and not newest.opens else newest.data["state"], "counts": newest.opens,
+        }  # fmt: skip
+    return rows
+
+
+def _issues(told: Iterable[Told]) -> dict[tuple[str, str], dict[str, Any]]:
+    """What only reports a success is no issue."""
+    groups: defaultdict[tuple[str, str], list[Told]] = defaultdict(list)
+    for each in told:
+        if each.opens or each.resolves:
+            groups[each.data["organization_id"], each.data["issue_id"]].append(each)
+    rows = {}
+    for key, seen in groups.items():
+        newest = max(seen, key=lambda each: each.among_all)
+        opened = [each for each in seen if each.opens]
+        again = "regressed" if any(each.resolves for each in seen) else "open"
+        rows[key] = {
+            **_said(newest, max(opened, key=lambda each: each.among_all) if opened else newest),
+            "session_id": newest.data["session_id"], "state": "resolved" if newest.resolves else again,
+            "times": len({(each.started_at, each.data["session_id"]) for each in opened}),
+        }  # fmt: skip
+    return rows
+
+
+def _said(newest: Told, opening: Told) -> dict[str, Any]:
+    """Return what a row says of the newest version, and of the trouble itself."""
+    error = opening.data.get("error") or {}
+    return {
+        "attempt": newest.within[0], "seq": newest.within[1], "digest": newest.within[2],
+        "object_name": newest.data.get("object_name", ""), "resolution": newest.data.get("resolution") or "",
+        "error_code": opening.data["error_code"], "error_text": opening.data.get("error_text", ""),
+        "error_source": error.get("source", ""), "error_category": error.get("category", ""),
+        "error_retryable": error.get("retryable", ""),
+    }  # fmt: skip
+
+
 async def differences(connection: asyncpg.Connection, wanted: Expected) -> list[str]:
     """Compare with the database, row by row; an empty list means that all is as it must be."""
     found: list[str] = []
@@ -101,6 +171,7 @@ async def differences(connection: asyncpg.Connection, wanted: Expected) -> list[
             kept = _plain(stored[key][name])
             if kept != value:
                 found.append(f"session {key}: {name} is {kept!r}, must be {value!r}")
+    found += await _compare_issues(connection, wanted)
     found += await _compare_hours(connection, wanted)
     found += await _compare_users(connection, wanted)
     return found
@@ -110,6 +181,28 @@ def _plain(value: object) -> object:
     if value is None:
         return ""
     return str(value) if isinstance(value, UUID) else value
+
+
+async def _compare_issues(connection: asyncpg.Connection, wanted: Expected) -> list[str]:
+    sightings = {
+        (row["started_at"], str(row["session_id"]), str(row["issue_id"])): row
+        for row in await connection.fetch(
+            "SELECT *, state = 'opened' AND error_code <> 0 AS counts FROM issue_sighting"
+        )
+    }
+    issues = {
+        (str(row["organization_id"]), str(row["issue_id"])): row
+        for row in await connection.fetch("SELECT * FROM sync_issue")
+    }
+    return [
+        *_compare("issue_sighting", _as_wanted(sightings, wanted.sightings), wanted.sightings),
+        *_compare("sync_issue", _as_wanted(issues, wanted.issues), wanted.issues),
+    ]
+
+
+def _as_wanted(stored: Mapping[Any, asyncpg.Record], wanted: Mapping[Any, dict[str, Any]]) -> dict[Any, dict[str, Any]]:
+    """Return of each row what is recounted."""
+    return {place: {name: _plain(row[name]) for name in wanted.get(place, ())} for place, row in stored.items()}
 
 
 async def _compare_hours(connection: asyncpg.Connection, wanted: Expected) -> list[str]:

@@ -85,14 +85,80 @@ async def test_c11_the_same_item_fails_at_every_run(stored: Stored) -> None:
     assert await hours(stored) == {"finished_with_issues": 12}
 
     for state, count in (("resolved", 12), ("opened", 13)):
-        session_id = uuid4()
-        resolution = {"resolution": "synced", "error_code": 0} if state == "resolved" else {}
-        stored.log.append(issue_of_ann(session_id, state=state, started_at=stored.log.at, **resolution))
+        over = {"resolution": "synced", "error_code": 0, "error_text": ""} if state == "resolved" else {}
+        if state == "opened":
+            session_id, at = uuid4(), stored.log.at
+        stored.log.append(issue_of_ann(session_id, seq=1, state=state, started_at=at, **over))
         await stored.apply()
-        again = await stored.row("SELECT * FROM sync_issue")
-        assert (again["issue_id"], again["times"]) == (row["issue_id"], count)
-        assert again["state"] == ("resolved" if state == "resolved" else "regressed")
-        assert (again["closed_at"] is not None) is (state == "resolved")
+        after = await stored.row("SELECT * FROM sync_issue")
+        assert (after["issue_id"], after["times"]) == (row["issue_id"], count)
+        assert after["state"] == ("resolved" if state == "resolved" else "regressed")
+        assert (after["closed_at"] is not None) is (state == "resolved")
+        said = (text, "locked") if state == "resolved" else ("locked", None)
+        assert (after["error_code"], after["error_text"], after["error_category"]) == (1, *said)
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+async def test_a_session_that_opens_and_resolves_tells_what_it_was(stored: Stored, batches: int) -> None:
+    session_id = uuid4()
+    locked = Failure(source="salesforce", category="locked", retryable=True)
+    stored.log.append(issue_of_ann(session_id, object_name="Ann", object_id="1", error=locked))
+    if batches == 2:
+        await stored.apply()
+    over = {"state": "resolved", "error_code": 0, "error_text": "", "resolution": "synced"}
+    stored.log.append(issue_of_ann(session_id, seq=1, object_name="Anne", object_id="1", **over))
+    stored.log.append(of_ann(session_id, status="finished", issues_sent=1))
+    saved = await stored.apply()
+    for table in ("issue_sighting", "sync_issue"):
+        row = await stored.row(f"SELECT * FROM {table}")
+        assert (row["state"], row["resolution"], row["object_name"], row["seq"]) == ("resolved", "synced", "Anne", 1)
+        assert (row["error_code"], row["error_text"], row["error_retryable"]) == (1, "locked", True)
+        assert (row["error_source"], row["error_category"]) == ("salesforce", "locked")
+        assert (row["opened_attempt"], row["opened_seq"]) == (1, 0)
+    assert row["times"] == 1
+    counted = await stored.row("SELECT status, issues, issues_arrived FROM sync_session")
+    assert counted == {"status": "finished", "issues": 0, "issues_arrived": 1}
+    assert saved[0].clashes == 0
+
+
+async def test_what_opened_late_is_told_of_what_was_stored_before(stored: Stored) -> None:
+    """Rows of the version before do not say what they opened with; what comes again does."""
+    session_id = uuid4()
+    opened = issue_of_ann(session_id)
+    stored.log.append(opened)
+    over = {"state": "resolved", "error_code": 0, "error_text": ""}
+    stored.log.append(issue_of_ann(session_id, seq=1, **over))
+    await stored.apply()
+    for table in ("issue_sighting", "sync_issue"):
+        nothing = ", ".join(f"opened_{name} = NULL" for name in ("attempt", "seq", "digest"))
+        await stored.owner.execute(f"UPDATE {table} SET error_code = 0, error_text = '', {nothing}")
+    await stored.owner.execute("UPDATE sync_issue SET times = 0, opened_began = NULL, opened_session_id = NULL")
+    stored.log.append(opened)
+    await stored.apply()
+    issue_row = await stored.row("SELECT * FROM sync_issue")
+    assert (issue_row["state"], issue_row["times"], issue_row["error_text"]) == ("resolved", 1, "locked")
+    assert (await stored.row("SELECT error_text FROM issue_sighting"))["error_text"] == "locked"
+
+
+async def test_a_tie_of_opened_and_resolved_is_one_clash(stored: Stored) -> None:
+    session_id = uuid4()
+    stored.log.append(issue_of_ann(session_id))
+    stored.log.append(issue_of_ann(session_id, state="resolved", error_code=0))
+    (saved,) = await stored.apply()
+    row = await stored.row("SELECT * FROM sync_issue")
+    assert (saved.clashes, row["times"], row["error_code"]) == (1, 1, 1)
+
+
+async def test_what_turned_out_well_in_its_session_is_resolved_there_and_no_issue_of_it(stored: Stored) -> None:
+    session_id = uuid4()
+    stored.log.append(issue_of_ann(session_id))
+    stored.log.append(issue_of_ann(session_id, seq=1, error_code=0, error_text=""))
+    stored.log.append(of_ann(session_id, status="finished", issues_sent=1))
+    await stored.apply()
+    sighting = await stored.row("SELECT state, error_code, seq FROM issue_sighting")
+    assert sighting == {"state": "resolved", "error_code": 1, "seq": 1}
+    assert (await stored.row("SELECT issues FROM sync_session")) == {"issues": 0}
+    assert (await stored.row("SELECT state, seq, times FROM sync_issue")) == {"state": "open", "seq": 0, "times": 1}
 
 
 async def test_c11_a_sighting_with_code_0_opens_nothing(stored: Stored) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
+
+import pytest
 
 from schemas.events import Event, Failure, encode
 from services.aggregator.fold import Fold
@@ -69,6 +72,53 @@ async def test_p5_sql_merges_as_the_fold_does(stored: Stored) -> None:
         assert row["changes"] == counted.objects[0].created
     records = [(each.timestamp, each.value) for log in stored.log.records.values() for each in log if each.value]
     assert await differences(stored.owner, expected(records)) == []
+
+
+def troubles(chance: random.Random, organization_id: UUID, user_id: UUID) -> list[Event]:
+    """Return what some sessions of a user tell of one issue: opened, resolved, none; in any order, with ties."""
+    about: dict[str, Any] = {"organization_id": organization_id, "user_id": user_id}
+    issue_id = uuid4()
+    events: list[Event] = []
+    for number in range(chance.randint(1, 3)):
+        session_id = uuid4()
+        about["started_at"] = NOW - timedelta(minutes=10 + number)
+        if chance.random() < 0.7:
+            events.append(session(session_id, status="finished", attempt=2, objects=counts(), **about))
+        for _ in range(chance.randint(1, 5)):
+            state, code = chance.choice([("opened", 1), ("opened", 2), ("resolved", 0), ("resolved", 3), ("opened", 0)])
+            error = Failure(source="salesforce", category=chance.choice(["locked", "quota"]), retryable=True)
+            resolution = "synced" if state == "resolved" else None
+            events.append(
+                issue(
+                    session_id, issue_id=issue_id, attempt=chance.randint(1, 2), seq=chance.randint(0, 2), state=state,
+                    error_code=code, error_text=chance.choice(["", "locked", "busy"]), object_name=chance.choice("ab"),
+                    resolution=resolution, error=error if chance.random() < 0.5 else None, **about,
+                )
+            )  # fmt: skip
+    return events
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_p5_issues_are_those_of_a_recount(stored: Stored, seed: int) -> None:
+    """Whatever order the log has, wherever batches are cut, and as often as it is read."""
+    chance = random.Random(seed)
+    events = [event for _ in range(80) for event in troubles(chance, uuid4(), uuid4())]
+    delivered = [*events, *chance.sample(events, len(events) // 3)]
+    chance.shuffle(delivered)
+    while delivered:
+        size = chance.choice([1, 5, 40, 200])
+        for event in delivered[:size]:
+            stored.log.append(event)
+        del delivered[:size]
+        await stored.apply()
+    records = [(each.timestamp, each.value) for log in stored.log.records.values() for each in log if each.value]
+    assert await differences(stored.owner, expected(records)) == []
+
+    before = [fingerprint(await stored.owner.fetch(f"SELECT * FROM {table}")) for table in TABLES]
+    await stored.owner.execute("UPDATE kafka_position SET next_offset = 0, last_hash = NULL")
+    stored.since = {}
+    await stored.apply()
+    assert before == [fingerprint(await stored.owner.fetch(f"SELECT * FROM {table}")) for table in TABLES]
 
 
 async def test_p5_everything_a_second_time_changes_nothing(stored: Stored) -> None:

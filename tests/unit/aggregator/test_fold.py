@@ -10,7 +10,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.events import Event, IssueEvent, SessionEvent
+from schemas.events import Event, IssueEvent, SessionEvent, digest
 from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED, Fold
 from tests.rig.stream import NOW, counts, issue, session
 
@@ -27,10 +27,10 @@ def word(attempt: int, seq: int, status: str, created: int) -> Event:
 
 
 @cache
-def sighting(attempt: int, seq: int, state: str, text: str) -> Event:
+def sighting(attempt: int, seq: int, state: str, code: int, text: str) -> Event:
     return issue(
         SESSION, user_id=USER, organization_id=ORGANIZATION, issue_id=ISSUE, attempt=attempt, seq=seq, state=state,
-        error_text=text,
+        error_code=code, error_text=text,
     )  # fmt: skip
 
 
@@ -38,8 +38,9 @@ words = st.builds(
     word, st.integers(1, 2), st.integers(0, 2), st.sampled_from(["running", "finished", "errors"]), st.integers(0, 2)
 )
 sightings = st.builds(
-    sighting, st.integers(1, 2), st.integers(0, 2), st.sampled_from(["opened", "resolved"]), st.sampled_from("ab")
-)
+    sighting, st.integers(1, 2), st.integers(0, 2), st.sampled_from(["opened", "resolved"]), st.integers(0, 2),
+    st.sampled_from("ab"),
+)  # fmt: skip
 
 
 def folded(events: list[Event]) -> Fold:
@@ -74,17 +75,48 @@ def test_p5_batches_may_be_cut_anywhere(events: list[Event], cut: int) -> None:
     assert facts(left) == facts(events)
 
 
+def versions(events: list[Event]) -> list[IssueEvent]:
+    """Return what is left of a sighting, the newest last."""
+    (kept,) = folded(events).sightings.values()
+    return [event for event, _ in kept.versions]
+
+
+def recounted(events: list[Event]) -> list[IssueEvent]:
+    """Return the newest of each kind, naively: those that open, those that resolve, those that are no issue."""
+
+    def kind(event: IssueEvent) -> str:
+        return "none" if event.data.state == "opened" and event.data.error_code == 0 else event.data.state.value
+
+    def version(event: IssueEvent) -> tuple[int, int, int]:
+        return event.data.attempt, event.data.seq, digest(event)
+
+    of_kind: dict[str, IssueEvent] = {}
+    for event in sorted((event for event in events if isinstance(event, IssueEvent)), key=version):
+        of_kind[kind(event)] = event
+    return sorted(of_kind.values(), key=version)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(sightings, min_size=1, max_size=8), st.data())
 def test_p5_sightings_do_not_care_for_order(events: list[Event], data: st.DataObject) -> None:
     repeats = data.draw(st.lists(st.sampled_from(events), max_size=8))
     delivered = data.draw(st.permutations(events + repeats))
+    assert versions(delivered) == versions(events) == recounted(events)
 
-    def left(some: list[Event]) -> tuple[IssueEvent, bool]:
-        (kept,) = folded(some).sightings.values()
-        return kept.event, kept.ever_resolved
 
-    assert left(delivered) == left(events)
+@settings(max_examples=300, deadline=None)
+@given(st.lists(sightings, min_size=2, max_size=8), st.integers(1, 7))
+def test_p5_batches_of_sightings_may_be_cut_anywhere(events: list[Event], cut: int) -> None:
+    cut = min(cut, len(events) - 1)
+    assert versions([*versions(events[:cut]), *versions(events[cut:])]) == versions(events)
+
+
+def test_what_opened_an_issue_is_left_beside_what_resolved_it() -> None:
+    opened, resolved = sighting(1, 0, "opened", 1, "a"), sighting(1, 1, "resolved", 0, "b")
+    for events in ([opened, resolved], [resolved, opened]):
+        assert versions(events) == [opened, resolved]
+    reopened = sighting(1, 2, "opened", 2, "a")
+    assert versions([reopened, opened, resolved]) == [resolved, reopened]
 
 
 def test_the_newest_that_ended_gives_the_counts_while_a_greater_attempt_runs() -> None:
