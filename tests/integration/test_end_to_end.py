@@ -86,13 +86,15 @@ async def _organizations_and_users_are_those_of_the_directory(api: httpx.AsyncCl
 
 
 async def _issues_are_the_published_ones(api: httpx.AsyncClient, truth: Published) -> None:
-    rows = (await api.get("/issues?limit=500&columns=issue_id,type,direction,operation,error_code,state")).json()[
-        "rows"
-    ]
+    columns = "issue_id,type,direction,operation,error_code,error_text,error_category,times,state"
+    rows = (await api.get(f"/issues?limit=500&columns={columns}")).raise_for_status().json()["rows"]
     assert {UUID(row["issue_id"]) for row in rows} == {issue_id for _, issue_id in truth.issues}
     assert {row["type"] for row in rows} == {"appointment"}
+    assert {row["error_code"] for row in rows} <= {1, 2, 3}
+    assert all(row["error_text"] and row["error_category"] for row in rows), "also of what is resolved"
+    opened = Counter(issue_id for (_, issue_id), code in truth.issues.items() if code)
+    assert {UUID(row["issue_id"]): row["times"] for row in rows} == opened
     still_open = [row for row in rows if row["state"] != "resolved"]
-    assert {row["error_code"] for row in still_open} <= {1, 2, 3}
     assert still_open
     assert len(still_open) < len(rows)
 
