@@ -21,7 +21,7 @@ from tests.rig import parts
 
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent.parent
-LONGEST_S: Final = 240
+LONGEST_S: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def site(postgres: str) -> Iterator[Site]:
             yield Site(**json.loads(line))
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 Browse = Callable[..., dict[str, Any]]

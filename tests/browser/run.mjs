@@ -4,6 +4,8 @@ import { chromium } from "playwright-core";
 const given = JSON.parse(process.env.GIVEN ?? "{}");
 const base = process.env.BASE ?? "";
 const reports = [];
+/** A starved machine is slow, and no script measures. */
+const LONGEST_MS = 90_000;
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
@@ -12,7 +14,8 @@ const browser = await chromium.launch({
 
 /** A page of somebody signed in, with everything that goes wrong written down. */
 async function open({ cookie = process.env.COOKIE, ...options } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: base, acceptDownloads: true, ...options });
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: base, acceptDownloads: true, reducedMotion: "reduce", ...options }); // nothing is looked at while it fades in
+  context.setDefaultTimeout(LONGEST_MS);
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: base }).catch(() => undefined);
   if (cookie) await context.addCookies([{ name: "syncwatch", value: cookie, url: base }]);
   const page = await context.newPage();
@@ -23,14 +26,9 @@ async function open({ cookie = process.env.COOKIE, ...options } = {}) {
   return page;
 }
 
-/** Text of every cell of the rows on screen, by row. */
-export async function rowsOf(page) {
-  return page.$$eval("#rows > tr", (rows) => rows.map((row) => [...row.children].map((cell) => (cell.textContent ?? "").replace(/\s+/g, " ").trim())));
-}
-
 const { default: script } = await import(`./scripts/${process.argv[2]}.mjs`);
 try {
-  const seen = await script({ open, given, base, rowsOf });
+  const seen = await script({ open, given, base });
   console.log(JSON.stringify({ ...seen, reports }));
 } finally {
   await browser.close();

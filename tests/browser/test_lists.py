@@ -51,6 +51,7 @@ async def test_a_list_filters_sorts_and_exports_what_it_shows(browse: Browse, si
         (row[first_title] or "–").split(" ")[0] for row in rows[: len(seen["filtered"])]
     ]
     assert f"{len(rows):,} row" in seen["toast"]
+    assert seen["kept"] == 0
     assert seen["sorted"]
     assert seen["order"] in {"ascending", "descending"}
     assert "%2B" not in seen["url"]

@@ -115,7 +115,7 @@ async def test_c34_the_table_does_not_move_while_somebody_reads(browse: Browse, 
         seen = browse("live", path=f"/organizations/{NORTHWIND}/statistics?status=&sort=-run&tz=UTC")
     finally:
         stop.set()
-        churn.join(10)
+        churn.join(60)
     assert seen["selected"]
     assert seen["still_selected"] == seen["selected"] == seen["copied"]
     assert seen["opened"]

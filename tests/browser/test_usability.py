@@ -80,6 +80,7 @@ async def test_job_details_on_a_phone_keep_their_way_out_and_whole_numbers(brows
     assert seen["narrow"] >= 100
     assert seen["said"] >= 250, "else an error text is a row of many lines"
     assert seen["rows"] >= 36
+    assert seen["zones"] == ["Asia/Tokyo", "UTC"]
 
 
 async def test_job_details_at_a_desk_show_their_issues_whole_and_fill_a_narrow_window(browse: Browse) -> None:
@@ -245,7 +246,7 @@ async def test_the_keyboard_is_enough(browse: Browse, site: Site) -> None:
     assert seen["outlined"] == "2px"
     assert (seen["menu"], seen["help"]) == (1, 1)
     assert seen["in_menu"] == ["Find a column", "Menu: columns"]
-    assert seen["skip"] == "skip"
+    assert (seen["gone_to"], seen["skip"]) == ("/organizations", "skip")
     name, category, exception = seen["cells"]["shown"]
     assert seen["cells"]["head"].startswith(name)
     assert seen["cells"]["category"] == category

@@ -1,4 +1,6 @@
 /** ☰: hide, show and move columns; kept for the person; count tabs; theme and zone; colours of rows. */
+import { follow } from "../steps.mjs";
+
 export default async function ({ open, given }) {
   const page = await open();
   const titles = () => page.$$eval("thead tr.titles th", (cells) => cells.map((cell) => (cell.textContent ?? "").replace(/\s+/g, " ").trim()));
@@ -31,21 +33,18 @@ export default async function ({ open, given }) {
   await page.locator('.picklist input[value="duration"]').check();
   await page.locator('.picklist li[data-column="duration"] input').focus();
   for (let step = 0; step < 14; step += 1) await page.keyboard.press("Alt+ArrowUp");
-  await page.locator(".picklist .primary").click();
-  await page.waitForURL("**columns=**");
+  await follow(page, page.locator(".picklist .primary").click());
   const chosen = await titles();
   await page.goto(given.statistics);
   const kept = await titles();
   await page.locator("#columns-menu > summary").click();
-  await page.getByRole("button", { name: "Reset to default" }).click();
-  await page.waitForFunction(() => document.querySelector('[data-sort="objects"]'));
+  await follow(page, page.getByRole("button", { name: "Reset to default" }).click());
   const reset = await titles();
   const colour = (selector) => page.$eval(selector, (element) => getComputedStyle(element).color);
   const colours = {};
   for (const theme of ["light", "dark"]) {
     while ((await page.evaluate(() => document.documentElement.dataset.theme ?? "system")) !== theme) {
-      await page.locator("[data-theme-switch]").click();
-      await page.waitForLoadState();
+      await follow(page, page.locator("[data-theme-switch]").click());
     }
     await page.goto("/organizations?tz=UTC");
     colours[theme] = {
@@ -58,8 +57,7 @@ export default async function ({ open, given }) {
     colours[theme].flag = (await page.textContent("tr.red .s-disabled"))?.trim();
   }
   await page.locator("details.zone summary").click();
-  await page.getByRole("button", { name: "Asia/Tokyo" }).click();
-  await page.waitForLoadState();
+  await follow(page, page.getByRole("button", { name: "Asia/Tokyo" }).click());
   const zone = (await page.textContent("details.zone summary"))?.trim();
   return { before, sights, pressed, chip, counts, added, chosen, kept, reset, colours, zone };
 }

@@ -1,6 +1,7 @@
 /** C20: an export that is cut in the middle says so and leaves no file. */
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { said } from "../steps.mjs";
 
 export default async function ({ open, given }) {
   const page = await open();
@@ -13,12 +14,14 @@ export default async function ({ open, given }) {
   await speed(1e6);
   const button = page.locator("[data-export]");
   await button.click();
-  await page.waitForFunction(() => / MB…$/.test(document.querySelector("[data-export]").textContent), null, { timeout: 60000 });
+  await page.waitForFunction(() => / MB…$/.test(document.querySelector("[data-export]").textContent));
   const midway = await button.textContent();
-  await writeFile(given.ready, "");
-  while (!existsSync(given.cut)) await page.waitForTimeout(100);
-  await speed(-1);
-  const said = await page.waitForSelector(".toast", { timeout: 60000 }).then((toast) => toast.textContent());
+  const ending = async () => {
+    await writeFile(given.ready, "");
+    while (!existsSync(given.cut)) await page.waitForTimeout(100);
+    await speed(-1);
+  };
+  const told = await said(page, "The export", ending());
   await page.waitForFunction(() => document.querySelector("[data-export]").textContent === "Export to CSV");
-  return { midway, said, busy: await button.getAttribute("aria-busy"), files };
+  return { midway, said: told, busy: await button.getAttribute("aria-busy"), files };
 }

@@ -1,9 +1,11 @@
 /** Compact lists are compact: how high their rows are, and what their runs say, whole or cut. */
+import { follow } from "../steps.mjs";
+
 export default async function ({ open, given }) {
   const page = await open();
   const choose = async (density) => {
     await page.locator(".foot .menu > summary").click();
-    await Promise.all([page.waitForEvent("load"), page.locator(`.foot .menu [value=${density}]`).click()]);
+    await follow(page, page.locator(`.foot .menu [value=${density}]`).click());
   };
   const told = {};
   for (const [name, path] of Object.entries(given.paths)) {

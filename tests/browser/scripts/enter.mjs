@@ -1,4 +1,6 @@
 /** What Enter, leaving a box and shift mean in a list: never another filter, order or columns than were asked for. */
+import { follow } from "../steps.mjs";
+
 export default async function ({ open, given }) {
   const seen = { enter: {}, plain: {} };
   const asked = (page) => Object.fromEntries(new URL(page.url()).searchParams);
@@ -18,20 +20,17 @@ export default async function ({ open, given }) {
   const titles = () => page.$$eval("tr.titles th", (all) => all.length);
   await page.locator("#columns-menu > summary").click();
   await page.getByLabel("Stuck").check();
-  await page.locator("#columns-menu .primary").click();
-  await page.waitForSelector('thead input[name="stuck"]');
+  await follow(page, page.locator("#columns-menu .primary").click());
   const chosen = await titles();
   await page.locator("#columns-menu > summary").click();
   await page.getByLabel("Find a column").fill("late");
   await page.getByLabel("Find a column").press("Enter");
   await page.waitForTimeout(300);
   const found = [await titles(), await page.locator("#columns-menu[open]").count()];
-  await page.getByRole("checkbox", { name: "Late" }).press("Enter");
-  await page.waitForLoadState("networkidle");
+  await follow(page, page.getByRole("checkbox", { name: "Late" }).press("Enter"));
   seen.columns = [chosen, found, await titles()];
   await page.locator("#columns-menu > summary").click();
-  await page.getByRole("button", { name: "Reset to default" }).click();
-  await page.waitForSelector('thead input[name="stuck"]', { state: "detached" });
+  await follow(page, page.getByRole("button", { name: "Reset to default" }).click());
 
   await page.goto(given.users);
   const status = page.locator('thead input[name="status"]');
@@ -51,8 +50,7 @@ export default async function ({ open, given }) {
   await page.goto(given.organizations);
   seen.orders = [];
   for (const column of ["users", "users", "failing"]) {
-    await page.locator(`a[data-sort="${column}"]`).click({ modifiers: ["Shift"] });
-    await page.waitForLoadState("networkidle");
+    await follow(page, page.locator(`a[data-sort="${column}"]`).click({ modifiers: ["Shift"] }));
     seen.orders.push(asked(page).sort);
   }
   await page.goto(`${given.statistics}&status=finished&sort=-failures&failures=abc`);

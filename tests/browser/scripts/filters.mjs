@@ -1,5 +1,7 @@
 /** C23 and C24 on screen: a plus stays a plus in every link; what is not understood shows no rows and keeps its value. */
-export default async function ({ open, rowsOf, given }) {
+import { follow, rowsOf } from "../steps.mjs";
+
+export default async function ({ open, given }) {
   const page = await open();
   await page.goto("/users?tz=UTC");
   await page.locator('thead input[name="user"]').fill("ann+crm@");
@@ -16,15 +18,16 @@ export default async function ({ open, rowsOf, given }) {
   for (const query of ["failures=abc", "failures=5...9", "status=eror", "started_at=2026-13-01..", "emial=x", "sort=-nope", "columns=foo", "limit=0", "limit=501", "cursor=garbage", "status=not:", "status=errors&status=finished"]) {
     const answer = await page.goto(`/sessions?${query}&tz=UTC`);
     const name = query.split("=")[0];
+    const box = page.locator(`thead input[name="${name === "started_at" ? "run" : name}"]`).first();
     wrong[query] = {
       status: answer?.status(), rows: (await rowsOf(page)).length, said: await page.textContent("#wrong"),
-      value: await page.locator(`thead input[name="${name === "started_at" ? "run" : name}"]`).first().inputValue({ timeout: 200 }).catch(() => null),
+      value: (await box.count()) ? await box.inputValue() : null,
       exports: await page.locator("a[data-export]").count(),
     };
   }
   await page.goto("/users?status=broken&tz=UTC");
   const choices = await page.$$eval("#wrong .chip", (all) => all.map((each) => each.textContent?.trim()));
-  await page.locator("#wrong .chip", { hasText: "late" }).click();
+  await follow(page, page.locator("#wrong .chip", { hasText: "late" }).click());
   const after_choice = await rowsOf(page);
   const empties = await page.goto("/users?user=&status=&email=&tz=UTC");
   const empty_boxes = { status: empties?.status(), rows: (await rowsOf(page)).length };

@@ -3,6 +3,7 @@
  * says covers nothing that the row says, in either density, and on a phone.
  */
 import { writeFile } from "node:fs/promises";
+import { follow } from "../steps.mjs";
 
 export default async function ({ open, given }) {
   const page = await open();
@@ -13,7 +14,7 @@ export default async function ({ open, given }) {
   const before = [await keys(), await height()];
   await page.mouse.move(0, 0);
   await writeFile(given.ready, "");
-  const word = await page.waitForSelector(".gone-word", { timeout: 60000 }).then((found) => found.textContent());
+  const word = await page.waitForSelector(".gone-word").then((found) => found.textContent());
   const after = [await keys(), await height()];
   const seen = await page.locator("tr.gone .gone-word").isVisible();
   await page.reload();
@@ -29,7 +30,7 @@ async function covered(page, lists) {
       await page.setViewportSize({ width: 1440, height: 900 });
       await page.goto(path);
       await page.locator(".foot .menu > summary").click();
-      await Promise.all([page.waitForEvent("load"), page.locator(`.foot .menu [value=${density}]`).click()]);
+      await follow(page, page.locator(`.foot .menu [value=${density}]`).click());
       for (const width of [1440, 390, 320]) {
         await page.setViewportSize({ width, height: 900 });
         found[`${path} ${density} ${width}`] = await page.evaluate(faults);

@@ -1,4 +1,6 @@
 /** Job details: the i opens a dialog with its own address; steps, copying, closing, Back; the same as a page. */
+import { said } from "../steps.mjs";
+
 export default async function ({ open, given }) {
   const page = await open();
   await page.goto(given.path);
@@ -11,13 +13,14 @@ export default async function ({ open, given }) {
   const focused = await page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
   const place = await page.textContent("[data-place]");
   const job_url = page.url();
-  await page.locator('dialog [data-what="Link"]').click();
-  await page.waitForFunction(() => document.querySelector("#say")?.textContent === "Link copied");
-  const link = new URL(await page.evaluate(() => navigator.clipboard.readText()));
-  const toast = await page.evaluate(() => {
+  const heard = page.waitForFunction(() => {
+    if (document.querySelector("#say")?.textContent !== "Link copied") return null;
     const box = document.querySelector(".toast").getBoundingClientRect();
     return { on_top: !!document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.closest(".toast"), heard: !!document.querySelector("#say").closest("dialog[open]") };
   });
+  await page.locator('dialog [data-what="Link"]').click();
+  const toast = await (await heard).jsonValue();
+  const link = new URL(await page.evaluate(() => navigator.clipboard.readText()));
   const run = await page.textContent("dialog .grid-facts dd");
   const issues = await page.evaluate(() => [document.querySelectorAll("dialog #issues tbody tr").length, document.querySelector("dialog #issues .small")?.textContent]);
   const show = page.locator('dialog .grid-facts a[href^="#"]').first();
@@ -37,12 +40,9 @@ export default async function ({ open, given }) {
   const returned = await page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
   await page.goto(job_url);
   const standing = await page.textContent("h1");
-  await page.locator('[aria-label="Copy Exception"]').click();
-  await page.waitForSelector(".toast");
+  const told = await said(page, "Exception", page.locator('[aria-label="Copy Exception"]').click());
   const exception = await page.evaluate(() => navigator.clipboard.readText());
-  const said = await page.textContent(".toast");
-  await page.locator('[data-what="Text for the ticket"]').click();
-  await page.waitForFunction(() => document.querySelector(".toast")?.textContent?.includes("ticket"));
+  await said(page, "ticket", page.locator('[data-what="Text for the ticket"]').click());
   const ticket = await page.evaluate(() => navigator.clipboard.readText());
-  return { link: link.href, nth: Math.max(1, place_of_row) + 1, shown, toast, run, issues, matches, list_url, focused, place, job_url, terms, headings, stepped, marked, kept_inside, after_back, returned, standing, exception, said, ticket };
+  return { link: link.href, nth: Math.max(1, place_of_row) + 1, shown, toast, run, issues, matches, list_url, focused, place, job_url, terms, headings, stepped, marked, kept_inside, after_back, returned, standing, exception, said: told, ticket };
 }

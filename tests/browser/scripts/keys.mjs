@@ -1,4 +1,6 @@
 /** The keyboard alone: find, rows, cells, job details, columns, search box, going to pages, log lines, leaving. */
+import { follow } from "../steps.mjs";
+
 export default async function ({ open, given }) {
   const page = await open();
   const at = () => page.evaluate(() => document.activeElement?.id || document.activeElement?.tagName);
@@ -45,16 +47,15 @@ export default async function ({ open, given }) {
   await page.keyboard.press("?");
   const help = await page.locator("dialog.help[open]").count();
   await page.keyboard.press("Escape");
-  await page.keyboard.press("g");
-  await page.keyboard.press("o");
-  await page.waitForURL((url) => url.pathname === "/organizations");
+  await follow(page, Promise.all(["g", "o"].map((key) => page.keyboard.press(key)))); // one soon after the other
+  const gone_to = new URL(page.url()).pathname;
   await page.keyboard.press("Tab");
   const skip = await page.evaluate(() => document.activeElement?.className);
 
   await page.goto(given.job);
   const standing = [page.url()];
   for (const key of ["[", "]"]) {
-    await Promise.all([page.waitForEvent("load"), page.keyboard.press(key)]);
+    await follow(page, page.keyboard.press(key));
     standing.push(page.url());
   }
   await page.goto(`${given.job}/log`);
@@ -70,6 +71,8 @@ export default async function ({ open, given }) {
   const switched_off = await stays();
   await page.evaluate(() => localStorage.clear());
   await page.reload();
-  const switched_on = await stays();
-  return { find, first_box, second_row, outlined, cells, menu, in_menu, help, skip, standing, lines, message, archive, behind_dialog, switched_off, switched_on };
+  await page.keyboard.press("e");
+  await page.waitForFunction(() => location.hash);
+  const switched_on = new URL(page.url()).hash;
+  return { find, first_box, second_row, outlined, cells, menu, in_menu, help, gone_to, skip, standing, lines, message, archive, behind_dialog, switched_off, switched_on };
 }

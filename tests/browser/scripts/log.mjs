@@ -1,4 +1,6 @@
 /** The log viewer over 4,000 lines: a window that moves, keys that look further, links that work without a script. */
+import { follow } from "../steps.mjs";
+
 export default async function ({ open, given }) {
   const page = await open();
   const state = () => page.evaluate(() => {
@@ -29,8 +31,7 @@ export default async function ({ open, given }) {
   }
   await page.goto(`${given.path}?text=busy&show=all`);
   const hits = await page.textContent(".hits");
-  await page.locator('[data-hit="after"]').click();
-  await page.waitForURL(/at=/);
+  await follow(page, page.locator('[data-hit="after"]').click());
   const second = { hits: await page.textContent(".hits"), marked: await page.evaluate(() => document.querySelector("tr:target mark")?.textContent), seen: await page.locator("tr:target").isVisible() };
   await page.goto(`${given.path}?text=busy`);
   const narrowed = await state();
@@ -42,17 +43,17 @@ export default async function ({ open, given }) {
     walked.push(await plain.textContent("#log-place"));
     const later = plain.locator('#log-ways a[rel="next"]');
     if (!(await later.count())) break;
-    await later.click();
+    await follow(plain, later.click());
   }
   const lost = await plain.locator("tr.lost").count();
-  await plain.locator('#log-ways a[rel="prev"]').click();
+  await follow(plain, plain.locator('#log-ways a[rel="prev"]').click());
   const before_end = await plain.textContent("#log-place");
   await plain.goto(`${given.path}?after=1900`);
   const told = (await plain.textContent("tr.lost")).trim();
   const sources = await plain.$$eval("#log-lines tr[id^=line-] td:nth-child(4)", (all) => [...new Set(all.map((each) => each.textContent))].sort());
   await plain.goto(`${given.short}?text=batch`);
   await plain.locator(".log-tools input[name=level][value=error]").check();
-  await Promise.all([plain.waitForEvent("load"), plain.getByRole("button", { name: "Search" }).click()]);
+  await follow(plain, plain.getByRole("button", { name: "Search" }).click());
   const searched = new URL(plain.url()).search;
   await plain.goto(given.short);
   const dropped = await plain.$$eval("tr.dropped", (rows) => rows.map((row) => [row.textContent.trim().split(".")[0], row.previousElementSibling.className, row.nextElementSibling.id]));

@@ -1,4 +1,6 @@
 /** n and p over the matches of a search, only these lines or all of them: the counter, the arrows, the line and the address go along. */
+import { follow, said } from "../steps.mjs";
+
 export default async function ({ open, given }) {
   const page = await open();
   const state = async (of = page) => of.evaluate(() => {
@@ -20,23 +22,22 @@ export default async function ({ open, given }) {
     return state();
   };
   /** The browser goes to the hash once more behind "load"; where line and tools do not come into view, as they stand after a while. */
-  const settled = async () => {
-    for (let left = 20; left && !(await state()).seen; left -= 1) await page.waitForTimeout(100);
-    return state();
+  const settled = async (of = page) => {
+    for (let left = 100; left && !(await state(of)).seen; left -= 1) await of.waitForTimeout(100);
+    return state(of);
   };
   const ways = {};
   for (const show of ["", "&show=all"]) {
     await page.goto(`${given.path}?text=busy${show}`);
     const walked = [await state()];
     for (const key of ["n", "n", "p", "n", "n", "n"]) walked.push(await press(key, walked.at(-1).hits));
-    await page.keyboard.press("n");
-    const end = (await page.textContent(".toast")).trim();
+    const end = (await said(page, "", page.keyboard.press("n"))).trim();
     const stands = await state();
     await page.reload();
     const again = await settled();
-    await Promise.all([page.waitForEvent("load"), page.locator('[data-hit="before"]').click()]);
+    await follow(page, page.locator('[data-hit="before"]').click());
     const back = await settled();
-    await Promise.all([page.waitForEvent("load"), page.locator(".log-tools nav a:not([aria-current])").click()]);
+    await follow(page, page.locator(".log-tools nav a:not([aria-current])").click());
     ways[show] = { walked, end, stands, again, back, other: await settled() };
   }
   await page.goto(`${given.path}?text=item&show=all&at=3001`);
@@ -46,10 +47,10 @@ export default async function ({ open, given }) {
   await page.goto(`${given.path}?text=nowhere&show=all`);
   const none = await state();
   await page.goto(`${given.path}?text=busy&show=all`);
-  await page.locator('#log-ways a[rel="first"]').click();
+  await follow(page, page.locator('#log-ways a[rel="first"]').click());
   const first = await page.textContent("#log-place");
   const link = await open();
-  const stood = async () => ({ seen: (await state(link)).seen, at: await link.evaluate(() => Math.round(scrollY)) });
+  const stood = async () => ({ seen: (await settled(link)).seen, at: await link.evaluate(() => Math.round(scrollY)) });
   await link.goto(`${given.path}?after=1800#line-2250`);
   await link.waitForFunction(() => document.querySelector(".log").scrollTop > 0);
   await link.waitForTimeout(300);

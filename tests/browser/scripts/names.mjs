@@ -3,10 +3,10 @@ export default async function ({ open, given }) {
   const page = await open();
   await page.goto(given.path);
   await page.locator("#rows > tr").first().locator("td a.name").focus();
-  const organization = await page.locator("#tip").textContent({ timeout: 3000 });
+  const organization = await page.locator("#tip").textContent();
   await page.keyboard.press("Escape");
   const cut = page.locator("#rows > tr > th").nth(await page.$$eval("#rows > tr > th", (heads) => heads.findIndex((head) => [...head.querySelectorAll(".line, .sub")].some((line) => line.scrollWidth > line.clientWidth + 1))));
   await cut.hover();
-  const person = await page.locator("#tip").textContent({ timeout: 3000 });
+  const person = await page.locator("#tip").textContent();
   return { organization, person, lines: await cut.locator(".line, .sub").allTextContents() };
 }

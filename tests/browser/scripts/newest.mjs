@@ -9,8 +9,8 @@ export default async function ({ open, given }) {
   const before = await keys();
   const tallies = await page.textContent("#tallies");
   await writeFile(given.ready, "");
-  const pill = await page.waitForSelector("#newest-new .pill", { timeout: 60000 });
-  await page.waitForFunction((text) => document.querySelector("#tallies").textContent !== text, tallies, { timeout: 30000 });
+  const pill = await page.waitForSelector("#newest-new .pill");
+  await page.waitForFunction((text) => document.querySelector("#tallies").textContent !== text, tallies);
   const words = await pill.textContent();
   const unmoved = JSON.stringify(await keys()) === JSON.stringify(before);
   await page.keyboard.press("r");

@@ -10,6 +10,7 @@ export default async function ({ open }) {
   const cause = await page.$eval("#causes .btn", (link) => [link.getAttribute("href"), /\d+/.exec(link.textContent)?.[0]]);
   const cards = await page.$$eval(".cards li", (all) => all.slice(0, 3).map((each) => [each.querySelector("a").getAttribute("href"), each.querySelector(".nums b").textContent]));
   const failures = await page.$$eval("#newest th time", (all) => all.map((each) => each.getAttribute("datetime")));
+  await page.waitForSelector("#hours-chart canvas"); // drawn once the fonts are there
   const chart = await page.locator("#hours-chart canvas").count();
   const totals = await page.$$eval(".legend b", (all) => all.map((each) => each.textContent));
   const on_one_line = await page.$$eval(".tally .big", (all) => all.every((big) => {

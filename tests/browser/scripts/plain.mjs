@@ -1,33 +1,33 @@
 /** Without JavaScript: filter, sort, page, count tabs, picklist, export, job details. */
 import { readFile } from "node:fs/promises";
+import { follow } from "../steps.mjs";
 
-export default async function ({ open, given, rowsOf }) {
+export default async function ({ open, given }) {
   const page = await open({ javaScriptEnabled: false });
   await page.goto(given.statistics);
   const links = () => page.locator("#rows > tr").count();
-  const going = (act) => Promise.all([page.waitForEvent("load"), act]);
   const first = await links();
   await page.locator('thead input[name="failures"]').fill(">=1");
-  await going(page.locator('thead input[name="failures"]').press("Enter"));
+  await follow(page, page.locator('thead input[name="failures"]').press("Enter"));
   const filtered = { rows: await links(), url: page.url(), chips: await page.locator(".chip").count() };
-  await going(page.locator('a[data-sort="failures"]').click());
+  await follow(page, page.locator('a[data-sort="failures"]').click());
   const sorted = await page.locator('th[aria-sort="descending"]').count();
-  await going(page.locator('.counts button[value="finished"]').click());
+  await follow(page, page.locator('.counts button[value="finished"]').click());
   const toggled = new URL(page.url()).searchParams.get("status");
   await page.goto(given.statistics);
-  await going(page.locator('a[rel="next"]').click());
+  await follow(page, page.locator('a[rel="next"]').click());
   const second_page = await links();
-  await going(page.locator('a[rel="prev"]').click());
+  await follow(page, page.locator('a[rel="prev"]').click());
   const back = await links();
   await page.locator("#columns-menu > summary").click();
   await page.locator('.picklist input[value="objects"]').uncheck();
-  await going(page.locator(".picklist .primary").click());
+  await follow(page, page.locator(".picklist .primary").click());
   const hidden = await page.locator('a[data-sort="objects"]').count();
   await page.locator("#columns-menu > summary").click();
-  await going(page.locator('.picklist button[name="reset"]').click());
+  await follow(page, page.locator('.picklist button[name="reset"]').click());
   const [download] = await Promise.all([page.waitForEvent("download"), page.locator("[data-export]").click()]);
   const csv = (await readFile(await download.path(), "utf8")).length;
-  await going(page.locator("[data-job]").first().click());
+  await follow(page, page.locator("[data-job]").first().click());
   const job = await page.locator("h1").textContent();
   const dead = [];
   const look = async (within) => dead.push(...await page.locator(within).locator("kbd, .grip, [data-help], [data-copy], [data-wrap]").evaluateAll((all) => all.filter((each) => each.checkVisibility()).map((each) => each.textContent || each.className)));

@@ -1,7 +1,9 @@
 /** Names of objects, page by page: masked, revealed by a press, hidden by another; what the page says each time. */
+import { follow } from "../steps.mjs";
+
 export default async function ({ open, given }) {
   const page = await open();
-  const pressed = (name, within = page) => Promise.all([page.waitForEvent("load"), within.getByRole("button", { name, exact: true }).click()]);
+  const pressed = (name, within = page) => follow(page, within.getByRole("button", { name, exact: true }).click());
   const look = async () => ({
     path: new URL(page.url()).pathname,
     words: (await page.getByText(/^\s*Names (are masked|shown)/).first().textContent()).trim(),
@@ -28,6 +30,7 @@ export default async function ({ open, given }) {
     focus: await page.evaluate(() => document.activeElement?.textContent),
   };
   await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !document.querySelector("dialog[open]"));
   const row = () => page.evaluate(() => document.activeElement?.closest("#rows > tr")?.id);
   const opened = await row();
   const box = page.locator(".grid .box input").last();
@@ -37,7 +40,7 @@ export default async function ({ open, given }) {
   await box.fill("");
   await page.locator("#rows a[data-job]").first().focus();
   await page.evaluate(() => { window.same = true; });
-  await page.locator(".list").getByRole("button", { name: "Hide names", exact: true }).waitFor({ timeout: 20000 });
+  await page.locator(".list").getByRole("button", { name: "Hide names", exact: true }).waitFor();
   dialog.same = [await page.evaluate(() => window.same), (await row()) === opened];
   dialog.list = await look();
   dialog.covered = [];
@@ -51,8 +54,9 @@ export default async function ({ open, given }) {
   await pressed("Reveal names");
   const other = await page.context().newPage();
   await other.goto(given.paths[0]);
-  await other.getByRole("button", { name: "Hide names", exact: true }).click();
+  await follow(other, other.getByRole("button", { name: "Hide names", exact: true }).click());
   await page.bringToFront();
-  await page.getByRole("button", { name: "Reveal names", exact: true }).waitFor({ timeout: 20000 });
+  await page.getByRole("button", { name: "Reveal names", exact: true }).waitFor();
+  await page.waitForLoadState();
   return { pages, dialog, elsewhere: await look() };
 }

@@ -1,7 +1,7 @@
 /** What stands in a title alone reaches keyboard, touch and readers: explained columns, buttons that are off. */
 export default async function ({ open, given }) {
   const page = await open();
-  const tip = async (on) => on.locator("#tip").textContent({ timeout: 3000 });
+  const tip = async (on) => on.locator("#tip").textContent();
   await page.goto(given.path);
   const named = (name) => page.getByRole("columnheader", { name, exact: true }).count();
   const objects = [await named("Objects"), await named(/^Objects ?, detailed report$/)];

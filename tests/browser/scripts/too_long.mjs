@@ -6,11 +6,12 @@ export default async function ({ open, given }) {
   await page.goto(given.path);
   const lines = await page.locator("#log-lines tr[id^=line-]").count();
   await writeFile(given.ready, "");
-  await page.waitForSelector("#too-long", { timeout: 30000 });
+  await page.waitForSelector("#too-long");
+  await page.waitForLoadState();
   const count = () => page.textContent("#log-facts dd");
   const before = await count();
   await writeFile(given.again, "");
-  await page.waitForFunction((text) => document.querySelector("#log-facts dd").textContent !== text, before, { timeout: 30000 });
+  await page.waitForFunction((text) => document.querySelector("#log-facts dd").textContent !== text, before);
   const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#too-long [data-download]").click()]);
   return { lines, before, after: await count(), said: (await page.textContent("#too-long")).replace(/\s+/g, " ").trim(), file: download.suggestedFilename(), tools: await page.locator(".log-tools, .log").count() };
 }

@@ -3,6 +3,7 @@
  * leads there, with columns, filters and an order of one's own, and as its file; job details; archives of logs.
  */
 import { join } from "node:path";
+import { follow, said } from "../steps.mjs";
 
 export default async function ({ open, given }) {
   const page = await open({ cookie: "", timezoneId: given.zone });
@@ -21,8 +22,7 @@ export default async function ({ open, given }) {
     const first = await page.$$eval(".chip", (chips) => chips.map((chip) => chip.textContent.trim()));
     await choose(page, each);
     lists[name] = { first, ...(await look(page)) };
-    await save(`${name}.csv`, page.locator("[data-export]"));
-    lists[name].toast = await page.textContent(".toast");
+    lists[name].toast = await said(page, "exported", save(`${name}.csv`, page.locator("[data-export]")));
   }
   const jobs = {};
   for (const [name, each] of Object.entries(given.jobs)) {
@@ -36,28 +36,23 @@ export default async function ({ open, given }) {
     await page.waitForSelector("dialog[open] .job-body");
     jobs[name] = { from_row, copied: await copies(page, "dialog"), ...(await details(page)) };
     await save(`${name} in its dialog.zip`, page.locator("dialog").getByRole("link", { name: "Download logs" }));
-    await going(page, page.locator("dialog").getByRole("link", { name: "Open in log viewer" }));
+    await follow(page, page.locator("dialog").getByRole("link", { name: "Open in log viewer" }).click());
     jobs[name].log = await page.$$eval("#log-lines .msg", (cells) => cells.map((cell) => cell.textContent));
   }
   await walk(page, given.user);
   await save("user.zip", page.locator(".head-actions").getByRole("link", { name: "Download logs" }));
   await walk(page, given.organization);
   await save("organization.zip", page.locator(".head-actions").getByRole("link", { name: "Download logs" }));
-  await going(page, page.locator(".subtabs").getByRole("link", { name: "Logs" }));
+  await follow(page, page.locator(".subtabs").getByRole("link", { name: "Logs" }).click());
   await save("range.zip", page.locator(".log-range button"));
   return { cookie, lists, jobs };
 }
 
-/** Follow a link to its page. */
-function going(page, link) {
-  return Promise.all([page.waitForEvent("load"), link.click()]);
-}
-
 /** Go where somebody goes who knows only words: a place of the top bar, a row of its list, a subtab. */
 async function walk(page, [place, row, tab]) {
-  await going(page, page.locator(".nav").getByRole("link", { name: place, exact: true }));
-  if (row) await going(page, page.locator("#rows").getByRole("link", { name: row, exact: true }).first());
-  if (tab) await going(page, page.locator(".subtabs").getByRole("link", { name: tab }));
+  await follow(page, page.locator(".nav").getByRole("link", { name: place, exact: true }).click());
+  if (row) await follow(page, page.locator("#rows").getByRole("link", { name: row, exact: true }).first().click());
+  if (tab) await follow(page, page.locator(".subtabs").getByRole("link", { name: tab }).click());
 }
 
 /** Choose the columns, the filters and the order of a list. */
@@ -65,18 +60,14 @@ async function choose(page, { show, hide, filters, sort, order }) {
   await page.locator("#columns-menu > summary").click();
   for (const name of show) await page.locator(`.picklist input[value="${name}"]`).check();
   for (const name of hide) await page.locator(`.picklist input[value="${name}"]`).uncheck();
-  await going(page, page.locator(".picklist .primary"));
+  await follow(page, page.locator(".picklist .primary").click());
   for (const [name, text] of Object.entries(filters)) {
     await page.locator(`#box-${name}`).fill(text);
     await page.locator(`#box-${name}`).press("Enter");
     await page.waitForSelector(`.box.set #box-${name}`);
   }
   const title = page.locator("th", { has: page.locator(`a[data-sort="${sort}"]`) });
-  while ((await title.getAttribute("aria-sort")) !== order) {
-    const before = await title.getAttribute("aria-sort");
-    await title.locator("a").click();
-    await page.waitForFunction(([name, was]) => document.querySelector(`a[data-sort="${name}"]`)?.closest("th")?.getAttribute("aria-sort") !== was, [sort, before]);
-  }
+  while ((await title.getAttribute("aria-sort")) !== order) await follow(page, title.locator("a").click());
 }
 
 /** Read a list: its columns by their full names, each cell's text (a moment as a machine reads it), the count. */
@@ -99,8 +90,7 @@ async function copies(page, part) {
   for (const button of await page.locator(`${part} [aria-label^="Copy "]`).all()) {
     const what = await button.getAttribute("data-what");
     await page.evaluate(() => document.querySelector("#toasts")?.replaceChildren());
-    await button.click();
-    await page.waitForFunction((text) => document.querySelector(".toast")?.textContent?.includes(`${text} copied`), what);
+    await said(page, `${what} copied`, button.click());
     copied[what] = await page.evaluate(() => navigator.clipboard.readText());
   }
   return copied;

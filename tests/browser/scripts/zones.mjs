@@ -1,9 +1,10 @@
 /** Addresses name the zone of their page: by the menu, a filter, a row, job details, a log line; and opened elsewhere. */
+import { follow } from "../steps.mjs";
+
 export default async function ({ open, given }) {
   const page = await open({ timezoneId: given.here });
   const zones = (address) => new URL(address).searchParams.getAll("tz");
   const offsets = (at) => at.$$eval("dialog time", (all) => [...new Set(all.map((time) => time.title.split(" ").at(-1)))]);
-  const follow = (link) => Promise.all([link.page().waitForEvent("load"), link.click()]);
   const details = async (at) => { await at.locator("#rows [data-job]").first().click(); await at.waitForSelector("dialog[open] .job-body"); };
   const copied = async (press, what) => {
     await press();
@@ -14,13 +15,13 @@ export default async function ({ open, given }) {
   await page.goto("/");
   const first = new URL(page.url()).searchParams.get("tz");
 
-  await follow(page.locator('.nav [data-go="s"]'));
+  await follow(page, page.locator('.nav [data-go="s"]').click());
   named.menu = zones(page.url());
   await page.locator('thead input[name="status"]').fill("errors");
   await page.locator('thead input[name="status"]').press("Enter");
   await page.waitForFunction(() => document.querySelector(".chip") && location.search.includes("status="));
   named.filtered = zones(page.url());
-  await follow(page.getByRole("link", { name: "Clear all filters" }));
+  await follow(page, page.getByRole("link", { name: "Clear all filters" }).click());
   named.cleared = zones(page.url());
   const list = page.url();
   const run = await page.textContent('#rows > tr time');
@@ -32,7 +33,7 @@ export default async function ({ open, given }) {
   await page.waitForFunction(() => !document.querySelector("dialog[open]"));
   const kept = page.url();
   named.back = zones(kept);
-  await follow(page.locator("#rows a.name").first());
+  await follow(page, page.locator("#rows a.name").first().click());
   named.row = zones(page.url());
   await page.goto(given.log);
   named.log = zones(page.url());
@@ -48,7 +49,7 @@ export default async function ({ open, given }) {
   elsewhere.job = await offsets(other);
   await other.goBack();
   await other.waitForFunction(() => !document.querySelector("dialog[open]"));
-  await follow(other.locator('.nav [data-go="u"]'));
+  await follow(other, other.locator('.nav [data-go="u"]').click());
   elsewhere.menu = zones(other.url());
   return { first, named, list, kept, run, elsewhere };
 }
