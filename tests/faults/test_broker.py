@@ -160,7 +160,7 @@ async def test_p3_p12_a_killed_broker_loses_nothing_that_was_answered_202(
                 stop.set()
                 await work
                 for agent in team:
-                    assert await agent.reporter.drained(30), agent.reporter.figures()
+                    assert await agent.reporter.drained(60), agent.reporter.figures()
         # No gateway any more, so no ticks: the log stands still.
         log = [record.value for partition in (await pipeline.log(EVENTS.name)).values() for record in partition]
         for agent in team:

@@ -28,7 +28,7 @@ COLUMNS: Final = (
 
 def client(stack: Stack, role: str, organization_id: UUID | None = None) -> httpx.AsyncClient:
     key = stack.operator.key(role, organization_id)
-    return httpx.AsyncClient(base_url=f"{stack.base}/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=30)
+    return httpx.AsyncClient(base_url=f"{stack.base}/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=60)
 
 
 async def test_what_the_connector_did_is_what_lists_files_and_logs_say(stack: Stack) -> None:

@@ -31,7 +31,7 @@ def test_what_a_killed_launcher_left_is_stopped_by_the_next_start(tmp_path: Path
     with launcher(state) as process:
         read_until(process, "postgres is ready")
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=90)
     left = children(state)
     pid, mark = left["postgres"]
     assert born(pid) == mark

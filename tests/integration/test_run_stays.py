@@ -29,7 +29,7 @@ def signed_in(said: str) -> Iterator[httpx.Client]:
     """Lend a client that used the one-time link which `./run` printed."""
     link = re.search(r"Admin Panel +(http://\S+)", said)
     assert link is not None, said
-    with httpx.Client(base_url=httpx.URL(link[1]).copy_with(raw_path=b"/"), timeout=30) as client:
+    with httpx.Client(base_url=httpx.URL(link[1]).copy_with(raw_path=b"/"), timeout=60) as client:
         assert client.post(link[1]).status_code == 303
         yield client
 

@@ -69,7 +69,7 @@ def children(state: Path) -> Children:
 
 def still_there(found: Children) -> list[str]:
     """Return which of them still run, after giving those that were killed a moment."""
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 60
     while left := [name for name, (pid, mark) in found.items() if born(pid) == mark]:
         if time.monotonic() > limit:
             return left

@@ -61,7 +61,7 @@ def process(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
         finally:
             running.terminate()
             try:
-                running.wait(20)
+                running.wait(60)
             except subprocess.TimeoutExpired:
                 running.kill()
                 raise
@@ -73,7 +73,7 @@ def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
     while time.monotonic() < until:
         assert process.poll() is None, "the process ended"
         try:
-            with urlopen(f"http://127.0.0.1:{port}/ready", timeout=1) as answer:
+            with urlopen(f"http://127.0.0.1:{port}/ready", timeout=10) as answer:
                 assert answer.status == 200
                 return
         except (HTTPError, URLError, ConnectionError, TimeoutError):

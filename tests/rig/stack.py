@@ -31,7 +31,7 @@ from tests.rig.databases import Database
 from tests.rig.outside import COMMAND, Outside, process, running_outside, wait_until_ready
 
 SESSIONS: Final = 24
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 _UNSETTLED: Final = """
 SELECT count(*) FILTER (WHERE s.ended_at IS NULL OR s.issues_arrived < s.issues_sent OR s.log_chunks_sent > (
          SELECT count(*) FROM log_chunk l WHERE (l.started_at, l.session_id) = (s.started_at, s.session_id)))
@@ -120,7 +120,7 @@ class Operator:
         own = self.panel_urls() | {"DATABASE_URL": self._database.owner_url, "PANEL_URL": self._base}
         command = [sys.executable, "-m", "services.query.commands", *arguments]
         return subprocess.run(
-            command, env=os.environ | own, stdout=subprocess.PIPE, text=True, check=True, timeout=60
+            command, env=os.environ | own, stdout=subprocess.PIPE, text=True, check=True, timeout=120
         ).stdout
 
     def agent_token(self, agent: str, organization_id: UUID) -> str:
@@ -157,7 +157,7 @@ async def running_stack(
             env=outside.environment() | {"GATEWAY_URL": gateway, "AGENT_TOKEN_DIR": str(tokens)},
             stdout=subprocess.PIPE,
             check=True,
-            timeout=120,
+            timeout=300,
         )
         report = json.loads(made.stdout)
         truth = await _published(bootstrap, prefix, report["events"])
@@ -187,7 +187,8 @@ def _services(
         for name in ("aggregator-1", "aggregator-2"):
             own = {"DATABASE_URL": database.writer_url, "WORKER": name, "DATA_DIR": str(folder / name)}
             _start(running, "aggregator", common | own)
-        own = {"PORT": str(panel), "SECRET_KEY": "for this test alone"}
+        patience = {"LIST_TIMEOUT_S": "60", "COUNT_TIMEOUT_S": "60", "SEARCH_S": "60"}  # no test of it measures
+        own = {"PORT": str(panel), "SECRET_KEY": "for this test alone"} | patience
         _start(running, "query", operator.panel_urls() | own)
         yield f"http://127.0.0.1:{gateway}"
 

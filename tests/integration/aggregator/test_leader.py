@@ -408,7 +408,7 @@ async def test_one_leads_and_another_takes_over(database: Database) -> None:
 
 
 async def leader_of(registries: list[CollectorRegistry], but: int | None = None) -> int:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             for number, registry in enumerate(registries):
                 if number != but and value(registry, "syncwatch_leader") == 1:

@@ -39,7 +39,7 @@ async def read_changes(topics: Topics, count: int) -> list[StatusEvent]:
         topics.name(STATUS.name), auto_offset_reset="earliest", **client_options(topics.bootstrap)
     )  # fmt: skip
     read: list[StatusEvent] = []
-    async with consumer, asyncio.timeout(30):
+    async with consumer, asyncio.timeout(60):
         while len(read) < count:
             for records in (await consumer.getmany(timeout_ms=500)).values():
                 read += [decode_out(record.value) for record in records if record.value]  # type: ignore[misc]

@@ -21,7 +21,7 @@ CUT_SLEEPER = """
 
 async def test_a_connection_lost_while_a_copy_waits_to_write_is_an_outage(database: Database) -> None:
     pool = await create_pool(database.owner_url, role_name="test", max_size=1)
-    async with database.connect() as owner, asyncio.timeout(30):
+    async with database.connect() as owner, asyncio.timeout(60):
 
         async def cut() -> None:
             while not await owner.fetchval(CUT_SLEEPER):
@@ -39,7 +39,7 @@ async def test_a_connection_lost_while_a_copy_waits_to_write_is_an_outage(databa
 
 
 async def test_a_copy_between_the_servers_farewell_and_its_end_is_an_outage(database: Database) -> None:
-    async with database.connect() as owner, relayed(database.owner_url, late_s=2) as url, asyncio.timeout(30):
+    async with database.connect() as owner, relayed(database.owner_url, late_s=2) as url, asyncio.timeout(60):
         pool = await create_pool(url, role_name="test", max_size=1)
 
         async def copy() -> None:
@@ -57,7 +57,7 @@ async def test_a_copy_between_the_servers_farewell_and_its_end_is_an_outage(data
 
 async def test_a_server_that_vanishes_without_a_word_is_an_outage(database: Database) -> None:
     hushed = asyncio.Event()
-    async with relayed(database.owner_url, hushed=hushed) as url, asyncio.timeout(30):
+    async with relayed(database.owner_url, hushed=hushed) as url, asyncio.timeout(60):
         pool = await create_pool(url, role_name="test", max_size=1, unanswered_s=0.5)
         hushed.set()
         with pytest.raises(TimeoutError) as raised:
@@ -74,7 +74,7 @@ async def test_a_copy_into_a_server_that_reads_no_more_is_an_outage(database: Da
             await connection.execute("CREATE TEMP TABLE slow (x text CHECK (pg_sleep(60) IS NOT NULL))")
             await copy_records(connection, "slow", ROWS, ["x"], unanswered_s=0.5)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         with pytest.raises(asyncpg.ConnectionDoesNotExistError) as raised:
             await copy()
         await assert_goes_on(pool, raised.value)

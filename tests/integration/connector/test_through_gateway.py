@@ -227,7 +227,7 @@ def test_a_life_goes_on_by_itself_and_leaves_both_systems_mended(outside: Outsid
 def test_settings_that_are_missing_are_named_one_a_line_with_code_2(command: str) -> None:
     bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     arguments = [*COMMAND, command, *(["--sessions", "1"] if command == "once" else [])]
-    done = subprocess.run(arguments, env=bare, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(arguments, env=bare, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stdout == ""
     problems = done.stderr.splitlines()
@@ -236,5 +236,5 @@ def test_settings_that_are_missing_are_named_one_a_line_with_code_2(command: str
 
 
 def test_the_organizations_are_printed_for_who_sets_the_stack_up() -> None:
-    done = subprocess.run([*COMMAND, "organizations"], capture_output=True, check=True, timeout=30)
+    done = subprocess.run([*COMMAND, "organizations"], capture_output=True, check=True, timeout=60)
     assert [each["slug"] for each in json.loads(done.stdout)] == ["northwind", "harbour"]

@@ -125,7 +125,7 @@ async def records(topics: Any) -> Callable[..., Any]:
         try:
             found: list[Any] = []
             ends = await consumer.end_offsets(consumer.assignment())
-            give_up = time.monotonic() + 15
+            give_up = time.monotonic() + 60
             while time.monotonic() < give_up:
                 for batch in (await consumer.getmany(timeout_ms=200)).values():
                     found += batch

@@ -67,7 +67,7 @@ async def test_a2_what_was_accepted_before_a_kill_arrives(
         spool_path=tmp_path / "spool.db", version="1",
     )  # fmt: skip
     async with reporter:
-        assert await reporter.drained(30)
+        assert await reporter.drained(60)
     stored = [decode(record.value).data for record in await records("syncwatch.events")]
     begun = {str(data.session_id) for data in stored}
     over = {
@@ -111,7 +111,7 @@ async def test_a5_lost_answers_bring_the_same_events_again_and_no_others(
         for user in users:
             async with reporter.session(user):
                 pass
-        assert await reporter.drained(30)
+        assert await reporter.drained(60)
         assert reporter.figures().acknowledged == {"session": 16}
     stored = [record.value for record in await records("syncwatch.events")]
     assert len(stored) > 16

@@ -33,7 +33,7 @@ async def run(rig: Rig, url: str, *command: str, **environment: str) -> tuple[in
     process = await asyncio.create_subprocess_exec(
         *command, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         output, _ = await process.communicate()
     return process.returncode, output.decode()
 

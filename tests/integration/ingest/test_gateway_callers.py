@@ -205,7 +205,7 @@ async def test_s15_slow_heads_are_cut(url: str, monkeypatch: pytest.MonkeyPatch)
     for beginning in (b"", b"POST /v1/events HTTP/1.1\r\nHost: x\r\nX-Slow: "):
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(beginning)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with contextlib.suppress(ConnectionResetError):
                 assert await reader.read() == b""
         writer.close()
@@ -221,7 +221,7 @@ async def test_s15_a_body_that_trickles_is_cut(rig: Rig, url: str, monkeypatch: 
         f"POST /v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {rig.own.token}\r\nContent-Type: {SINGLE}\r\n"
         "Content-Length: 1000\r\n\r\n{".encode()
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert (await reader.readline()).startswith(b"HTTP/1.1 408")
     writer.close()
 

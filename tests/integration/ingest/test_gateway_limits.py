@@ -42,7 +42,7 @@ async def test_c28_a_topic_that_takes_too_little_is_named_until_it_is_mended(
         for size, told in ((1000, f"{name} takes 1000 bytes"), (MAX_RECORD_BYTES, None)):
             entry = {"max.message.bytes": str(size)}
             await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=entry)])
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not says(health, told):
                     await asyncio.sleep(0.05)
     finally:

@@ -45,7 +45,7 @@ async def ended(started: asyncio.subprocess.Process, seconds: float) -> tuple[in
 
 
 async def until_ready(client: httpx.AsyncClient, port: int) -> None:
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 60
     while True:
         try:
             if (await client.get(f"http://127.0.0.1:{port}/ready")).status_code == 200:
@@ -90,7 +90,7 @@ async def test_it_starts_without_kafka_and_postgres_and_says_so(tmp_path: Path) 
         "PORT": str(any_free()), "METRICS_PORT": str(metrics_port),
     }  # fmt: skip
     async with httpx.AsyncClient() as client, process(**environment) as started:
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 60
         problems: dict[str, str] = {}
         while not all("does not answer" in problems.get(name, "") for name in ("kafka", "postgres")):
             assert time.monotonic() < give_up, problems
@@ -107,7 +107,7 @@ async def test_it_starts_without_kafka_and_postgres_and_says_so(tmp_path: Path) 
 
 async def test_bad_settings_are_one_line_each() -> None:
     async with process(PORT="eighty", QUOTA_EVENTS_S="many") as started:
-        code, errors = await ended(started, 20)
+        code, errors = await ended(started, 60)
     assert code == 2
     lines = errors.strip().splitlines()
     assert len(lines) == 4
@@ -122,6 +122,6 @@ async def test_a_port_that_is_taken_is_named() -> None:
         port = str(taken.getsockname()[1])
         environment = {"DATABASE_URL": "postgresql://x", "KAFKA_BOOTSTRAP": "x", "METRICS_PORT": str(any_free())}
         async with process(**environment, PORT=port) as started:
-            code, errors = await ended(started, 20)
+            code, errors = await ended(started, 60)
     assert code == 2
     assert errors.strip() == f"port {port} cannot be had: Address already in use"

@@ -135,7 +135,7 @@ async def ask_raw(service: Service, path: str, query: str, send: Any, receive: A
 
 async def freed(service: Service) -> None:
     """Wait until no export holds a connection: it is given back behind the answer."""
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         while service.services.pools.in_use()["export"]:
             await asyncio.sleep(0.01)
 

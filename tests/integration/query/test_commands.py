@@ -286,7 +286,7 @@ async def test_p8_kept_rejects_are_published_again_once_byte_for_byte(database: 
     assert (await run(database, "rejects", "replay", **bootstrap))[:2] == (0, "0 replayed.")
     options = client_options(topics.bootstrap)
     async with AIOKafkaConsumer(topic, auto_offset_reset="earliest", **options) as consumer:
-        records = [await asyncio.wait_for(consumer.getone(), 20) for _ in range(2)]
+        records = [await asyncio.wait_for(consumer.getone(), 60) for _ in range(2)]
     assert sorted(record.value for record in records) == [b"\x00\xff4", b"\x00\xff9"]
     assert {record.headers for record in records} == {(("content-type", b"application/cloudevents+json"),)}
 
@@ -309,7 +309,7 @@ async def test_p8_a_replay_ends_where_every_event_is_rejected_again(database: Da
             "CREATE TRIGGER again AFTER UPDATE ON rejected_event FOR EACH ROW EXECUTE FUNCTION rejected_again()"
         )
     replay = run(database, "rejects", "replay", KAFKA_BOOTSTRAP=topics.bootstrap)
-    assert (await asyncio.wait_for(replay, 20))[:2] == (0, "1 replayed.")
+    assert (await asyncio.wait_for(replay, 60))[:2] == (0, "1 replayed.")
     async with database.connect() as connection:
         kept = await connection.fetch('SELECT "offset", replayed_at IS NULL AS waits FROM rejected_event ORDER BY 1')
     assert [(row["offset"], row["waits"]) for row in kept] == [(4, False), (5, True)]

@@ -246,11 +246,11 @@ async def test_q11_delete_stops_an_export_and_frees_its_backend(service: Service
         await asyncio.sleep(0.05)
 
     asking = asyncio.ensure_future(ask_raw(service, "/api/v1/sessions.csv", "", send))
-    await asyncio.wait_for(begun.wait(), 20)
+    await asyncio.wait_for(begun.wait(), 60)
     client = await service.as_key("platform_admin")
     assert (await client.delete(f"/api/v1/exports/{identity[0]}")).status_code == 204
     with pytest.raises(Exception, match="stopped"):
-        await asyncio.wait_for(asking, 10)
+        await asyncio.wait_for(asking, 60)
     assert (await client.get(f"/api/v1/exports/{identity[0]}")).json()["state"] == "cancelled"
     await freed(service)
 
@@ -268,7 +268,7 @@ async def test_q4_a_client_that_leaves_frees_its_backend(service: Service, now: 
         return {"type": "http.disconnect"}
 
     with pytest.raises(Exception, match="stopped"):
-        await asyncio.wait_for(ask_raw(service, "/api/v1/sessions.csv", "", send, receive), 20)
+        await asyncio.wait_for(ask_raw(service, "/api/v1/sessions.csv", "", send, receive), 60)
     await freed(service)
     async with service.database.connect() as connection:
         assert await connection.fetchval("SELECT state FROM export") == "cut"

@@ -302,7 +302,7 @@ async def test_a_database_that_vanishes_without_a_word_is_busy_and_comes_back(
 ) -> None:
     monkeypatch.setattr("services.query.services.OVERDUE_S", 0.2)
     hushed = asyncio.Event()
-    async with relayed(database.reader_all_url, hushed=hushed) as url, asyncio.timeout(30):
+    async with relayed(database.reader_all_url, hushed=hushed) as url, asyncio.timeout(60):
         settings = Settings(
             reader_database_url=database.reader_url, reader_all_database_url=url,
             panel_database_url=database.panel_url, secret_key="for tests", list_timeout_s=0.5,

@@ -118,7 +118,7 @@ async def test_a_client_that_reads_evenly_is_not_taken_for_one_that_stopped(
     config = uvicorn.Config(service.app, host="127.0.0.1", port=0, http="httptools", log_config=None)
     server, listening = uvicorn.Server(config), listen(config)
     serving = asyncio.create_task(server.serve([listening]))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not server.started:
             await asyncio.sleep(0.01)
     with socket.socket() as reading:
@@ -152,7 +152,7 @@ async def test_q8_of_an_organization_one_file_is_made_at_a_time(
 
     mine, other = (f"/api/v1/organizations/{organization_id(number)}" for number in (0, 1))
     making = asyncio.ensure_future(ask_raw(service, f"{mine}/sessions.csv", "", send))
-    await asyncio.wait_for(begun.wait(), 20)
+    await asyncio.wait_for(begun.wait(), 60)
     for path in (f"{mine}/users.csv", f"{mine}/logs.zip"):
         answer = await client.get(path)
         assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")

@@ -78,7 +78,7 @@ async def run(outbox: Outbox, script: Script, *names: str) -> Sender:
     await asyncio.gather(*(outbox.put(Item("session", Rank.END, name.encode(), 0.0)) for name in names))
     sender = Sender(outbox, script, spread_s=30.0)
     task = asyncio.create_task(sender.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not task.done() and not (sender.idle.is_set() and outbox.pending == 0):
             await asyncio.wait([task], timeout=0.01)
     task.cancel()

@@ -32,7 +32,7 @@ def command(code: str, patience_s: float = 10.0) -> Command:
     return Command(name="child", argv=argv, environment=dict(os.environ), patience_s=patience_s)
 
 
-async def until(holds: Callable[[], object], within_s: float = 10.0) -> None:
+async def until(holds: Callable[[], object], within_s: float = 60.0) -> None:
     limit = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < limit, "it never came true"

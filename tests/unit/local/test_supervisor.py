@@ -22,7 +22,7 @@ def child(name: str, code: str, *arguments: str) -> Child:
     return Child(command=command, ready=ready_at_once)
 
 
-async def until(holds: Callable[[], bool], within_s: float = 10.0) -> None:
+async def until(holds: Callable[[], bool], within_s: float = 60.0) -> None:
     limit = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < limit, "it never came true"
