@@ -20,8 +20,9 @@ from services.query.scope import needs_existing
 from services.query.services import Services
 from services.query.sizes import is_small
 from services.query.views.planning import PLAN_LESS, usual_planning
+from services.query.views.probes import probes
 from services.query.views.search import Searched, is_loose
-from services.query.views.statements import EXCEPTION_SHOWN, Picks, answered, is_indexed, probes
+from services.query.views.statements import EXCEPTION_SHOWN, Picks, is_indexed
 from services.query.views.view import Cursor, View, seal
 
 _SQL: Final = named_queries("lists")
@@ -72,7 +73,7 @@ async def fetch_page(services: Services, view: View, *, counting: bool = True) -
             total = await narrow_count(services, connection, view, picks)
         elif looking_up:
             await connection.execute(PLAN_LESS)
-        searching = is_loose(view, answered(view, picks)) or picks.many
+        searching = is_loose(view, picks.answers) or picks.many
         found, deadline = await _found(services, connection, view, picks, began if searching else None)
         if not found.records:  # where there are rows, there is whose they are
             await needs_existing(connection, view)

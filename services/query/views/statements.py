@@ -17,20 +17,14 @@ from uuid import UUID
 from schemas.vocabulary import SESSION_STATUS, USER_RANK, USER_STATUS
 from services.query.masking import HIDDEN
 from services.query.views.conditions import Args, condition, constants
-from services.query.views.expressions import ALWAYS, OF_KIND, WITH_ERROR, Sql
-from services.query.views.filters import Contains, Empty, Exactly, Filter
+from services.query.views.expressions import ALWAYS, OF_KIND, WITH_ERROR
+from services.query.views.filters import Empty, Filter
 from services.query.views.masked import masked, shown_once
 from services.query.views.orders import Branch, Key, after, order_by, orders, together
 from services.query.views.search import AHEAD, TIMES, WHOLE, Span
 from services.query.views.view import All, Cursor, One, OneUser, Scope, View
 
 COUNT_LIMIT: Final = 10_000
-PICK_LIMIT: Final = 500
-"""So many users or organizations are read one by one, each by its own index."""
-USERS_LIMIT: Final = 10_000
-"""The same for the list of users, where each is one row."""
-AMONG_LIMIT: Final = 5_000
-"""So many users are looked for by their ids in the order of the page; more are so common that they need no help."""
 EXCEPTION_SHOWN: Final = 1_000
 
 
@@ -47,12 +41,13 @@ class Picks:
     """Users or organizations that a text filter was found to mean, so that their own indexes can be used.
 
     A user is two ids, at the same place in two sequences. `among`: the ids of more users than that; the filter stays in
-    force, as an id alone does not name a user.
+    force, as an id alone does not name a user. `answers`: the columns whose filters users and organizations stand for.
     """
 
     users: tuple[Sequence[UUID], Sequence[UUID]] | None = None
     organizations: Sequence[UUID] | None = None
     among: Sequence[UUID] | None = None
+    answers: frozenset[str] = frozenset()
 
     @property
     def none(self) -> bool:
@@ -69,7 +64,9 @@ class Picks:
     @property
     def by_id(self) -> Picks:
         """These picks for few rows: each is looked at, and none is read by its user's own index."""
-        return self if self.users is None else replace(self, users=None, among=self.users[1])
+        if self.users is None:
+            return self
+        return replace(self, users=None, among=self.users[1], answers=self.answers & {"organization"})
 
 
 NO_PICKS: Final = Picks()
@@ -177,7 +174,7 @@ def count(view: View, picks: Picks = NO_PICKS, spans: Sequence[Span] = (WHOLE,))
         parts = _where(view, picks, args, standing=group is None or "disabled" in group)
         parts += _within(view, span, args)
         parts += [] if group is None else [_allowed(view, group)]
-        arms.append(f"(SELECT 1 FROM {_picked(kind, picks, args)}{_where_sql(parts)} LIMIT {COUNT_LIMIT + 1})")
+        arms.append(f"(SELECT 1 FROM {_picked(kind, picks, args)}{where_sql(parts)} LIMIT {COUNT_LIMIT + 1})")
     rows = " UNION ALL ".join(arms) or "(SELECT 1 WHERE false)"
     return Statement(f"SELECT count(*) FROM (SELECT FROM ({rows}) counted LIMIT {COUNT_LIMIT + 1}) capped", tuple(args))
 
@@ -204,88 +201,11 @@ def selection(view: View, columns: Mapping[str, str], picks: Picks = NO_PICKS) -
         where = _where(view, picks, args) + ([branch.predicate] if branch.predicate else [])
         needed = [*columns.values(), *(key.sql for key in branch.keys)]
         tables = _picked(kind, picks, args) + _joins(kind, needed)
-        parts.append(f"(SELECT {listed} FROM {tables}{_where_sql(where)}{order_by(branch.keys, False)})")
+        parts.append(f"(SELECT {listed} FROM {tables}{where_sql(where)}{order_by(branch.keys, False)})")
     return Statement(" UNION ALL ".join(parts), tuple(args))
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A look-up before the page: whom do these filters mean? `of` is users or organizations.
-
-    Up to `most` are read one by one, up to `among` are looked for by their ids.
-    """
-
-    of: str
-    statement: Statement
-    most: int = PICK_LIMIT
-    among: int = 0
-
-
-def probes(view: View) -> list[Probe]:
-    """Return the look-ups that make this view's text filters cheap; each reads one id more than can be used."""
-    found = []
-    by_user, by_organization = _pick_filters(view)
-    if by_user:
-        args = Args()
-        parts = [*_scope(view.scope, "u", args), *(_own(view, each, args) for each in by_user)]
-        most, among = (USERS_LIMIT, 0) if view.list.kind == "users" else (PICK_LIMIT, AMONG_LIMIT)
-        statement = _probe("u", "sync_user", ("organization_id", "user_id"), parts, args, max(most, among))
-        found.append(Probe("users", statement, most, among))
-    if by_organization:
-        args = Args()
-        parts = [_own(view, each, args) for each in by_organization]
-        found.append(Probe("organizations", _probe("o", "organization", ("organization_id",), parts, args, PICK_LIMIT)))
-    return found
-
-
-def answered(view: View, picks: Picks) -> frozenset[str]:
-    """Return the names of the columns whose filters the picks stand for."""
-    by_user, by_organization = _pick_filters(view)
-    found = by_user if picks.users is not None else []
-    found = found + (by_organization if picks.organizations is not None else [])
-    return frozenset(each.column.name for each in found)
-
-
 # ---------------------------------------------------------------------------------------------- parts
-def _probe(alias: str, table: str, ids: Sequence[str], parts: Sequence[str], args: Args, limit: int) -> Statement:
-    """Return the look-up as one row of arrays, one for each of `ids`: thousands of rows would take longer than it."""
-    listed = ", ".join(f"{alias}.{name}" for name in ids)
-    arrays = ", ".join(f"coalesce(array_agg({name}), '{{}}') AS {name}s" for name in ids)
-    rows = f"SELECT {listed} FROM {table} {alias}{_where_sql(parts)} LIMIT {limit + 1}"
-    return Statement(f"SELECT {arrays} FROM ({rows}) found", tuple(args))
-
-
-_OF_USERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "users": (
-            "user", "email", "external_id", "synchronization_disabled", "disabled_since", "disabled_reason",
-            "mail_system", "crm_system",
-        ),
-        "sessions": ("user", "email", "user_id"),
-        "issues": ("user", "email", "user_id"),
-    }
-)  # fmt: skip
-
-
-def _pick_filters(view: View) -> tuple[list[Filter], list[Filter]]:
-    """Return the filters on users and on organizations that a probe can answer."""
-    wanted = [each for each in view.filters if not each.negated and isinstance(each.test, Contains | Exactly)]
-    names = _OF_USERS.get(view.list.kind, ())
-    by_user = [each for each in (view.filters if view.list.kind == "users" else wanted) if each.column.name in names]
-    by_organization = [
-        each for each in wanted
-        if view.list.kind != "organizations" and each.column.name == "organization" and isinstance(view.scope, All)
-    ]  # fmt: skip
-    return ([] if isinstance(view.scope, OneUser) else by_user), by_organization
-
-
-def _own(view: View, each: Filter, args: Args) -> str:
-    """Return a filter on the table that it is about, without the look from the page's table."""
-    sql = OF_KIND[view.list.kind][each.column.name]
-    value = "u.user_id" if each.column.name == "user_id" else sql.value
-    return condition(Sql(value, keys=sql.keys, exact=sql.exact, nullable=sql.nullable), each, args)
-
-
 @dataclass(frozen=True, slots=True)
 class _Part:
     """What one statement reads of an order: `which` and `keys` are a row's place in it, `at` is where it begins."""
@@ -321,7 +241,7 @@ def _inner(view: View, picks: Picks, args: Args, part: _Part, limit: int, span: 
     if branch.indexed and _lateral(kind, picks):
         return select + _each_pick(kind, picks, args, parts, order, cut)
     tables = _picked(kind, picks, args) + _joins(kind, [key.sql for key in branch.keys])
-    return f"{select}{tables}{_where_sql(parts)}{order}{cut}"
+    return f"{select}{tables}{where_sql(parts)}{order}{cut}"
 
 
 def _lateral(kind: Kind, picks: Picks) -> bool:
@@ -334,7 +254,7 @@ def _each_pick(kind: Kind, picks: Picks, args: Args, parts: Sequence[str], order
     alias = kind.alias
     own = [f"{alias}.organization_id = pick.organization_id"]
     own += [f"{alias}.user_id = pick.user_id"] if picks.users is not None else []
-    each = f"SELECT {alias}.* FROM {kind.base}{_where_sql([*own, *parts])}{order}{cut}"
+    each = f"SELECT {alias}.* FROM {kind.base}{where_sql([*own, *parts])}{order}{cut}"
     return f"{_pick(picks, args)} CROSS JOIN LATERAL ({each}) {alias}{order}{cut}"
 
 
@@ -357,12 +277,12 @@ def _picked(kind: Kind, picks: Picks, args: Args) -> str:
 def _where(view: View, picks: Picks, args: Args, *, standing: bool = True) -> list[str]:
     """Return whose rows, which rows: everything but the status, which the branches say."""
     kind = KINDS[view.list.kind]
-    parts = _scope(view.scope, kind.alias, args) + ([kind.standing] if kind.standing and standing else [])
+    parts = scoped(view.scope, kind.alias, args) + ([kind.standing] if kind.standing and standing else [])
     if picks.organizations is not None and not (_lateral(kind, picks) and picks.users is None):
         parts.append(_one_of(f"{kind.alias}.organization_id", picks.organizations, args))
     if picks.among is not None:
         parts.append(f"{kind.alias}.user_id = ANY({args.add(picks.among, 'uuid[]')})")
-    looked_up = answered(view, picks) | ({"status"} if orders(view).statuses is not None else frozenset())
+    looked_up = picks.answers | ({"status"} if orders(view).statuses is not None else frozenset())
     if view.list.kind == "sessions":  # no row starts later, so days made ahead need no look
         parts.append(f"s.started_at < {args.add(view.now + AHEAD, 'timestamptz')}")
     return parts + [_filter(view, each, args) for each in view.filters if each.column.name not in looked_up]
@@ -397,7 +317,8 @@ def _one_of(column: str, ids: Sequence[UUID], args: Args) -> str:
     return f"{column} = ANY(ARRAY(SELECT unnest({args.add(list(ids), 'uuid[]')})))"
 
 
-def _scope(scope: Scope, alias: str, args: Args) -> list[str]:
+def scoped(scope: Scope, alias: str, args: Args) -> list[str]:
+    """Return whose rows of a table may be read, as conditions."""
     match scope:
         case All():
             return []
@@ -416,7 +337,8 @@ def _allowed(view: View, statuses: frozenset[str]) -> str:
     return constants("s.status", [status for status in SESSION_STATUS if status in statuses])
 
 
-def _where_sql(parts: Iterable[str]) -> str:
+def where_sql(parts: Iterable[str]) -> str:
+    """Return the WHERE of conditions, or nothing where there are none."""
     joined = " AND ".join(part for part in parts if part)
     return f" WHERE {joined}" if joined else ""
 
