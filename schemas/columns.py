@@ -167,6 +167,11 @@ def _with(column: Column, **changes: object) -> Column:
 
 
 # fmt: off
+_FAILED_FOR: Final = _C(
+    name="failed_for", title="Failed for, 24 h", type=Type.TEXT, hidden=True, sortable=False,
+    description="What sessions of the user that started in the last 24 whole hours, this one included, failed for: "
+    "each error source with its category. Later ones may have gone well.",
+)
 # ---------------------------------------------------------------------------------------------- organizations
 _ORGANIZATIONS: Final = (
     _C(name="name", title="Name", type=Type.TEXT, description="The organization's name, else its id."),
@@ -199,6 +204,11 @@ _ORGANIZATIONS: Final = (
     _C(
         name="failing_for", title="Failing for", type=Type.TEXT, hidden=True, sortable=False,
         description="What users of it fail for now: each error source with its category.",
+    ),
+    _with(
+        _FAILED_FOR,
+        description="What sessions of it that started in the last 24 whole hours, this one included, failed for: "
+        "each error source with its category.",
     ),
     _C(
         name="health_since", title="Health since", type=Type.TIME, hidden=True,
@@ -276,6 +286,7 @@ _USERS: Final = (
         name="failing_since", title="Failing since", type=Type.TIME, hidden=True,
         description="Since when the user is failing.",
     ),
+    _FAILED_FOR,
     _number("in_a_row", "In a row", "Failing sessions in a row.", hidden=True),
     _C(name="agent", title="Agent", type=Type.TEXT, hidden=True, description="The connector agent that reported last."),
     _C(

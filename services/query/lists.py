@@ -73,7 +73,7 @@ async def fetch_page(services: Services, view: View, *, counting: bool = True) -
             total = await narrow_count(services, connection, view, picks)
         elif looking_up:
             await connection.execute(PLAN_LESS)
-        searching = is_loose(view, picks.answers) or picks.many
+        searching = is_loose(view, picks.answers) or (picks.many and view.list.kind != "users")
         found, deadline = await _found(services, connection, view, picks, began if searching else None)
         if not found.records:  # where there are rows, there is whose they are
             await needs_existing(connection, view)

@@ -44,8 +44,8 @@ def condition(sql: Sql, each: Filter, args: Args) -> str:
     if each.members is not None and not sql.nullable:  # the other words are a set as well, and read as one
         return f"({constants(sql.value, each.members)})"
     is_empty = isinstance(each.test, Empty)
-    if sql.element and is_empty:  # that a column holds no rows at all is told by the column itself
-        test = _empty(sql, each)
+    if sql.element and is_empty:  # that a column holds no rows at all is told by the column itself, or none is found
+        test = f"NOT {sql.via.format('true')}" if each.column.type is Type.TEXT else _empty(sql, each)
     elif sql.via and is_empty:  # so is a value of a row that is not there
         test = f"NOT {sql.via.format(f'({_empty(sql, each)}) IS NOT TRUE')}"
     else:

@@ -1,7 +1,8 @@
 """What each column of the registry is in SQL: constants only, nothing that anybody sent.
 
 Pure. One letter per table: o organization, u sync_user, us user_status, s sync_session, t session_text, i sync_issue.
-Statements are put together from these in `statements`; whole statements stand in `schemas/sql/`.
+Statements are put together from these in `statements`, which binds what stands for a moment; whole statements stand in
+`schemas/sql/`.
 """
 
 from __future__ import annotations
@@ -129,6 +130,27 @@ def _error_kind(alias: str) -> str:
     return f"{said(source, ERROR_SOURCE, source)} || ' ' || {said(category, ERROR_CATEGORY, category)}"
 
 
+FIRST_HOUR: Final = "$first_hour"
+"""Stands for the first of the hours that the Overview counts."""
+LATEST_START: Final = "$latest_start"
+"""Stands for what no session starts after."""
+FAILED: Final = (
+    f"s.status IN ('errors', 'timed_out') AND s.started_at >= {FIRST_HOUR} AND s.started_at < {LATEST_START}"
+)
+"""A failed session of those hours; sync_session_failed holds them alone."""
+
+
+def _failed_for(alias: str, *ids: str) -> Sql:
+    """Return the kinds of errors that failed sessions of somebody had, in words."""
+    own = " AND ".join(f"s.{name} = {alias}.{name}" for name in ids)
+    failed = f"FROM sync_session s WHERE {own} AND {FAILED}"
+    kinds = f"SELECT {_error_kind('s')} AS kind FROM (SELECT DISTINCT s.error_source, s.error_category {failed}) s"
+    return Sql(
+        f"(SELECT string_agg(DISTINCT kind, '; ' ORDER BY kind) FROM ({kinds}) kinds)",
+        element=_error_kind("s"), via=f"EXISTS (SELECT {failed} AND ({{}}) OFFSET 0)",
+    )  # fmt: skip
+
+
 _FAILING: Final = "FROM user_status us WHERE us.organization_id = o.organization_id AND us.status_rank = 0"
 _ERROR_KIND: Final = _error_kind("us")
 _ERROR_KINDS: Final = f"SELECT {_ERROR_KIND} AS kind {_FAILING}"
@@ -144,6 +166,7 @@ ORGANIZATIONS: Final[Mapping[str, Sql]] = MappingProxyType(
             f"(SELECT string_agg(DISTINCT kind, '; ' ORDER BY kind) FROM ({_ERROR_KINDS}) us)",
             element=_ERROR_KIND, via=f"EXISTS (SELECT {_FAILING} AND ({{}}) OFFSET 0)",
         ),
+        "failed_for": _failed_for("o", "organization_id"),
         "health_since": Sql("o.health_since"),
         "last_session": Sql("o.last_session_at"),
         **_plain("o", "mail_system", "crm_system", "external_id"),
@@ -199,6 +222,7 @@ USERS: Final[Mapping[str, Sql]] = MappingProxyType(
         **{name: Sql(value) for name, value in _of_error("us", "last_status").items()},
         "exception": Sql("coalesce(t.exception, t.message)", via=_LAST_TEXT),
         "next_due": Sql("us.due_at"),
+        "failed_for": _failed_for("us", "organization_id", "user_id"),
         "agent": Sql("us.agent_id"),
         "status_since": Sql("us.since"),
         "disabled_since": Sql("CASE WHEN NOT u.sync_enabled THEN u.flag_since END", via=_of_user("us")),

@@ -15,9 +15,10 @@ from typing import Final
 from uuid import UUID
 
 from schemas.vocabulary import SESSION_STATUS, USER_RANK, USER_STATUS
+from services.query.hours import first_hour
 from services.query.masking import HIDDEN
 from services.query.views.conditions import Args, condition, constants
-from services.query.views.expressions import ALWAYS, OF_KIND, WITH_ERROR
+from services.query.views.expressions import ALWAYS, FIRST_HOUR, LATEST_START, OF_KIND, WITH_ERROR
 from services.query.views.filters import Empty, Filter
 from services.query.views.masked import masked, shown_once
 from services.query.views.orders import Branch, Key, after, order_by, orders, together
@@ -58,7 +59,7 @@ class Picks:
 
     @property
     def many(self) -> bool:
-        """Whether reading each by its own index takes long."""
+        """Whether reading the sessions or issues of each by its own index takes long."""
         return self.users is not None and len(self.users[1]) > 50
 
     @property
@@ -160,7 +161,7 @@ def page(
     needed = [*columns.values(), *(key.sql for key in part.branch.keys)]
     order = order_by(part.branch.keys, view.cursor is not None and view.cursor.backwards)
     tables = kind.page.format(f"({inner})") + _joins(kind, needed)
-    return Statement(f"SELECT {listed}, {source}._branch, {source}._keys FROM {tables}{order}", tuple(args))
+    return bound(view, f"SELECT {listed}, {source}._branch, {source}._keys FROM {tables}{order}", args)
 
 
 def count(view: View, picks: Picks = NO_PICKS, spans: Sequence[Span] = (WHOLE,)) -> Statement:
@@ -168,7 +169,7 @@ def count(view: View, picks: Picks = NO_PICKS, spans: Sequence[Span] = (WHOLE,))
     args = Args()
     kind = KINDS[view.list.kind]
     statuses = orders(view).statuses
-    groups = [statuses] if view.list.kind != "users" else _apart(statuses)
+    groups = [statuses] if view.list.kind != "users" or picks.users is not None else _apart(statuses)
     arms = []
     for span, group in product(spans, groups):
         parts = _where(view, picks, args, standing=group is None or "disabled" in group)
@@ -176,7 +177,7 @@ def count(view: View, picks: Picks = NO_PICKS, spans: Sequence[Span] = (WHOLE,))
         parts += [] if group is None else [_allowed(view, group)]
         arms.append(f"(SELECT 1 FROM {_picked(kind, picks, args)}{where_sql(parts)} LIMIT {COUNT_LIMIT + 1})")
     rows = " UNION ALL ".join(arms) or "(SELECT 1 WHERE false)"
-    return Statement(f"SELECT count(*) FROM (SELECT FROM ({rows}) counted LIMIT {COUNT_LIMIT + 1}) capped", tuple(args))
+    return bound(view, f"SELECT count(*) FROM (SELECT FROM ({rows}) counted LIMIT {COUNT_LIMIT + 1}) capped", args)
 
 
 def _apart(statuses: frozenset[str] | None) -> list[frozenset[str] | None]:
@@ -202,7 +203,15 @@ def selection(view: View, columns: Mapping[str, str], picks: Picks = NO_PICKS) -
         needed = [*columns.values(), *(key.sql for key in branch.keys)]
         tables = _picked(kind, picks, args) + _joins(kind, needed)
         parts.append(f"(SELECT {listed} FROM {tables}{where_sql(where)}{order_by(branch.keys, False)})")
-    return Statement(" UNION ALL ".join(parts), tuple(args))
+    return bound(view, " UNION ALL ".join(parts), args)
+
+
+def bound(view: View, sql: str, args: Args) -> Statement:
+    """Return the statement of a view, with the moments that its columns name bound behind all else."""
+    for name, at in ((FIRST_HOUR, first_hour(view.now)), (LATEST_START, view.now + AHEAD)):
+        if name in sql:
+            sql = sql.replace(name, args.add(at, "timestamptz"))
+    return Statement(sql, tuple(args))
 
 
 # ---------------------------------------------------------------------------------------------- parts

@@ -42,6 +42,7 @@ OF_COLUMN: dict[str, tuple[str, str]] = {
     "error_category": ("authentication", "quota"), "name": ("review", "organization 17"),
     "error_text": ("locked", "nothing like it"), "organization": ("organization", "organization 17"),
     "status_detail": ("mailbox", "nothing like it"), "why": ("in a row", "quota"),
+    "failing_for": ("quota", "nothing like it"), "failed_for": ("authentication", "nothing like it"),
 }  # fmt: skip
 """What is common, and what is rare or not there at all."""
 

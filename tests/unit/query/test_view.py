@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.columns import LISTS
+from services.query.hours import first_hour
 from services.query.views import statements
 from services.query.views.expressions import OF_KIND
 from services.query.views.probes import probes
+from services.query.views.search import AHEAD
 from services.query.views.view import All, BadQuery, Cursor, One, OneUser, Scope, View, parse, seal, unseal
 
 NOW = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC)
@@ -233,6 +235,18 @@ def test_places_are_numbered_without_gaps() -> None:
     of_all = view("statistics", "agent=x&user=a&sort=-status")
     of_all = replace(of_all, cursor=Cursor(False, 2, ("2026-11-24 14:02:31+00", str(A))))
     whole = statements.page(of_all, None, 9, statements.Picks(among=[A]))
-    for statement in (statements.page(asked, 0, 9), statements.count(asked), whole):
+    failed = view("users", "failed_for=x&columns=user,failed_for", scope=All())
+    of_day = statements.page(failed, 0, 9), statements.count(failed), probes(failed)[0].statement
+    for statement in (statements.page(asked, 0, 9), statements.count(asked), whole, *of_day):
         places = {int(number) for number in re.findall(r"\$(\d+)", statement.sql)}
         assert places == set(range(1, len(statement.args) + 1))
+    for statement in of_day:
+        assert statement.args[-2:] == (first_hour(NOW), NOW + AHEAD)
+
+
+def test_who_failed_is_looked_up_and_who_did_not_is_not() -> None:
+    wanted = {"x": True, "eq:x": True, "not:has:empty": True, "not:x": False, "has:empty": False}
+    for text, looked_up in wanted.items():
+        for name in ("users", "organization_users", "organizations"):
+            asked = view(name, f"failed_for={text}", scope=All())
+            assert [each.columns for each in probes(asked)] == [{"failed_for"}] * looked_up, (name, text)
