@@ -212,10 +212,30 @@ SELECT coalesce(nullif(error_source, ''), 'unknown') AS source, coalesce(nullif(
        sum(sessions)::bigint AS errors
   FROM session_hour WHERE organization_id = $2 AND hour >= $1 AND status IN ('errors', 'timed_out') GROUP BY 1, 2, 3;
 
+-- name: failed_by_kind
+-- Whom the errors of a span touched, by kind, and in a row without one all of them: users that are present, organizations that
+-- are. A user who failed for two kinds counts in both and once in all. $1, $2: the span; $3: one organization, or NULL for all.
+WITH failed AS MATERIALIZED (
+  SELECT organization_id, user_id, source, category,
+         (organization_id, user_id) IN (SELECT organization_id, user_id FROM user_status
+                                         WHERE status_rank = 6 AND reason = 'removed'
+                                           AND ($3::uuid IS NULL OR organization_id = $3)) AS gone
+    FROM (SELECT organization_id, user_id, coalesce(error_source, 'unknown') AS source, coalesce(error_category, 'other') AS category
+            FROM sync_session
+           WHERE status IN ('errors', 'timed_out') AND started_at >= $1 AND started_at < $2
+             AND ($3::uuid IS NULL OR organization_id = $3)
+           GROUP BY 1, 2, 3, 4 OFFSET 0) AS each   -- few are left to be looked up then
+), counted AS (
+  SELECT source, category, organization_id, count(*) FILTER (WHERE NOT gone) AS users FROM failed GROUP BY 1, 2, 3
+  UNION ALL
+  SELECT NULL, NULL, organization_id, count(DISTINCT user_id) FILTER (WHERE NOT gone) FROM failed GROUP BY 3
+)
+SELECT source, category, sum(counted.users)::bigint AS users, count(*) FILTER (WHERE o.state = 'present') AS organizations
+  FROM counted LEFT JOIN organization o USING (organization_id) GROUP BY 1, 2;
+
 -- name: failing_by_kind
--- Users failing now by kind of error, of one organization or (NULL) of all, with the organizations they belong to. Counted by
--- organization first.
-SELECT source, category, sum(users)::bigint AS users, count(*) AS organizations, bool_and(retryable) AS retryable
+-- Users failing now by kind of error, of one organization or (NULL) of all. Counted by organization first.
+SELECT source, category, sum(users)::bigint AS users, bool_and(retryable) AS retryable
   FROM (SELECT coalesce(error_source, 'unknown') AS source, coalesce(error_category, 'other') AS category, count(*) AS users,
                bool_and(coalesce(error_retryable, false)) AS retryable
           FROM user_status WHERE status_rank = 0 AND ($1::uuid IS NULL OR organization_id = $1)

@@ -20,11 +20,13 @@ from services.query.problems import TooSlow
 from services.query.scope import scope_of
 from services.query.services import Services
 from services.query.silence import silence_of
+from services.query.views.search import AHEAD
 from services.query.views.view import One, Scope, View, parse
 
 _SQL: Final = named_queries("details")
 _USUAL: Final = timedelta(days=7)
 _NEWEST: Final = 10
+_ALL: Final = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,8 @@ async def overview(services: Services, principal: Principal) -> dict[str, Any]:
 
     organizations {health: n}, fresh_organizations (of those, for less than an hour), synchronization_status {enabled,
     disabled: n}, users {status: n} and disabled_by_error, since (the first of the hours that are counted), hours (as
-    `session_hours`), kinds (as `error_kinds`), causes: the greatest open ones, silence (as `silence_of`), failures: the
-    newest 10 sessions that failed, rows as in the list of sessions; as_of, lag_s, halted.
+    `session_hours`), kinds and touched (as `error_kinds`), causes: the greatest open ones, silence (as `silence_of`),
+    failures: the newest 10 sessions that failed, rows as in the list of sessions; as_of, lag_s, halted.
     """
     found, missing = await overview_parts(services, principal)
     if missing:
@@ -107,7 +109,7 @@ async def _hours_of_day(of: _Snapshot) -> dict[str, Any]:
 
 
 async def _kinds_of_day(of: _Snapshot) -> dict[str, Any]:
-    return {"kinds": await _kinds(of.connection, of.scope, first_hour(of.now), DAY)}
+    return await _kinds(of.connection, of.scope, of.now, DAY)
 
 
 _PARTS: Final[Mapping[str, Callable[[_Snapshot], Awaitable[dict[str, Any]]]]] = {
@@ -155,21 +157,24 @@ async def error_kinds(
     services: Services, principal: Principal, organization_id: UUID | None = None, *, hours: int = DAY
 ) -> dict[str, Any]:
     """Return errors by source and category, those growing most first: {"kinds": [{source, category, errors, users,
-    organizations, retryable, bars (errors per hour, oldest first), usual (errors in such a span), times_usual}]}.
+    organizations, failing, retryable, bars (errors per hour, oldest first), usual (errors in such a span),
+    times_usual}], "touched": {users, organizations}}.
 
-    `users` and `organizations` are those that fail for it now: whom a day's errors touched, nobody counts.
-    `times_usual` compares with the seven days before; None where there were none to compare with.
+    `users` and `organizations` are those that its errors touched, in `touched` those of all; None of more than a day,
+    which no list of them shows. `failing`: users that fail for it now. `times_usual` compares with the seven days
+    before; None where there were none to compare with.
     """
     scope = scope_of(principal, organization_id)
     async with services.reading(scope) as connection:
-        return {"kinds": await _kinds(connection, scope, first_hour(services.now(), hours), hours)}
+        return await _kinds(connection, scope, services.now(), hours)
 
 
-async def _kinds(connection: Any, scope: Scope, first: datetime, hours: int) -> list[dict[str, Any]]:
+async def _kinds(connection: Any, scope: Scope, now: datetime, hours: int) -> dict[str, Any]:
+    first = first_hour(now, hours)
+    organization_id = scope.organization_id if isinstance(scope, One) else None
     rows = await _by_scope(connection, scope, "kinds", first - _USUAL)
-    failing_now = await connection.fetch(
-        _SQL["failing_by_kind"], scope.organization_id if isinstance(scope, One) else None
-    )
+    failing_now = await connection.fetch(_SQL["failing_by_kind"], organization_id)
+    failed = await connection.fetch(_SQL["failed_by_kind"], first, now + AHEAD, organization_id) if hours <= DAY else ()
     kinds: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
         kind = kinds.setdefault((row["source"], row["category"]), {"bars": [0] * hours, "before": 0})
@@ -178,13 +183,26 @@ async def _kinds(connection: Any, scope: Scope, first: datetime, hours: int) -> 
         else:
             kind["before"] += row["errors"]
     failing = {(row["source"], row["category"]): row for row in failing_now}
+    nobody = {"users": 0, "organizations": 0} if hours <= DAY else {"users": None, "organizations": None}
+    touched = {(row["source"], row["category"]): _touched(row) for row in failed}
     listed = [
         _kind(key, kinds.get(key, {"bars": [0] * hours, "before": 0}), failing.get(key), hours)
-        for key in kinds.keys() | failing.keys()
+        | touched.get(key, nobody)
+        for key in kinds.keys() | failing.keys() | touched.keys() - {_ALL}
     ]
-    shown = [each for each in listed if each["errors"] or each["users"]]
-    shown.sort(key=lambda each: (-(each["times_usual"] or 0), -each["users"], -each["errors"], each["source"]))
-    return shown
+    shown = [each for each in listed if each["errors"] or each["users"] or each["failing"]]
+    shown.sort(key=_order)
+    return {"kinds": shown, "touched": touched.get(_ALL, nobody)}
+
+
+def _touched(row: Any) -> dict[str, int | None]:
+    return {name: row[name] for name in ("users", "organizations")}
+
+
+def _order(kind: dict[str, Any]) -> tuple[float, ...]:
+    """Return what kinds go by: the growth, then the users, then what makes one order of them."""
+    first = -(kind["times_usual"] or 0), -(kind["users"] or 0), -kind["failing"], -kind["errors"]
+    return *first, kind["source"], kind["category"]
 
 
 def _kind(key: tuple[str, str], counted: dict[str, Any], failing: Any, hours: int) -> dict[str, Any]:
@@ -195,8 +213,7 @@ def _kind(key: tuple[str, str], counted: dict[str, Any], failing: Any, hours: in
         "source": source,
         "category": category,
         "errors": errors,
-        "users": 0 if failing is None else failing["users"],
-        "organizations": 0 if failing is None else failing["organizations"],
+        "failing": 0 if failing is None else failing["users"],
         "retryable": None if failing is None else failing["retryable"],
         "bars": counted["bars"],
         "usual": round(usual, 1),

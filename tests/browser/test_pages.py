@@ -380,8 +380,8 @@ async def test_every_number_of_the_overview_opens_the_list_that_proves_it(browse
     )
     assert [(href, number) for href, number, proof in seen["proved"] if number != proof] == []
     assert (
-        len(seen["proved"]) == 13 + 5 + 1 + 3 + 3 + 1
-    )  # tallies, notes on them, the cause, silences, cards, late users
+        len(seen["proved"]) == 13 + 5 + 1 + 3 + 3 * 4 + 2 + 1
+    )  # tallies, notes on them, the cause, silences, cards, the line above them, late users
     assert all(int(number) for href, number, _ in seen["proved"] if "why=" in href), "the world has each silence"
     assert seen["agents"] == "1"
     assert seen["listed"] == [["eu-fairlight", "silent"]]

@@ -286,9 +286,17 @@ def _problems() -> dict[str, Json]:
 
 
 # ---------------------------------------------------------------------------------------------- schemas
+_KIND: Final = (
+    "users and organizations: those that its errors touched in the hours that are counted; null where those are more "
+    "than 24. failing: users that fail for it now."
+)
+
+
 def _schemas() -> dict[str, Json]:
     rows = {f"{view.kind}_row": _row(view.kind) for view in LISTS.values()}
-    kinds = {"type": "array", "items": _members("source", "errors", "users", "bars")}
+    kind = _members("source", "category", "errors", "users", "organizations", "failing", "bars")
+    kinds = {"type": "array", "items": kind | {"description": _KIND}}
+    touched = _members("users", "organizations")
     return rows | {
         "problem": {
             "type": "object",
@@ -304,11 +312,11 @@ def _schemas() -> dict[str, Json]:
         },
         "me": _members("actor", "role", "organization_id", "user_id", "names_masked", "preferences"),
         "overview": _members(
-            "organizations", "synchronization_status", "users", "hours", "kinds", "causes", "silence", "failures",
-            "as_of", "lag_s", "halted",
+            "organizations", "synchronization_status", "users", "hours", "kinds", "touched", "causes", "silence",
+            "failures", "as_of", "lag_s", "halted",
         ),
         "session_hours": _members("hours", "totals"),
-        "kinds": {"type": "object", "required": ["kinds"], "properties": {"kinds": kinds}},
+        "kinds": _members("kinds", "touched") | {"properties": {"kinds": kinds, "touched": touched}},
         "agents": _listing("agents", _AGENT),
         "partitions": _listing("partitions", _PARTITION),
         "found": _members("organizations", "users", "session_key", "more"),

@@ -101,7 +101,8 @@ def _kinds(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
         "cards": cards(found, page), "kinds": len(found["kinds"]),
         "errors": sum(kind["errors"] for kind in found["kinds"]),
         "errors_href": asked("/sessions", status="errors,timed_out", run=day_of(found, page), tz=page.zone.key),
-        "failing": sum(kind["users"] for kind in found["kinds"]),
+        "touched": found["touched"]["users"],
+        "touched_href": asked("/users", failed_for="not:has:empty", tz=page.zone.key),
     }  # fmt: skip
 
 
@@ -255,28 +256,27 @@ def cards(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
 
 
 def _card(kind: Mapping[str, Any], day: str, page: Frame) -> dict[str, Any]:
-    exact = facts.exactly(kind) | {"tz": page.zone.key}
+    exact, zone = facts.exactly(kind), page.zone.key
     source = vocabulary.words(vocabulary.ERROR_SOURCE, kind["source"])
     category = vocabulary.words(vocabulary.ERROR_CATEGORY, kind["category"])
     return {
         "source": source,
         "category": category,
         "errors": kind["errors"],
-        "href": asked("/sessions", status="errors,timed_out", run=day, **exact),
-        "failing": kind["users"],
-        "failing_href": asked("/users", status="failing", **exact) if kind["users"] else "",
-        "organizations": where_now(kind),
-        "organizations_href": asked("/organizations", failing_for=f"eq:{source} {category}", tz=page.zone.key),
+        "href": asked("/sessions", status="errors,timed_out", run=day, **exact, tz=zone),
+        "users": kind["users"],
+        "users_href": asked("/users", failed_for=f"eq:{source} {category}", tz=zone),
+        "organizations": times(kind["organizations"], "organization"),
+        "organizations_href": asked("/organizations", failed_for=f"eq:{source} {category}", tz=zone)
+        if kind["organizations"]
+        else "",
+        "failing": f"{kind['failing']:,} failing for it now" if kind["failing"] else "nobody fails for it now",
+        "failing_href": asked("/users", status="failing", **exact, tz=zone) if kind["failing"] else "",
         "usual": usual(kind),
         "loud": (kind["times_usual"] or 0) > LOUD,
         "retryable": kind["retryable"],
         "bars": bars(kind["bars"]),
     }
-
-
-def where_now(kind: Mapping[str, Any]) -> str:
-    """Return where users fail for a kind of error now: `2 organizations`; what is over says so."""
-    return times(kind["organizations"], "organization") if kind["users"] else "nobody fails for it now"
 
 
 def usual(kind: Mapping[str, Any]) -> str:

@@ -8,7 +8,8 @@ export default async function ({ open }) {
   const silence = await page.$$eval("#silence li", (all) => Object.fromEntries(all.map((each) => [each.querySelector("h3").textContent, [...each.querySelectorAll("a")].map((link) => [link.getAttribute("href"), link.textContent.split(" ")[0]])])));
   const marks = await page.$$eval("#chart-marks li", (all) => all.map((each) => each.textContent));
   const cause = await page.$eval("#causes .btn", (link) => [link.getAttribute("href"), /\d+/.exec(link.textContent)?.[0]]);
-  const cards = await page.$$eval(".cards li", (all) => all.slice(0, 3).map((each) => [each.querySelector("a").getAttribute("href"), each.querySelector(".nums b").textContent]));
+  const cards = await page.$$eval(".cards li", (all) => all.slice(0, 3).flatMap((each) => [...each.querySelectorAll(".nums b a, .facts-line a")].map((link) => [link.getAttribute("href"), link.textContent.split(" ")[0]])));
+  const line = await page.$$eval("#kinds-sum a", (all) => all.map((each) => [each.getAttribute("href"), each.textContent.split(" ")[0]]));
   const failures = await page.$$eval("#newest th time", (all) => all.map((each) => each.getAttribute("datetime")));
   await page.waitForSelector("#hours-chart canvas"); // drawn once the fonts are there
   const chart = await page.locator("#hours-chart canvas").count();
@@ -24,7 +25,7 @@ export default async function ({ open }) {
   const table = await page.locator("#hours-table").isVisible();
   const proved = [];
   const silent = [...silence["Users late"], ...silence["Agents silent"].slice(1), ...silence["Reports incomplete"]];
-  for (const [href, number] of [...shown, ...fresh, cause, ...silent, ...cards]) {
+  for (const [href, number] of [...shown, ...fresh, cause, ...silent, ...cards, ...line]) {
     await page.goto(href);
     proved.push([href, number, (await page.textContent(".matches b"))?.trim()]);
   }

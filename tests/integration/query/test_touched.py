@@ -1,8 +1,10 @@
-"""Whom the errors of a day touched, in lists."""
+"""Whom the errors of a day touched: the Overview counts them, and one click lists them."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -20,6 +22,14 @@ THROTTLED, REFUSED = ("office365", "throttling"), ("exchange", "authentication")
 THROTTLED_WORDS = "Office 365 caused by throttling"
 REFUSED_WORDS = "Microsoft Exchange caused by authentication issues"
 NOTHING_SAID_WORDS, WOBBLY_WORDS = "Unknown caused by another cause", "Unknown wobbly"
+NAIVE = (
+    "SELECT count(DISTINCT s.user_id) AS users, count(DISTINCT s.organization_id) AS organizations, count(*) AS errors "
+    "FROM sync_session s JOIN user_status us USING (organization_id, user_id) "
+    "WHERE us.reason <> 'removed' AND s.status IN ('errors', 'timed_out') AND s.started_at >= $1 "
+    "AND ($2::uuid IS NULL OR s.organization_id = $2) "
+    "AND ($3::text IS NULL OR (coalesce(s.error_source, 'unknown'), coalesce(s.error_category, 'other')) = ($3, $4))"
+)
+
 REMOVED = "UPDATE organization SET state = 'removed' WHERE organization_id = $1"
 REMOVED_USERS = (
     "UPDATE user_status SET status = 'disabled', status_rank = 6, reason = 'removed' WHERE user_id = ANY($1)"
@@ -28,6 +38,7 @@ FAILING = (
     "UPDATE user_status SET status = 'failing', status_rank = 0, last_status = 'errors', error_category = 'wobbly' "
     "WHERE user_id = $1"
 )
+LINK = re.compile(r'<a class="plain" href="(\S+)">([\d,]+)( organizations?| failing for it now)?</a>')
 
 
 async def add(connection: Any, whose: tuple[int, int], at: datetime, status: str, kind: Any = (None, None)) -> None:
@@ -70,6 +81,81 @@ async def filled(service: Service, now: datetime) -> Service:
         await connection.execute(REMOVED, organization_id(2))
         await connection.execute(FAILING, user_id(1, 1))
     return service
+
+
+KINDS = {
+    THROTTLED: {"errors": 4, "users": 3, "organizations": 1, "failing": 0},
+    REFUSED: {"errors": 3, "users": 1, "organizations": 2, "failing": 0},
+    ("unknown", "other"): {"errors": 1, "users": 1, "organizations": 1, "failing": 0},
+    ("unknown", "wobbly"): {"errors": 1, "users": 1, "organizations": 1, "failing": 1},
+}
+
+
+def kinds_of(told: Any) -> dict[Any, Any]:
+    """Return the figures of each kind."""
+    names = ("errors", "users", "organizations", "failing")
+    return {(kind["source"], kind["category"]): {name: kind[name] for name in names} for kind in told["kinds"]}
+
+
+async def test_a_user_counts_for_each_kind_that_it_failed_for_and_once_in_all(filled: Service, now: datetime) -> None:
+    first = now - timedelta(hours=23)
+    async with await filled.as_key("support") as client:
+        for path in ("/overview", "/error-kinds"):
+            told = await body(client, path)
+            assert kinds_of(told) == KINDS
+            users = [kind["users"] for kind in told["kinds"]]
+            assert users == sorted(users, reverse=True), "where none has grown"
+            assert told["touched"] == {"users": 5, "organizations": 2}, "of six that it is told of by kind"
+    async with filled.database.connect() as connection:
+        assert (await connection.fetchrow(NAIVE, first, None, None, None))["users"] == 5
+        for (source, category), figures in KINDS.items():
+            naive = await connection.fetchrow(NAIVE, first, None, source, category)
+            assert naive["users"] == figures["users"]
+
+
+async def test_the_admin_of_an_organization_is_told_of_its_own_alone(filled: Service, now: datetime) -> None:
+    first = now - timedelta(hours=23)
+    for number, whose in ((0, {THROTTLED, REFUSED}), (1, {REFUSED, ("unknown", "other"), ("unknown", "wobbly")})):
+        own = organization_id(number)
+        async with await filled.as_key("organization_admin", own) as client:
+            told = await body(client, "/overview")
+            listed = await body(client, f"/users?failed_for={quote(f'eq:{REFUSED_WORDS}')}")
+            anybody = await body(client, "/users?failed_for=not:has:empty")
+        async with filled.database.connect() as connection:
+            naive = await connection.fetchrow(NAIVE, first, own, None, None)
+        assert kinds_of(told).keys() == whose
+        assert told["touched"] == {"users": naive["users"], "organizations": 1}
+        assert listed["total"] == kinds_of(told)[REFUSED]["users"] == (1 if number == 0 else 0)
+        assert anybody["total"] == naive["users"]
+
+
+async def test_of_more_than_a_day_nobody_is_counted_whom_no_list_shows(filled: Service) -> None:
+    async with await filled.as_key("support") as client:
+        told = await body(client, "/error-kinds?hours=48")
+        hour = await body(client, "/error-kinds?hours=3")
+    assert told["touched"] == {"users": None, "organizations": None}
+    assert {(kind["users"], kind["organizations"]) for kind in told["kinds"]} == {(None, None)}
+    assert kinds_of(told)[THROTTLED]["errors"] == 6
+    assert hour["touched"] == {"users": 1, "organizations": 1}, "errors of this hour and the two before"
+
+
+async def test_every_number_of_a_card_opens_the_list_that_has_as_many(filled: Service) -> None:
+    async with await filled.as_person("support") as person, await filled.as_key("support") as client:
+        page = (await person.get("/?tz=Asia/Kolkata")).text
+        cards = page[page.index('id="cards"') :].partition("</ul>")[0].split("<li>")[1:]
+        assert len(cards) == len(KINDS)
+        for card in cards:
+            numbers = LINK.findall(card)
+            assert len(numbers) == (4 if "wobbly" in card else 3)
+            for href, number, _ in numbers:
+                listed = await body(client, unescape(href))
+                assert (listed["total"], listed["total_is_exact"]) == (int(number), True), href
+        assert page.count("nobody fails for it now") == 3
+        line = page[page.index('id="kinds-sum"') :].partition("</span>")[0]
+        sessions, users = re.findall(r'href="(\S+)">(\d+) (?:session|user)s<', line)
+        assert (sessions[1], users[1]) == ("9", "5")
+        for href, number in (sessions, users):
+            assert (await body(client, unescape(href)))["total"] == int(number)
 
 
 @pytest.mark.parametrize(
