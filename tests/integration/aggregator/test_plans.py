@@ -12,6 +12,7 @@ from schemas.sql import named_queries
 from tests.integration.aggregator.conftest import Stored
 from tests.rig.stream import NOW
 
+ISSUES = named_queries("issues")
 STATUS = named_queries("status")
 MONITOR = named_queries("monitor")
 LEADER = named_queries("leader")
@@ -38,6 +39,19 @@ async def test_users_are_read_by_key(stored: Stored) -> None:
         told = await plan(connection, STATUS["read_users"], [UUID(int=1)], [UUID(int=2)], 1800)
     assert "Seq Scan" not in told
     assert "Hash" not in told
+
+
+async def test_issues_of_a_batch_are_not_looked_through_for_each_of_them(stored: Stored) -> None:
+    async with stored.pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "INSERT INTO batch_sighting (organization_id, issue_id, error_code, state)"
+            " SELECT gen_random_uuid(), gen_random_uuid(), 1, 'opened' FROM generate_series(1, 2000)"
+        )
+        seen = [UUID(int=number) for number in range(2000)]
+        told = await plan(connection, ISSUES["merge_issues"], "resolved", seen, seen)
+    assert re.search(r"(Merge|Hash)( Right| Left)? Join.*\n +(Merge|Hash) Cond: .*issue_id", told)
+    assert re.search(r"Join Filter: .*issue_id", told) is None
+    assert "CTE Scan" not in told, "of all for each conflict"
 
 
 @pytest.mark.parametrize(
