@@ -439,6 +439,10 @@ _ISSUES: Final = (
         description="What the error was caused by.",
     ),
     _C(
+        name="failure_code", title="Code of the failure", type=Type.TEXT, hidden=True,
+        description="As the system says it that the error came from: 429, AADSTS700082.",
+    ),
+    _C(
         name="retryable", title="Retryable", type=Type.BOOLEAN, hidden=True,
         description="Whether trying again can help.",
     ),

@@ -44,10 +44,10 @@ def advice_on(reason: str) -> Advice | None:
     return None if entry is None else _advice(entry, True, catalogue["version"])
 
 
-def advice_on_issue(source: str | None, category: str | None, error_code: int) -> Advice:
-    """Return the advice on an issue: on its error where that is listed, else on its error code, 0 to 3."""
+def advice_on_issue(source: str | None, category: str | None, code: str | None, error_code: int) -> Advice:
+    """Return the advice on an issue: on its failure where that is listed, else on its error code, 0 to 3."""
     catalogue = _catalogue()
-    told = advice(source, category)
+    told = advice(source, category, code)
     if error_code and told.listed:
         return told
     return _advice(catalogue["issue_codes"][str(error_code)], True, catalogue["version"])

@@ -81,8 +81,8 @@ SELECT count(*) AS users, min(failing_since) AS since
 -- name: session_issues
 -- What the newest attempt of a session told of issues: first those that count, then what is resolved or no issue (code 0).
 SELECT g.issue_id, g.state, g.object_type, g.object_name, g.object_id, g.counterpart_id, g.direction, g.operation, g.error_code,
-       g.error_text, g.error_source, g.error_category, g.error_retryable, g.attempts, g.resolution, i.times, i.first_seen_at,
-       g.state = 'opened' AND g.error_code <> 0 AS counts,
+       g.error_text, g.error_source, g.error_category, g.failure_code, g.error_retryable, g.attempts, g.resolution, i.times,
+       i.first_seen_at, g.state = 'opened' AND g.error_code <> 0 AS counts,
        count(*) FILTER (WHERE g.state = 'opened' AND g.error_code <> 0) OVER () AS total
   FROM issue_sighting g
   JOIN sync_session s ON s.started_at = g.started_at AND s.session_id = g.session_id AND s.attempt = g.attempt

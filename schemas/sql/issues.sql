@@ -6,8 +6,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS batch_sighting (
   started_at timestamptz, session_id uuid, issue_id uuid, organization_id uuid, user_id uuid,
   attempt integer, seq bigint, digest bigint, began timestamptz, appended_at timestamptz, state text,
   object_type text, object_name text, object_id text, counterpart_id text, direction text, operation text, error_code smallint,
-  error_text text, error_source text, error_category text, error_retryable boolean, attempts integer, resolution text,
-  turn integer
+  error_text text, error_source text, error_category text, failure_code text, error_retryable boolean, attempts integer,
+  resolution text, turn integer
 ) ON COMMIT DELETE ROWS;
 
 -- name: merge_sightings
@@ -17,10 +17,10 @@ CREATE TEMPORARY TABLE IF NOT EXISTS batch_sighting (
 INSERT INTO issue_sighting AS kept (
   started_at, session_id, issue_id, organization_id, user_id, attempt, seq, digest, began, appended_at, state,
   object_type, object_name, object_id, counterpart_id, direction, operation, error_code,
-  error_text, error_source, error_category, error_retryable, attempts, resolution)
+  error_text, error_source, error_category, failure_code, error_retryable, attempts, resolution)
 SELECT started_at, session_id, issue_id, organization_id, user_id, attempt, seq, digest, began, appended_at, state,
        object_type, object_name, object_id, counterpart_id, direction, operation, error_code,
-       error_text, error_source, error_category, error_retryable, attempts, resolution
+       error_text, error_source, error_category, failure_code, error_retryable, attempts, resolution
   FROM batch_sighting WHERE turn = $1 ORDER BY started_at, session_id, issue_id
 ON CONFLICT (started_at, session_id, issue_id) DO UPDATE SET
   began = least(kept.began, excluded.began),
@@ -33,27 +33,28 @@ ON CONFLICT (started_at, session_id, issue_id) DO UPDATE SET
     UNION ALL SELECT kept.attempt, kept.seq, kept.digest, kept.appended_at, kept.object_type,
       kept.object_name, kept.object_id, kept.counterpart_id, kept.direction, kept.operation,
       kept.attempts, kept.resolution) AS v LIMIT 1),
-  (state, error_code, error_text, error_source, error_category, error_retryable, opened_attempt, opened_seq, opened_digest) = (
+  (state, error_code, error_text, error_source, error_category, failure_code, error_retryable, opened_attempt, opened_seq,
+   opened_digest) = (
     SELECT v.* FROM (
       SELECT 'opened', excluded.error_code, excluded.error_text, excluded.error_source, excluded.error_category,
-             excluded.error_retryable, NULL::integer, NULL::bigint, NULL::bigint
+             excluded.failure_code, excluded.error_retryable, NULL::integer, NULL::bigint, NULL::bigint
        WHERE excluded.state = 'opened' AND excluded.error_code <> 0
          AND (kept.attempt, kept.seq, kept.digest) < (excluded.attempt, excluded.seq, excluded.digest)
       UNION ALL
       SELECT 'resolved', excluded.error_code, excluded.error_text, excluded.error_source, excluded.error_category,
-             excluded.error_retryable, excluded.attempt, excluded.seq, excluded.digest
+             excluded.failure_code, excluded.error_retryable, excluded.attempt, excluded.seq, excluded.digest
        WHERE excluded.state = 'opened' AND excluded.error_code <> 0
       UNION ALL
       SELECT 'resolved', kept.error_code, kept.error_text, kept.error_source, kept.error_category,
-             kept.error_retryable, kept.attempt, kept.seq, kept.digest
+             kept.failure_code, kept.error_retryable, kept.attempt, kept.seq, kept.digest
        WHERE kept.state = 'opened' AND kept.error_code <> 0
       UNION ALL
       SELECT 'resolved', kept.error_code, kept.error_text, kept.error_source, kept.error_category,
-             kept.error_retryable, kept.opened_attempt, kept.opened_seq, kept.opened_digest
+             kept.failure_code, kept.error_retryable, kept.opened_attempt, kept.opened_seq, kept.opened_digest
        WHERE kept.opened_attempt IS NOT NULL
       UNION ALL
       SELECT excluded.state, excluded.error_code, excluded.error_text, excluded.error_source, excluded.error_category,
-             excluded.error_retryable, NULL, NULL, NULL) AS v LIMIT 1)
+             excluded.failure_code, excluded.error_retryable, NULL, NULL, NULL) AS v LIMIT 1)
 WHERE kept.organization_id = excluded.organization_id AND kept.user_id = excluded.user_id
   AND ((kept.attempt, kept.seq, kept.digest) < (excluded.attempt, excluded.seq, excluded.digest)
        OR (excluded.state = 'opened' AND excluded.error_code <> 0 AND (kept.state = 'resolved' OR kept.error_code = 0)
@@ -100,12 +101,12 @@ WITH newest AS (
 INSERT INTO sync_issue AS kept (
   organization_id, issue_id, user_id, began, session_id, attempt, seq, digest, session_started_at, state, was_resolved,
   first_seen_at, last_seen_at, closed_at, times, object_type, object_name, object_id, counterpart_id, direction, operation,
-  error_code, error_text, error_source, error_category, error_retryable, mail_system, crm_system, attempts, resolution)
+  error_code, error_text, error_source, error_category, failure_code, error_retryable, mail_system, crm_system, attempts, resolution)
 SELECT n.organization_id, n.issue_id, n.user_id, n.began, n.session_id, n.attempt, n.seq, n.digest, n.started_at,
        CASE WHEN n.state = 'resolved' THEN 'resolved' ELSE 'open' END, n.state = 'resolved', n.first_seen_at, n.appended_at,
        CASE WHEN n.state = 'resolved' THEN n.appended_at END, coalesce(s.times, 0),
        n.object_type, n.object_name, n.object_id, n.counterpart_id, n.direction, n.operation, n.error_code, n.error_text,
-       n.error_source, n.error_category, n.error_retryable, q.mail_system, q.crm_system, n.attempts, n.resolution
+       n.error_source, n.error_category, n.failure_code, n.error_retryable, q.mail_system, q.crm_system, n.attempts, n.resolution
   FROM newest n
   LEFT JOIN seen s USING (organization_id, issue_id)
   LEFT JOIN LATERAL (SELECT mail_system, crm_system FROM sync_session f
@@ -124,15 +125,16 @@ ON CONFLICT (organization_id, issue_id) DO UPDATE SET
       kept.session_started_at, kept.last_seen_at, kept.closed_at, kept.object_type, kept.object_name,
       kept.object_id, kept.counterpart_id, kept.direction, kept.operation, kept.mail_system,
       kept.crm_system, kept.attempts, kept.resolution) AS v LIMIT 1),
-  (error_code, error_text, error_source, error_category, error_retryable,
+  (error_code, error_text, error_source, error_category, failure_code, error_retryable,
    opened_began, opened_session_id, opened_attempt, opened_seq, opened_digest) = (
-    SELECT v.error_code, v.error_text, v.error_source, v.error_category, v.error_retryable, o.*
+    SELECT v.error_code, v.error_text, v.error_source, v.error_category, v.failure_code, v.error_retryable, o.*
       FROM (SELECT excluded.error_code, excluded.error_text, excluded.error_source, excluded.error_category,
-                   excluded.error_retryable, excluded.state <> 'resolved' AS opens, excluded.began, excluded.session_id,
+                   excluded.failure_code, excluded.error_retryable, excluded.state <> 'resolved' AS opens,
+                   excluded.began, excluded.session_id,
                    excluded.attempt, excluded.seq, excluded.digest
             UNION ALL
             SELECT kept.error_code, kept.error_text, kept.error_source, kept.error_category,
-                   kept.error_retryable, kept.state <> 'resolved' OR kept.opened_began IS NOT NULL,
+                   kept.failure_code, kept.error_retryable, kept.state <> 'resolved' OR kept.opened_began IS NOT NULL,
                    coalesce(kept.opened_began, kept.began), coalesce(kept.opened_session_id, kept.session_id),
                    coalesce(kept.opened_attempt, kept.attempt), coalesce(kept.opened_seq, kept.seq),
                    coalesce(kept.opened_digest, kept.digest)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from schemas.folding import fold
 from schemas.keys import Key, session_key, session_of
-from schemas.remediation import Advice, advice, advice_on, advice_on_issue
+from schemas.remediation import advice, advice_on
 from schemas.retention import KEPT
 from schemas.sql import named_queries
 from schemas.status import DEFAULT_INTERVAL_S, REASON_BY_END
@@ -24,6 +24,7 @@ from services.query.masking import NO_NAMES, Names, mask, mask_in
 from services.query.names import names_in_time, names_of_session, names_of_sessions
 from services.query.principal import Principal
 from services.query.problems import NotFound
+from services.query.remedies import on_issues
 from services.query.rows import report_words, strip
 from services.query.scope import address_of, ensure_own, scope_of
 from services.query.services import Services
@@ -212,17 +213,7 @@ async def session_issues(services: Services, principal: Principal, key: str) -> 
         for row in rows:
             row["object_name"] = mask(row["object_name"])
             row["error_text"] = mask_in(row["error_text"], names)
-    return {"rows": rows, "total": total, "advice": _issues_advice([row for row in rows if row["counts"]])}
-
-
-def _issues_advice(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    found: dict[tuple[int, Advice], dict[str, Any]] = {}
-    for row in rows:
-        code, category = row["error_code"], row["error_category"]
-        told = advice_on_issue(row["error_source"], category, code)
-        kind = {"error_code": code, "error_category": category, "issues": 0, **asdict(told)}
-        found.setdefault((code, told), kind)["issues"] += 1
-    return list(found.values())
+    return {"rows": rows, "total": total, "advice": on_issues(row for row in rows if row["counts"])}
 
 
 async def user(services: Services, principal: Principal, organization_id: UUID, user_id: UUID) -> dict[str, Any]:

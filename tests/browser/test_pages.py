@@ -446,3 +446,22 @@ async def test_names_are_shown_and_hidden_where_they_stand_also_in_other_texts(b
     actions = await site.fetch("SELECT action FROM audit_event WHERE action LIKE 'names%' ORDER BY id")
     assert [each["action"] for each in actions][-10:] == ["names_revealed", "names_hidden"] * 5
     assert name not in seen["elsewhere"]["text"], "what was hidden in another tab is hidden here too"
+
+
+async def test_what_to_do_stands_wherever_an_error_is(browse: Browse, site: Site) -> None:
+    pages = await pages_of(site)
+    kind = "error_source=eq:crm&error_category=eq:validation"
+    paths = {
+        name: pages[name] for name in ("user's issues", "organization's issues", "issues", "organizations", "sessions")
+    }
+    seen = browse("remedies", paths=paths | {"one kind": f"/sessions?{kind}"})["seen"]
+    for way in ("desk", "plain", "phone"):
+        told = seen[way]
+        assert told.pop("organizations") is told.pop("sessions") is None, "they are of many errors"
+        assert told.pop("one kind") == {"titles": ["CRM caused by invalid data"], "steps": 1, "within": True}
+        for name, menu in told.items():
+            assert menu["within"], (way, name)
+            assert menu["steps"] == len(menu["titles"]) > 0
+            assert all(re.fullmatch(r"Error code [1-3], .+: \d+ issues?", title) for title in menu["titles"]), name
+    assert len(seen["of_card"]) == 1
+    assert seen["closed"] == 0

@@ -1,6 +1,6 @@
 """One list page: from a request to a `Table`; the only place where a list of the panel meets the list functions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -10,15 +10,17 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from schemas import vocabulary
 from schemas.columns import LISTS, Column, ListView, Type
+from services.query import remedies
 from services.query.counting import StatusCounts, status_counts, total_of
 from services.query.lists import Page, fetch_page
 from services.query.nouns import times
 from services.query.panel import looks, table, words
 from services.query.panel.counts import value_counts
 from services.query.panel.frame import Frame
+from services.query.panel.parts import about_issues
 from services.query.panel.render import html
 from services.query.panel.searched import ended
-from services.query.panel.table import Act, Choice, Empty, Tab, Table, Wrong
+from services.query.panel.table import Act, Choice, Empty, Remedy, Tab, Table, Wrong
 from services.query.principal import Principal
 from services.query.problems import Busy, TooSlow, TooWide
 from services.query.services import Services
@@ -174,11 +176,26 @@ async def _filled(services: Services, asked: Asked, view: View, page: Page) -> T
         export_note=table.export_note(some, page.total_is_exact),
         previous_href=f"{asked.path}?{view.query(cursor=page.previous_cursor)}" if page.previous_cursor else "",
         next_href=f"{asked.path}?{view.query(cursor=page.next_cursor)}" if page.next_cursor else "",
+        remedies=_remedies(view, page.rows),
         foot=f"All {count} shown" if shown == page.total else f"{times(view.limit, 'row')} a page",
         empty=None if shown or page.searched else await _empty(services, asked, view),
     )  # fmt: skip
     made = ended(made, page.searched, view) if page.searched else made
     return _with_counts(view, made, counts) if counts else made
+
+
+def _remedies(view: View, rows: Sequence[Mapping[str, Any]]) -> tuple[Remedy, ...]:
+    """Return what to do about the issues of the page, or about the error that the list is narrowed to."""
+    if view.list.kind == "issues":
+        open_now = (row for row in rows if row["state"] != "resolved" and row["error_code"])
+        return tuple(Remedy(about_issues(told), told) for told in remedies.on_issues(open_now))
+    told = remedies.on_filters(view)
+    if told is None:
+        return ()
+    source = vocabulary.words(vocabulary.ERROR_SOURCE, told["source"])
+    category = vocabulary.words(vocabulary.ERROR_CATEGORY, told["category"])
+    code = f", code {told['code']}" if told["code"] else ""
+    return (Remedy(words.straight(f"{source} {category}{code}"), told),)
 
 
 async def _unfiltered(services: Services, asked: Asked, view: View) -> int | None:

@@ -4,15 +4,16 @@ A page has thousands of them: as functions they take a fifth of the time that ma
 ours is escaped here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
 from schemas import vocabulary
+from services.query.nouns import times
 from services.query.panel import marks, words
 from services.query.panel.marks import Piece
 
@@ -53,6 +54,13 @@ def status_icon(slug: str) -> str:
 def status_words(slug: str) -> str:
     """Return the words of a status of a session, a user or an organization, or of an `outcome`."""
     return vocabulary.words(vocabulary.SESSION_STATUS, slug).replace("_", " ")
+
+
+def about_issues(told: Mapping[str, Any]) -> str:
+    """Return which issues an advice is on: `error code 1, caused by throttling: 3 issues`."""
+    category = vocabulary.words(vocabulary.ERROR_CATEGORY, told["error_category"])
+    said = words.straight(category) or error_code_words(told["error_code"])
+    return f"error code {told['error_code']}, {said}: {times(told['issues'], 'issue')}"
 
 
 def error_code_words(code: int) -> str:

@@ -111,7 +111,8 @@ def _environment() -> Environment:
         asset=asset, icon=parts.icon, status=parts.status, user_status=_user_status, moment=_moment,
         number=parts.number, figure=parts.figure, bar=parts.bar, strip=parts.strip, copy_button=parts.copy_button,
         tag=parts.tag, object_icon=parts.object_icon, list_rows=_list_rows, status_icon=parts.status_icon,
-        status_words=parts.status_words, error_code_words=parts.error_code_words, strip_words=marks.strip_words,
+        status_words=parts.status_words, error_code_words=parts.error_code_words, about_issues=parts.about_issues,
+        strip_words=marks.strip_words,
         times=times, kept=KEPT, vocabulary=vocabulary, say=vocabulary.words,
     )  # fmt: skip
     return made

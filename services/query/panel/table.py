@@ -84,6 +84,14 @@ class Wrong:
 
 
 @dataclass(frozen=True, slots=True)
+class Remedy:
+    """What to do about errors that a list shows: about which, and the advice."""
+
+    title: str
+    advice: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """A way on from an empty list."""
 
@@ -147,6 +155,7 @@ class Table:
     segments: tuple[Tab, ...] = ()
     segments_label: str = ""
     holds_names: bool = False
+    remedies: tuple[Remedy, ...] = ()
     problem: Wrong | None = None
     empty: Empty | None = None
     limit: int = 100

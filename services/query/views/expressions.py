@@ -281,7 +281,7 @@ ISSUES: Final[Mapping[str, Sql]] = MappingProxyType(
         "retryable": Sql("i.error_retryable"),
         **_sure("i", "operation", "error_code", "times", "state", "issue_id", "user_id", "organization_id"),
         **_plain("i", "error_text", "closed_at", "resolution", "error_source", "error_category", "attempts"),
-        **_plain("i", "object_id", "counterpart_id"),
+        **_plain("i", "failure_code", "object_id", "counterpart_id"),
     }
 )
 
@@ -339,6 +339,10 @@ ALWAYS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "session_id": "i.session_id",
             "session_started_at": "i.session_started_at",
             "state": "i.state",
+            "error_code": "i.error_code",
+            "error_source": "i.error_source",
+            "error_category": "i.error_category",
+            "failure_code": "i.failure_code",
             "mail_system": "i.mail_system",
             "crm_system": "i.crm_system",
         },

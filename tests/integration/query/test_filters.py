@@ -229,8 +229,8 @@ async def test_organizations_are_found_by_what_users_of_them_fail_for(service: S
 @pytest.mark.parametrize(
     ("path", "wrong", "offered"),
     [
-        ("/issues?state=&", "error_code=abc", list(ERROR_CODE.values())), ("/users?", "status=%CC%81", []),
-        ("/sessions?", "failures=abc", []),
+        ("/issues?state=&", "error_code=abc", list(ERROR_CODE.values())), ("/users?", "status=%CC%81", ["has:empty"]),
+        ("/sessions?", "failures=abc", ["5", "5..9", "5..", "..9", "&gt;=5", "&lt;=9", "has:empty"]),
     ],
 )  # fmt: skip
 async def test_what_was_not_understood_can_go_alone_or_with_all(

@@ -49,12 +49,20 @@ def test_the_facts_that_have_advice_are_facts_that_decide_a_status() -> None:
 
 
 def test_every_code_of_an_issue_has_an_answer_and_its_error_a_better_one() -> None:
-    by_code = [advice_on_issue(None, None, code) for code in ERROR_CODE]
+    by_code = [advice_on_issue(None, None, None, code) for code in ERROR_CODE]
     assert len({found.cause for found in by_code}) == len(ERROR_CODE)
     assert set(CATALOGUE["issue_codes"]) == set(map(str, ERROR_CODE))
-    assert advice_on_issue("crm", "validation", 1) == advice("crm", "validation")
-    assert advice_on_issue("crm", "brand_new", 1) == by_code[1]
-    assert advice_on_issue("crm", "validation", 0) == by_code[0], "a success has nothing to mend"
+    assert advice_on_issue("crm", "validation", None, 1) == advice("crm", "validation")
+    assert advice_on_issue("crm", "brand_new", None, 1) == by_code[1]
+    assert advice_on_issue("crm", "validation", None, 0) == by_code[0], "a success has nothing to mend"
+
+
+def test_an_issue_has_the_answer_of_its_failures_code_as_its_session_has() -> None:
+    of_session = advice("office365", "authentication", "AADSTS700082")
+    assert advice_on_issue("office365", "authentication", "AADSTS700082", 1) == of_session
+    assert (
+        advice_on_issue("office365", "authentication", None, 1) == advice("office365", "authentication") != of_session
+    )
 
 
 def test_who_and_steps_stand_in_every_entry() -> None:
