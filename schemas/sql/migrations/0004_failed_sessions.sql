@@ -6,8 +6,8 @@ SET LOCAL lock_timeout = '1s';
 SET LOCAL statement_timeout = '120s';
 
 -- squawk-ignore require-concurrent-index-creation
-CREATE INDEX sync_session_failed ON ONLY sync_session (started_at) INCLUDE (organization_id, user_id, error_source, error_category)
- WHERE status IN ('errors', 'timed_out');
+CREATE INDEX sync_session_failed ON ONLY sync_session (started_at DESC, session_id DESC)
+ INCLUDE (organization_id, user_id, error_source, error_category) WHERE status IN ('errors', 'timed_out');
 
 DO $$
 DECLARE
@@ -17,7 +17,8 @@ BEGIN
   FOR child IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'sync_session'::regclass LOOP
     EXECUTE format('SELECT EXISTS (SELECT FROM %s)', child) INTO has_rows;
     IF NOT has_rows THEN
-      EXECUTE format('CREATE INDEX %1$I ON %2$s (started_at) INCLUDE (organization_id, user_id, error_source, error_category) '
+      EXECUTE format('CREATE INDEX %1$I ON %2$s (started_at DESC, session_id DESC) '
+                     'INCLUDE (organization_id, user_id, error_source, error_category) '
                      'WHERE status IN (''errors'', ''timed_out'')', child::text || '_failed', child);
       EXECUTE format('ALTER INDEX sync_session_failed ATTACH PARTITION %I', child::text || '_failed');
     END IF;
