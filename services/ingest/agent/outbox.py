@@ -45,6 +45,7 @@ class Outbox:
         self._writing: frozenset[int] = frozenset()  # by id(item): what of the tail is on its way to the disk
         self._tail_bytes = 0  # of the rest, which has a limit
         self._forgotten: set[int] = set()
+        self._deleting: frozenset[int] = frozenset()  # what of these the thread takes off the disk
         self._wake_writer = asyncio.Event()
         self.wake_sender = asyncio.Event()
         self.dropped: Counter[str] = Counter()
@@ -81,7 +82,8 @@ class Outbox:
     @property
     def pending(self) -> int:
         """Events that wait, on disk and in memory."""
-        return max(0, self._spool.events - len(self._forgotten)) + len(self._tail)
+        skipped = len(self._forgotten) - len(self._deleting)  # what is deleted the thread itself counts off
+        return max(0, self._spool.events - skipped) + len(self._tail)
 
     async def keep_writing(self) -> None:
         """Run until cancelled: move the tail to disk, as one commit for all that has come together."""
@@ -120,12 +122,14 @@ class Outbox:
                 _settle(done)
         self._keep_in_tail(kept)
         self._forgotten |= {item.row for item in items if item.row is not None}
+        self._deleting = frozenset(self._forgotten)
         try:
-            rows = frozenset(self._forgotten)
-            await self._in_thread(self._spool.forget, rows)
-            self._forgotten -= rows
+            await self._in_thread(self._spool.forget, self._deleting)
+            self._forgotten -= self._deleting
         except sqlite3.Error as error:
             self._disk_says(error)
+        finally:
+            self._deleting = frozenset()
 
     async def refuse(self, item: Item, outcome: Outcome) -> None:
         """Set an item aside in the reject file, where a person finds it, and let go of it."""
