@@ -103,10 +103,11 @@ SELECT i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS de
 -- name: issues
 -- One issue for every fourth of the sessions of the last ten days that had some, of every code in turn.
 INSERT INTO sync_issue (organization_id, issue_id, user_id, began, session_id, attempt, seq, digest, session_started_at, state, first_seen_at,
-  last_seen_at, times, object_type, object_name, direction, operation, error_code, error_text, error_source, error_category, mail_system, crm_system)
+  last_seen_at, times, object_type, object_name, direction, operation, error_code, error_text, error_source, error_category,
+  failure_code, mail_system, crm_system)
 SELECT organization_id, gen_random_uuid(), user_id, began, session_id, 1, 1, 0, started_at, CASE WHEN digest % 5 = 0 THEN 'resolved' ELSE 'open' END,
        started_at, started_at, digest % 9 + 1, 'appointment', 'Budget review ' || digest, 'mail_to_crm', 'update', digest / 4 % 4, 'Record is locked',
-       'salesforce', 'locked', 'exchange', 'salesforce'
+       'salesforce', 'locked', 'UNABLE_TO_LOCK_ROW', 'exchange', 'salesforce'
   FROM sync_session WHERE issues > 0 AND started_at > now() - interval '10 days' AND digest % 4 = 0;
 
 -- name: count_users
