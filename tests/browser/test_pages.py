@@ -151,8 +151,13 @@ async def test_a_row_that_no_longer_matches_stays_and_says_so(browse: Browse, si
     assert [(where, faults) for where, faults in seen["covered"].items() if faults] == []
 
 
-async def test_a_page_without_answers_grows_old_and_one_signed_out_says_so(browse: Browse) -> None:
-    seen = browse("silence", role="organization_admin", path="/users?tz=UTC")
+@pytest.mark.parametrize("page", ["users", "job", "find"])
+async def test_a_page_without_answers_grows_old_and_one_signed_out_says_so(
+    browse: Browse, site: Site, page: str
+) -> None:
+    seen = browse(
+        "silence", role="organization_admin", path=f"{(await pages_of(site))[page]}?tz=UTC".replace("ra?", "ra&")
+    )
     mark, tone = seen["before"]["mark"]
     assert (mark[:6], "behind" in tone, seen["before"]["banner"]) == ("as of ", False, "")
     assert re.fullmatch(r"no answer for 1\d s", seen["soon"]["mark"][0])
@@ -414,6 +419,28 @@ async def test_a_monitor_that_is_behind_says_so_on_every_page(browse: Browse, si
             "WHERE partition = 3"
         )
     assert browse("look", path="/users")["banner"] == ""
+
+
+async def test_a_monitor_that_falls_behind_is_told_by_each_page_that_is_open_already(
+    browse: Browse, site: Site, tmp_path: Path
+) -> None:
+    move = "UPDATE kafka_position SET applied_to = applied_to + $1::int * interval '1 minute' WHERE partition = 3"
+    behind, over = tmp_path / "behind", tmp_path / "over"
+    pages = await pages_of(site)
+    kinds = ("overview", "organization", "user's issues", "organization's logs", "job", "log", "find", "monitoring",
+             "filter not understood", "no such page")  # fmt: skip
+    paths = [pages[kind] for kind in kinds]
+    try:
+        with once_read(behind, lambda: site.fetch(move, -4)), once_read(over, lambda: site.fetch(move, 4)):
+            steps = [["behind", str(behind), "Monitoring is 4 min behind: nobody"], ["over", str(over), ""]]
+            seen = browse("open_pages", paths=paths, list=STATISTICS, steps=steps)["seen"]
+    finally:
+        await site.fetch("UPDATE kafka_position SET applied_to = $1", datetime.fromisoformat(site.now))
+    assert set(seen["behind"]) == {*paths, "dialog"}
+    told = {path: (tone, "4 min behind" in mark, bool(banner)) for path, (tone, mark, banner) in seen["behind"].items()}
+    assert told == dict.fromkeys(told, ("fresh behind", True, True))
+    quiet = {path: (tone.strip(), "behind" in mark, banner) for path, (tone, mark, banner) in seen["over"].items()}
+    assert quiet == dict.fromkeys(quiet, ("fresh", True, "")), "the error pages too: they are answered"
 
 
 async def test_names_are_shown_and_hidden_where_they_stand_also_in_other_texts(browse: Browse, site: Site) -> None:

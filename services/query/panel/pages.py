@@ -211,3 +211,12 @@ async def find(services: Services, request: Request, principal: Principal) -> Re
     page = await framed(services, request, principal, "Search", "")
     found = await details.search(services, principal, text)
     return HTMLResponse(html("find.html", page=page, text=text, found=found, vocabulary=vocabulary))
+
+
+async def fresh(services: Services, request: Request, principal: Principal) -> Response:
+    """Answer with what an open page asks for every few seconds: mark, banners and whether names are masked; no more."""
+    parameters = Parameters(request)
+    parameters.zone()
+    parameters.done()
+    page = await framed(services, request, principal, "Freshness", "")
+    return HTMLResponse(html("fresh.html", page=page))

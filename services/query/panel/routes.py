@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from services.query.panel.render import STATIC, html
 from services.query.principal import Principal
 from services.query.services import Services
 
+FRESH: Final = "/fresh"
 Page = Callable[[Services, Request, Principal], Awaitable[Response]]
 
 
@@ -79,6 +80,7 @@ def routes(services: Services) -> list[Route | Mount]:
         page("/issues", pages.listed("issues", "Issues")),
         page("/find", pages.find),
         page("/monitoring", monitoring.show),
+        page(FRESH, pages.fresh),
         page("/columns", choices.columns, "POST"),
         page("/density", choices.density, "POST"),
         Mount("/static", Stamped(directory=STATIC)),
@@ -86,4 +88,4 @@ def routes(services: Services) -> list[Route | Mount]:
 
 
 def _within(path: str, mine: str) -> bool:
-    return path == mine or path.startswith((f"{mine}/", "/sessions/"))
+    return path in {mine, FRESH} or path.startswith((f"{mine}/", "/sessions/"))

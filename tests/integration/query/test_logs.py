@@ -150,6 +150,21 @@ async def test_a_live_log_page_is_refreshed_without_its_lines(
     assert "<dt>Lines</dt><dd>20</dd>" in answer.text
 
 
+async def test_how_fresh_a_page_is_now_is_a_small_answer_to_everybody(service: Service) -> None:
+    whose = {
+        "support": (),
+        "organization_admin": (organization_id(0),),
+        "end_user": (organization_id(0), user_id(0, 1)),
+    }
+    for role, ids in whose.items():
+        async with await service.as_person(role, *ids) as person:
+            answer = await person.get("/fresh?tz=UTC")
+            assert (answer.status_code, 'id="fresh"' in answer.text, 'id="banner"' in answer.text) == (200, True, True)
+            assert ('data-names="masked"' in answer.text) is (role == "support")
+            assert len(answer.content) < 1500
+            assert (await person.get("/fresh?x=1")).status_code == 400
+
+
 async def archive(client: httpx.AsyncClient, path: str) -> zipfile.ZipFile:
     answer = await client.get(f"/api/v1{path}")
     assert answer.status_code == 200, answer.text

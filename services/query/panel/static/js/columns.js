@@ -1,3 +1,4 @@
-/** What the columns of a list need beyond that: which ones there are, and what their boxes take. */
+/** What only lists need: their columns, what the boxes of these take, and their rows, kept up to date. */
 import "./picklist.js";
+import "./rows.js";
 import "./suggest.js";

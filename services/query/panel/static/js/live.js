@@ -1,6 +1,7 @@
 /**
  * Live refresh that never moves a row: what is in view changes in place and gets a dot, what is new is counted in a
  * pill, what no longer matches turns grey. Nothing changes under the pointer, the focus, a selection or an open menu.
+ * A page without live parts asks for its freshness alone, as every page does behind a dialog.
  */
 import { all, icon, make, one, typing, zoned } from "./dom.js";
 import { areOtherwise, becomeLike } from "./names.js";
@@ -8,105 +9,43 @@ import { say } from "./say.js";
 import { tipOpen } from "./tips.js";
 
 const EVERY_MS = Number(document.body.dataset.every ?? 5000);
-const DOT_MS = 10000;
 const SPEAK_MS = 30000;
 const SILENT_MS = 10000;
 const BANNER_MS = 60000;
 
-/** What the server last sent for a row or part, by its id. @type {Map<string, string>} */
+/** What the server last sent for a part, by its id. @type {Map<string, string>} */
 const known = new Map();
 let spoken = 0;
 let asking = false;
 let missedAt = 0;
 let shownAsOf = one("#fresh span")?.textContent ?? "";
 let asks = 0;
+const isLive = !!one("[data-list], [data-live-part]");
 
 function remember() {
   known.clear();
-  for (const row of all("#rows > tr, [data-live-part]")) known.set(row.id, row.innerHTML);
+  for (const part of all("[data-live-part]")) known.set(part.id, part.innerHTML);
 }
 
 /** @param {Element} element */
-function held(element) {
+export function held(element) {
   if (element.matches(":hover") || element.contains(document.activeElement) || element.matches(".chosen")) return true;
   const selection = getSelection();
   return !!selection && !selection.isCollapsed && selection.containsNode(element, true);
 }
 
-/** @param {HTMLElement} now @param {HTMLElement} fresh */
-function changeRow(now, fresh) {
-  if (now.className.replace(/ ?(changed|chosen|gone)/g, "") !== fresh.className) now.className = fresh.className;
-  const cells = [...fresh.children];
-  [...now.children].forEach((cell, index) => {
-    const next = cells[index];
-    if (next && cell.innerHTML !== next.innerHTML) cell.replaceWith(next);
-  });
-  now.classList.add("changed");
-  setTimeout(() => now.classList.remove("changed"), DOT_MS);
+/** What lists do with a page: merge its rows (how many changed), or show all of it anew. @type {{merge: (page: Document) => number, renew: (page: Document) => void} | null} */
+let list = null;
+
+/** @param {NonNullable<typeof list>} own */
+export function registerList(own) {
+  list = own;
 }
 
-/** A row that no longer matches stays where it is, greyed, and says so until the next show. @param {HTMLElement} row @param {boolean} gone */
-function tellGone(row, gone) {
-  row.classList.toggle("gone", gone);
-  const said = one(".gone-word", row);
-  if (!gone) said?.remove();
-  else if (!said) one("th", row)?.append(make("span", { class: "gone-word" }, "no longer matches"));
-}
-
-/** @param {Document} page @returns {number} rows changed */
-function mergeRows(page) {
-  const fresh = all("#rows > tr", page);
-  let changed = 0;
-  let unseen = 0;
-  for (const row of fresh) {
-    const sent = row.innerHTML;
-    const now = document.getElementById(row.id);
-    if (!now) { unseen += 1; continue; }
-    tellGone(now, false);
-    if (known.get(row.id) === sent || held(now)) continue;
-    known.set(row.id, sent);
-    changeRow(now, row);
-    changed += 1;
-  }
-  const whole = !one('#list a[rel="next"], #list a[rel="prev"]', page);
-  const ids = new Set(fresh.map((row) => row.id));
-  for (const row of all("#rows > tr")) if (whole && !ids.has(row.id)) tellGone(row, true);
-  showPill(unseen, page);
-  return changed;
-}
-
-/** @param {number} unseen @param {Document} page */
-function showPill(unseen, page) {
-  const place = one("#live-place");
-  if (!place || place.contains(document.activeElement)) return;
-  if (!unseen) { place.replaceChildren(); return; }
-  const pill = make("button", { type: "button", class: "pill", "data-show-new": "" }, icon("arrow-up"), `${unseen} new · show`);
-  pill.addEventListener("click", () => showNew(page));
-  place.replaceChildren(pill);
-}
-
-/** @param {Document} page */
-function showNew(page) {
-  const list = one("#list", page);
-  if (!list) return;
-  const scroll = one(".scroll")?.scrollLeft ?? 0;
-  one("#list")?.replaceWith(list);
-  const region = one(".scroll");
-  if (region) region.scrollLeft = scroll;
-  /** @type {any} */ (window).htmx?.process(list);
-  document.dispatchEvent(new Event("htmx:after:swap"));
-  one(".scroll")?.focus({ preventScroll: true });
-}
-
-/** Names were masked or shown meanwhile: all of a list comes anew, and one stays where one is. @param {Document} page */
+/** Names were masked or shown meanwhile: a list comes anew in its place, any other page that may hold some is loaded again. @param {Document} page */
 function showNames(page) {
-  if (!one("#list")) { location.reload(); return; }
-  const row = document.activeElement?.closest("#rows > tr")?.id;
-  const top = one(".scroll")?.scrollTop ?? 0;
-  becomeLike(page);
-  showNew(page);
-  one(".scroll")?.scrollTo({ top });
-  if (row) one(`#${row} [data-job]`)?.focus({ preventScroll: true });
+  if (list && one("#list")) { becomeLike(page); list.renew(page); return; }
+  if (isLive || one('main :is([action="/reveal"], [action="/hide"])')) location.reload(); // an error need not be done again
 }
 
 /** @param {HTMLElement} part @param {HTMLElement} fresh */
@@ -136,10 +75,6 @@ function mergeParts(page) {
     if (part.tagName !== fresh.tagName) part.closest("section")?.replaceWith(fresh.closest("section") ?? fresh); // the first row, or none any more
     else if (!countNew(part, fresh)) replacePart(part, fresh);
   }
-  for (const id of ["fresh", "banner"]) {
-    const [now, fresh] = [document.getElementById(id), page.getElementById(id)];
-    if (now && fresh && now.outerHTML !== fresh.outerHTML) now.replaceWith(fresh);
-  }
   for (const part of [".matches", ".counts-end", ".list .foot > span:first-child", ".subtabs"]) {
     const [now, fresh] = [one(part), one(part, page)];
     if (now && fresh && now.innerHTML !== fresh.innerHTML && !held(now)) now.innerHTML = fresh.innerHTML;
@@ -148,13 +83,25 @@ function mergeParts(page) {
   all(".counts button b").forEach((number, index) => { number.textContent = counts[index]?.textContent ?? number.textContent; });
 }
 
-/** The page as it is now; null where no answer comes, or the one to sign in first. @param {string} address */
+/** Mark and banner stay where they are, with a focus that they have. @param {Document} page */
+function mergeMark(page) {
+  missedAt = 0;
+  shownAsOf = one("#fresh span", page)?.textContent ?? "";
+  for (const id of ["#fresh", "#banner"]) {
+    const [now, fresh] = [one(id), one(id, page)];
+    if (!now || !fresh || now.outerHTML === fresh.outerHTML) continue;
+    for (const { name, value } of fresh.attributes) now.setAttribute(name, value);
+    if (now.innerHTML !== fresh.innerHTML) now.innerHTML = fresh.innerHTML;
+  }
+}
+
+/** The page as it is now, its mark already shown; null where there is nothing to merge: no answer, an error, the page to sign in. @param {string} address */
 async function read(address) {
   try {
     const answer = await fetch(zoned(address), { headers: { "Syncwatch-Part": "live" } });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (one("#fresh", page) && answer.status < 500) { mergeMark(page); return answer.ok ? page : null; }
     if (!answer.ok) { tellSilence("Syncwatch cannot answer now:"); return null; }
-    if (one("#fresh", page)) return page;
     clearInterval(asks);
     warn("signed out", "You were signed out:", "what you see is no longer kept up to date.", "/sign-in", "Sign in");
   } catch {
@@ -181,17 +128,16 @@ function tellSilence(title) {
 }
 
 async function refresh() {
-  if (asking || document.hidden || one("details.menu[open], .suggest, dialog[open]") || tipOpen()) return;
+  if (asking || document.hidden || one("details.menu[open], .suggest") || tipOpen()) return;
+  const whole = isLive && !one("dialog[open]");
   asking = true;
   try {
     const address = location.href;
-    const page = await read(address);
-    if (!page) return;
-    missedAt = 0;
-    shownAsOf = one("#fresh span", page)?.textContent ?? "";
-    if (address !== location.href) return;
+    const page = await read(whole ? address : "/fresh");
+    if (!page || address !== location.href || (isLive && !whole)) return; // behind a dialog, all else waits
     if (areOtherwise(page)) { if (!typing()) showNames(page); return; }
-    const changed = mergeRows(page);
+    if (!isLive) return;
+    const changed = list?.merge(page) ?? 0;
     mergeParts(page);
     if (changed && Date.now() - spoken > SPEAK_MS) {
       spoken = Date.now();
@@ -202,8 +148,6 @@ async function refresh() {
   }
 }
 
-if (one("[data-list], [data-live-part]")) {
-  remember();
-  document.addEventListener("htmx:after:swap", remember);
-  asks = window.setInterval(refresh, EVERY_MS);
-}
+remember();
+document.addEventListener("htmx:after:swap", remember);
+asks = window.setInterval(refresh, EVERY_MS);
