@@ -1,6 +1,7 @@
 """Job details and the log of one session, as pages of their own and as parts of a dialog."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -25,9 +26,13 @@ from services.query.services import Services
 TAIL: Final = 8
 PART: Final = "Syncwatch-Part"
 """The header in which a script says which part of a page it takes."""
+STANDING: Final = {"job": False, "standing": True}
+"""The parts of job details, and whether they stand on a page of their own or in a dialog."""
 SIDES: Final = (("mail_s", "acc", "accent"), ("crm_s", "acc-soft", "accent-soft"), ("engine_s", "", "mute"))
 LITTLE: Final = 0.02
 """A share of a session that may be missing from its times by side."""
+UNDER_WAY: Final = timedelta(minutes=1)
+"""How long after a session's end more of it may come; what has not come by then is lost."""
 
 
 async def show(services: Services, request: Request, principal: Principal) -> Response:
@@ -45,10 +50,24 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
         names = await names_in_time(services, scope_of(principal), (found["run"], found["session_id"]))
     values = _values(found, issues, tail, who, page, bool(own_page(principal)))
     values["ticket"] = ticket(found, names, page, link)
-    template = "_job.html" if request.headers.get(PART) == "job" else "job.html"
-    answer = HTMLResponse(html(template, page=page, job=found, **values))
+    values["coming"] = is_coming(found, services.now())
+    part = request.headers.get(PART)
+    template = "_job.html" if part in STANDING else "job.html"
+    answer = HTMLResponse(html(template, page=page, job=found, standing=STANDING.get(part or "", True), **values))
     answer.headers.add_vary_header(PART)
     return answer
+
+
+def is_coming(found: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether more of a session may come: it runs, or has just ended and not all that it sent is here.
+
+    Logs and issues have topics of their own, so that an end often arrives before the last of them. The minute after it
+    is counted in what is applied, not by the clock on the wall: while monitoring is behind, nothing is lost yet.
+    """
+    if found["status"] == "running":
+        return True
+    missing = found["log"]["chunks_missing"] or found["issues_arrived"] < found["issues_sent"]
+    return bool(missing) and (found["as_of"] or now) < found["appended_at"] + UNDER_WAY
 
 
 def _values(

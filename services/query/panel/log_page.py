@@ -19,7 +19,7 @@ from services.query.masking import Names
 from services.query.panel import logs, pages
 from services.query.panel.facts import Step
 from services.query.panel.frame import own_page
-from services.query.panel.job import PART
+from services.query.panel.job import PART, is_coming
 from services.query.panel.parts import outcome
 from services.query.panel.render import html
 from services.query.panel.rows import organization_path, session_path, user_path
@@ -86,10 +86,10 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     key, look, now = request.path_params["key"], look_of(request.query_params), services.now()
     check(look.wanted)
     found = await details.session(services, principal, key)
-    path = session_path(key)
+    path, coming = session_path(key), is_coming(found, now)
 
     def read(row: Any, chunks: Sequence[Any], names: Names | None) -> dict[str, Any]:
-        return window(row, chunks, names, look, path, now)
+        return window(row, chunks, names, look, path, now, coming)
 
     drawn: dict[str, Any] = {"lines": None}
     too_long = ""
@@ -101,7 +101,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     page = await pages.framed(services, request, principal, "Log", "Sessions")
     values = {
         "job": found, "outcome": outcome(found["status"], found["report_complete"]),
-        "path": path, "crumbs_": _trail(found, principal), "too_long": too_long,
+        "path": path, "coming": coming, "crumbs_": _trail(found, principal), "too_long": too_long,
         "levels": logs.LEVELS, "sources": vocabulary.LOG_SOURCE,
         "logs_href": f"/api/v1{path}/logs.zip",
     }  # fmt: skip
@@ -111,7 +111,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
 
 
 def window(
-    row: Any, chunks: Sequence[Any], names: Names | None, look: Look, path: str, now: datetime
+    row: Any, chunks: Sequence[Any], names: Names | None, look: Look, path: str, now: datetime, coming: bool = False
 ) -> dict[str, Any]:
     """Return the window, its search and the ways out of it; a long log takes a while, so not in the event loop."""
     lines = numbered(chunks)
@@ -125,7 +125,8 @@ def window(
     return {
         "look": look, "shown": shown, "wanted": look.wanted, "hits": hits,
         "lines": logs.drawn(
-            shown["lines"], _gaps(shown, chunks, lines, held), text=look.wanted.text, matches=positions, at=look.at
+            shown["lines"], _gaps(shown, chunks, lines, held, coming),
+            text=look.wanted.text, matches=positions, at=look.at,
         ),
         "strip_": logs.strip(lines, shown["lines"]),
         "later_href": look.href(path, after=shown["next"]) if shown["next"] else "",
@@ -146,7 +147,7 @@ def _hit_href(look: Look, path: str, at: int) -> str:
 
 
 def _gaps(
-    shown: Mapping[str, Any], chunks: Sequence[Any], lines: Sequence[Mapping[str, Any]], held: Wanted
+    shown: Mapping[str, Any], chunks: Sequence[Any], lines: Sequence[Mapping[str, Any]], held: Wanted, coming: bool
 ) -> Sequence[Mapping[str, Any]]:  # fmt: skip
     """Return the gaps that have a place in the window: none where lines are left out on purpose."""
     if held.text or held.level or held.source:
@@ -156,7 +157,7 @@ def _gaps(
         first = {"attempt": lines[-1]["attempt"], "line": lines[-1]["line"] + 1}
     following = lines[bisect_right(lines, shown["next"], key=itemgetter("position"))] if shown["next"] else None
     gaps = sorted([*shown["gaps"], *logs.drops(chunks)], key=logs.place_of)
-    if shown["running"]:  # what is missing at the end is on its way
+    if coming:  # what is missing at the end is on its way
         gaps = [gap for gap in gaps if gap["before_line"] is not None]
     return logs.gaps_of_page(gaps, first, following)
 

@@ -120,7 +120,7 @@ def test_a_window_without_lines_says_why() -> None:
         assert [each["gap"]["chunk"] for each in behind["lines"]] == [4], "what is missing at the end, and only that"
     running = SESSION | {"status": "running"}
     for chunks, after in ((CHUNKS, 40), (CHUNKS, 0), ([], 0)):
-        told = window(running, chunks, None, Look(Wanted(after=after), False, 0), "/sessions/x", START)
+        told = window(running, chunks, None, Look(Wanted(after=after), False, 0), "/sessions/x", START, True)
         gaps = [each["gap"]["chunk"] for each in told["lines"] if "gap" in each]
         assert gaps == ([2] if chunks and not after else []), "the end of a running log is on its way"
     for at, past in ((START + KEPT.logs - timedelta(seconds=1), False), (START + KEPT.logs, True)):

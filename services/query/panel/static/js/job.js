@@ -19,6 +19,12 @@ async function open(href, from, push) {
   if (push) history.pushState({ job: address }, "", address); else history.replaceState({ job: address }, "", address);
   one("[data-close]", dialog)?.focus();
   one(".job-scroll", dialog)?.scrollTo(0, 0);
+  follow(dialog, address);
+}
+
+/** Of a session that ended nothing more is asked. @param {HTMLElement} root @param {string} address */
+function follow(root, address) {
+  if (one("[data-coming]", root)) void import("./running.js").then(({ keepUp }) => keepUp(root, address));
 }
 
 /** @param {HTMLElement | null} from */
@@ -91,3 +97,6 @@ addEventListener("popstate", (event) => {
   else if (event.state?.job) void open(event.state.job, opener, false);
 });
 document.addEventListener("htmx:before:history:restore", (event) => { if (dialog?.open) event.preventDefault(); });
+
+const standing = one(".job-page");
+if (standing) follow(standing, location.href);

@@ -75,7 +75,7 @@ const KEYS = {
   f: () => one(".grid .box input")?.focus(),
   m: columns,
   e: () => press("[data-export]"),
-  r: () => press("[data-show-new]"),
+  r: () => press("[data-show-new]", one("dialog[open]")),
   c: copyCell,
   "[": () => stepJob(-1),
   "]": () => stepJob(1),
@@ -86,7 +86,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.activeElement instanceof HTMLInputElement) document.activeElement.blur();
   if (event.key === "Enter" && row() && document.activeElement === row()) { press("a.name", row()); return; }
   if (!isCommand(event)) return;
-  if (one("dialog[open]") && !["[", "]", "d"].includes(event.key)) return;
+  if (one("dialog[open]") && !["[", "]", "d", "r"].includes(event.key)) return;
   if (Date.now() - going < 1200) {
     going = 0;
     const link = one(`[data-go="${CSS.escape(event.key)}"]`);

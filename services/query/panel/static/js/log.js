@@ -1,6 +1,6 @@
 /**
  * The log viewer: a window over a log of any length that moves as one scrolls; matches and errors by key, link to a line,
- * wrapped lines, following a session that runs. Without it, the links in the foot lead from part to part.
+ * wrapped lines. Without it, the links in the foot lead from part to part.
  */
 import { all, hit, make, one, zoned } from "./dom.js";
 import { copyText } from "./copy.js";
@@ -15,25 +15,25 @@ const MOST = 1500;
 const NEAR_PX = 600;
 const EVERY_MS = 5000;
 const MOST_PARTS = 40;
-const LINE = "#log-lines tr[id^=line-]";
+export const LINE = "#log-lines tr[id^=line-]";
 const WORDS = /** @type {Record<string, string>} */ ({ first: "First lines", prev: "Earlier lines", next: "Later lines", last: "Last lines" });
 /** @type {Promise<boolean> | null} */
-let loading = null;
+export let loading = null;
 
 /** @param {HTMLElement | null} row */
-const numberOf = (row) => Number(row?.id.replace("line-", ""));
+export const numberOf = (row) => Number(row?.id.replace("line-", ""));
 
-function region() {
+export function region() {
   return one(".log:not(.short)");
 }
 
 /** @param {string} rel */
-function way(rel) {
+export function way(rel) {
   return /** @type {HTMLAnchorElement | null} */ (one(`#log-ways a[rel="${rel}"]`));
 }
 
 /** Make a way out of the window lead somewhere else, or nowhere. @param {string} rel @param {string} [href] */
-function setWay(rel, href) {
+export function setWay(rel, href) {
   const link = way(rel);
   if (!href) { link?.remove(); return; }
   if (link) { link.href = href; return; }
@@ -46,7 +46,7 @@ function setWay(rel, href) {
 const whole = new URLSearchParams(location.search).get("show") === "all";
 
 /** The address of this look at another place. @param {Record<string, number>} place */
-function placed(place) {
+export function placed(place) {
   const url = new URL(location.href);
   url.hash = "";
   for (const name of ["after", "before", "at"]) url.searchParams.delete(name);
@@ -54,14 +54,14 @@ function placed(place) {
   return url.href;
 }
 
-/** @param {string} href */
-async function fetched(href) {
-  const answer = await fetch(zoned(href), { headers: { "Syncwatch-Part": "log" } });
+/** @param {string} href @param {"log" | "live"} [part] the lines and what is told of them, or that alone */
+export async function fetched(href, part = "log") {
+  const answer = await fetch(zoned(href), { headers: { "Syncwatch-Part": part } });
   return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
 }
 
 /** Put lines at one end and take as many out at the other, without moving what is being read. @param {"prev" | "next"} rel @param {HTMLElement[]} rows */
-function extend(rel, rows) {
+export function extend(rel, rows) {
   const [place, body] = [region(), one("#log-lines")];
   if (!place || !body) return;
   const anchor = all("tr[id^=line-]", body).find((row) => row.getBoundingClientRect().bottom > place.getBoundingClientRect().top);
@@ -104,7 +104,7 @@ function frameWindow() {
 }
 
 /** The strip and the counts by level and source are of the whole log. @param {Document} page */
-function takeSums(page) {
+export function takeSums(page) {
   const strip = one("#log-strip", page);
   if (strip) one("#log-strip")?.replaceWith(strip);
   frameWindow();
@@ -143,26 +143,6 @@ function nearEdge() {
   else if (place.scrollTop < NEAR_PX) void load("prev");
 }
 region()?.addEventListener("scroll", nearEdge);
-
-/** What a running session has said since, under what is shown. */
-async function follow() {
-  if (document.hidden || loading || way("next")) return;
-  const place = region();
-  const last = all("#log-lines tr[id^=line-]").at(-1) ?? null;
-  const page = await fetched(last ? placed({ after: numberOf(last) }) : location.href).catch(() => null);
-  if (!page) return;
-  if (one("#too-long", page)) { location.reload(); return; } // it grew so long while it was read
-  if (!page.querySelector("#log-facts[data-running]")) clearInterval(following);
-  const rows = all("#log-lines > tr", page).filter((row) => !row.id || !document.getElementById(row.id)); // the end may be told missing again
-  if (!rows.length) return;
-  if (!last || !place) { location.reload(); return; }
-  const atEnd = place.scrollHeight - place.scrollTop - place.clientHeight < 40;
-  extend("next", rows);
-  takeSums(page);
-  setWay("next", /** @type {HTMLAnchorElement | null} */ (one('#log-ways a[rel="next"]', page))?.href);
-  if (atEnd) place.scrollTop = place.scrollHeight;
-}
-const following = one("#log-facts[data-running]") ? window.setInterval(follow, EVERY_MS) : 0;
 
 /** The line that keys go on from. */
 function lineAtHand() {

@@ -1,0 +1,127 @@
+/**
+ * Job details of a session that runs, kept up to date to its end, also to the last of what it sent: in place where nothing
+ * is held and nothing that is held would move, otherwise by a pill. Asked for only where a session runs.
+ */
+import { all, icon, make, one, zoned } from "./dom.js";
+import { held } from "./live.js";
+import { say } from "./say.js";
+import { tipOpen } from "./tips.js";
+
+const EVERY_MS = Number(document.body.dataset.every ?? 5000);
+const SPEAK_MS = 30000;
+const SCROLLED = ".wrap-x, .log, .trace";
+let spoken = 0;
+
+/** @param {HTMLElement} body */
+const pieces = (body) => all(":scope > *", body);
+
+/** @param {HTMLElement} piece */
+const nameOf = (piece) => piece.getAttribute("aria-labelledby") ?? piece.className;
+
+/** @param {HTMLElement} piece */
+const isKept = (piece) => held(piece) || !!one("details[open]", piece);
+
+/** What must not move, and where it stands: what is under the pointer, has the focus, or is selected. @param {HTMLElement} body */
+function anchors(body) {
+  const selection = getSelection();
+  const selected = selection && !selection.isCollapsed ? selection.getRangeAt(0).startContainer : null;
+  const of = [all(":hover", body).at(-1), document.activeElement, selected instanceof Element ? selected : selected?.parentElement];
+  return of.flatMap((each) => (each && each !== body && body.contains(each) ? [{ each, top: each.getBoundingClientRect().top }] : []));
+}
+
+/** Put a piece in the place of another; what is scrolled in it stays so. @param {HTMLElement} now @param {HTMLElement} next */
+function change(now, next) {
+  const places = all(SCROLLED, now).map((each) => [each.scrollLeft, each.scrollTop]);
+  now.replaceWith(next);
+  all(SCROLLED, next).forEach((each, index) => { const [left = 0, top = 0] = places[index] ?? []; each.scrollTo(left, top); });
+}
+
+/** Do a change, and take it back where it would move what is held. @param {HTMLElement} body @param {boolean} asked @param {() => void} act @param {() => void} undo */
+function unmoved(body, asked, act, undo) {
+  const before = anchors(body);
+  act();
+  if (asked || before.every(({ each, top }) => Math.abs(each.getBoundingClientRect().top - top) < 1)) return true;
+  undo();
+  return false;
+}
+
+/** Bring what is shown up to date, piece by piece; whether all of it is. @param {HTMLElement} body @param {HTMLElement} fresh @param {Map<string, string>} sent @param {boolean} asked whether somebody asked for it: then nothing is held */
+function merge(body, fresh, sent, asked = false) {
+  const next = pieces(fresh);
+  let left = 0;
+  let changed = 0;
+  /** @param {HTMLElement | null} now @param {string} name @param {string} html @param {() => void} act @param {() => void} undo */
+  const attempt = (now, name, html, act, undo) => {
+    if ((now && !asked && isKept(now)) || !unmoved(body, asked, act, undo)) { left += 1; return; }
+    if (html) sent.set(name, html); else sent.delete(name);
+    changed += 1;
+  };
+  for (const now of pieces(body)) {
+    const behind = now.nextSibling;
+    if (!next.some((piece) => nameOf(piece) === nameOf(now))) attempt(now, nameOf(now), "", () => now.remove(), () => body.insertBefore(now, behind));
+  }
+  next.forEach((piece, index) => {
+    const name = nameOf(piece);
+    if (sent.get(name) === piece.innerHTML) return;
+    const shown = pieces(body);
+    const now = shown.find((each) => nameOf(each) === name) ?? null;
+    const copy = /** @type {HTMLElement} */ (document.importNode(piece, true));
+    const behind = next.slice(index + 1).flatMap((each) => shown.find((other) => nameOf(other) === nameOf(each)) ?? [])[0] ?? null;
+    if (now) attempt(now, name, piece.innerHTML, () => change(now, copy), () => change(copy, now));
+    else attempt(null, name, piece.innerHTML, () => body.insertBefore(copy, behind), () => copy.remove());
+  });
+  if (changed && Date.now() - spoken > SPEAK_MS) { spoken = Date.now(); say("Job details changed"); }
+  return left === 0;
+}
+
+/** The pill lies over the details, in nobody's room. @param {HTMLElement} place @param {() => void} show */
+function showPill(place, show) {
+  if (one(".job-pill", place)) return;
+  const pill = make("button", { type: "button", class: "pill", "data-show-new": "" }, icon("pulse"), "Changed · show");
+  pill.addEventListener("click", show);
+  place.prepend(make("div", { class: "job-pill" }, pill));
+}
+
+/** The details as they are now; null where none came. @param {HTMLElement} root @param {string} address */
+async function read(root, address) {
+  const part = root.matches("dialog") ? "job" : "standing";
+  const answer = await fetch(zoned(address), { headers: { "Syncwatch-Part": part } }).catch(() => null);
+  return answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+}
+
+/** Keep job details up to date until all of the session has come and is shown, or others take their place. @param {HTMLElement} root the dialog, or the block of a page @param {string} address */
+export function keepUp(root, address) {
+  const body = one(".job-body", root);
+  const place = body?.parentElement;
+  if (!body || !place) return;
+  const sent = new Map(pieces(body).map((piece) => [nameOf(piece), piece.innerHTML]));
+  let latest = body;
+  let coming = true;
+  let asking = false;
+
+  const show = () => {
+    merge(body, latest, sent, true);
+    one(".job-pill", place)?.remove();
+    (root.matches("dialog") ? place : one("main"))?.focus({ preventScroll: true });
+  };
+  const look = async () => {
+    if (!body.isConnected || root.matches("dialog:not([open])")) { clearInterval(asks); return; }
+    if (asking || document.hidden || tipOpen()) return;
+    asking = true;
+    const page = coming ? await read(root, address).catch(() => null) : null;
+    asking = false;
+    const fresh = page && one(".job-body", page);
+    if (page && !fresh) { clearInterval(asks); return; } // signed out, and told so by the page
+    if (fresh) {
+      latest = fresh;
+      coming = "coming" in fresh.dataset;
+      const ticket = '[data-what="Text for the ticket"]';
+      one(ticket, root)?.setAttribute("data-copy", one(ticket, page)?.dataset.copy ?? "");
+    }
+    if (!body.isConnected || latest === body || tipOpen() || one(".job-pill:is(:hover, :focus-within)", place)) return;
+    if (!merge(body, latest, sent)) { showPill(place, show); return; }
+    one(".job-pill", place)?.remove();
+    if (!coming) clearInterval(asks);
+  };
+  const asks = window.setInterval(look, EVERY_MS);
+}
