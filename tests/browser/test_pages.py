@@ -433,10 +433,12 @@ async def test_a_monitor_that_falls_behind_is_told_by_each_page_that_is_open_alr
     try:
         with once_read(behind, lambda: site.fetch(move, -4)), once_read(over, lambda: site.fetch(move, 4)):
             steps = [["behind", str(behind), "Monitoring is 4 min behind: nobody"], ["over", str(over), ""]]
-            seen = browse("open_pages", paths=paths, list=STATISTICS, steps=steps)["seen"]
+            opened = browse("open_pages", paths=paths, list=STATISTICS, steps=steps)
     finally:
         await site.fetch("UPDATE kafka_position SET applied_to = $1", datetime.fromisoformat(site.now))
-    assert set(seen["behind"]) == {*paths, "dialog"}
+    seen = opened["seen"]
+    assert set(seen["behind"]) == {*paths, "dialog", "menu", "suggestions", "tip"}
+    assert opened["open_still"] == {"menu": 1, "suggestions": 1, "tip": 1}
     told = {path: (tone, "4 min behind" in mark, bool(banner)) for path, (tone, mark, banner) in seen["behind"].items()}
     assert told == dict.fromkeys(told, ("fresh behind", True, True))
     quiet = {path: (tone.strip(), "behind" in mark, banner) for path, (tone, mark, banner) in seen["over"].items()}

@@ -1,7 +1,7 @@
 /**
  * Live refresh that never moves a row: what is in view changes in place and gets a dot, what is new is counted in a
  * pill, what no longer matches turns grey. Nothing changes under the pointer, the focus, a selection or an open menu.
- * A page without live parts asks for its freshness alone, as every page does behind a dialog.
+ * A page without live parts asks for its freshness alone, as every page does behind a dialog or a menu.
  */
 import { all, icon, make, one, typing, zoned } from "./dom.js";
 import { areOtherwise, becomeLike } from "./names.js";
@@ -29,7 +29,7 @@ function remember() {
 
 /** @param {Element} element */
 export function held(element) {
-  if (element.matches(":hover") || element.contains(document.activeElement) || element.matches(".chosen")) return true;
+  if (element.matches(":hover") || element.contains(document.activeElement) || element.matches(".chosen") || tipOpen(element)) return true;
   const selection = getSelection();
   return !!selection && !selection.isCollapsed && selection.containsNode(element, true);
 }
@@ -128,13 +128,13 @@ function tellSilence(title) {
 }
 
 async function refresh() {
-  if (asking || document.hidden || one("details.menu[open], .suggest") || tipOpen()) return;
-  const whole = isLive && !one("dialog[open]");
+  if (asking || document.hidden) return;
+  const whole = isLive && !one("dialog[open], details.menu[open], .suggest");
   asking = true;
   try {
     const address = location.href;
     const page = await read(whole ? address : "/fresh");
-    if (!page || address !== location.href || (isLive && !whole)) return; // behind a dialog, all else waits
+    if (!page || address !== location.href || (isLive && !whole)) return; // behind a dialog or a menu, all else waits
     if (areOtherwise(page)) { if (!typing()) showNames(page); return; }
     if (!isLive) return;
     const changed = list?.merge(page) ?? 0;

@@ -65,9 +65,9 @@ function scrolled(event) {
   else close();
 }
 
-/** True while a text is open: live rows wait for it. */
-export function tipOpen() {
-  return open !== null;
+/** Whether a text is open, of any cell or of one within an element: that waits with its changes. @param {Element} [within] */
+export function tipOpen(within) {
+  return open !== null && (!within || within.contains(open.from));
 }
 
 document.addEventListener("mouseover", (event) => { const cell = hit(event, "[data-full]"); if (cell) show(cell); });
