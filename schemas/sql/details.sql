@@ -201,6 +201,12 @@ SELECT hour, status, sum(sessions)::bigint AS sessions FROM session_hour_all
 SELECT hour, status, sum(sessions)::bigint AS sessions FROM session_hour
  WHERE organization_id = $2 AND hour >= $1 GROUP BY hour, status ORDER BY hour;
 
+-- name: watched_since_all
+SELECT min(hour) AS hour FROM session_hour_all;
+
+-- name: watched_since_of_organization
+SELECT min(hour) AS hour FROM session_hour WHERE organization_id = $1;
+
 -- name: kinds_all
 -- Errors by source, category and hour.
 SELECT coalesce(nullif(error_source, ''), 'unknown') AS source, coalesce(nullif(error_category, ''), 'other') AS category, hour,

@@ -125,9 +125,11 @@ def _failures(services: Services, scope: Scope, masked: bool) -> View:
 async def session_hours(
     services: Services, principal: Principal, organization_id: UUID | None = None, *, hours: int = DAY
 ) -> dict[str, Any]:
-    """Return sessions by the hour of their start: {"hours": [{"hour", "sessions": {status: n}}], "totals": {…}}.
+    """Return sessions by the hour of their start: {"hours": [{"hour", "watched", "sessions": {status: n}}],
+    "totals": {…}}.
 
-    Every hour of the span is there, the last one still in progress.
+    Every hour of the span is there, the last one still in progress. `watched` is false of those before the first
+    session that is known: their zeros say nothing.
     """
     scope = scope_of(principal, organization_id)
     async with services.reading(scope) as connection:
@@ -139,11 +141,16 @@ async def _hours(connection: Any, scope: Scope, first: datetime, hours: int) -> 
     counts: dict[datetime, dict[str, int]] = defaultdict(dict)
     for row in rows:
         counts[row["hour"]][row["status"]] = row["sessions"]
-    listed = [
-        {"hour": hour, "sessions": {status: counts.get(hour, {}).get(status, 0) for status in SESSION_STATUS}}
+    ((since,),) = await _by_scope(connection, scope, "watched_since")
+    listed: list[dict[str, Any]] = [
+        {
+            "hour": hour,
+            "watched": since is not None and hour >= since,
+            "sessions": {status: counts.get(hour, {}).get(status, 0) for status in SESSION_STATUS},
+        }
         for hour in (first + timedelta(hours=each) for each in range(hours))
     ]
-    totals = {status: sum(each["sessions"][status] for each in listed) for status in SESSION_STATUS}  # type: ignore[index]
+    totals = {status: sum(each["sessions"][status] for each in listed) for status in SESSION_STATUS}
     return {"hours": listed, "totals": totals}
 
 

@@ -180,6 +180,7 @@ def hours(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
             "hour": each["hour"],
             "words": span(each["hour"], page),
             "open": each["hour"] == last,
+            "watched": each["watched"],
             "sessions": each["sessions"],
             "total": sum(each["sessions"].values()),
             "href": asked("/sessions", run=hour_span(each["hour"], page), tz=page.zone.key),

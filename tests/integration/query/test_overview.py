@@ -9,7 +9,7 @@ from html import unescape
 from schemas.sql import named_queries
 from tests.integration.query.conftest import Service, serving
 from tests.rig.databases import Database
-from tests.rig.seed import Plan, derive, organization_id, seed, user_id
+from tests.rig.seed import Plan, derive, insert, organization_id, seed, user_id
 
 MANY = ("hours", "errors", "touched", "organizations", "failing now", "chain", "new")
 LAST_DAY = named_queries("leader")["store_last_day"]
@@ -137,3 +137,25 @@ async def test_a_part_that_takes_too_long_says_so_and_leaves_the_others(service:
     assert "a record was refused" not in blind.text
     assert dotted["status_detail"] == "s•••••• a• b•••• 3", "and no text of the session is shown unmasked"
     assert [page.text.count(said) for page in whole] == [0, 0]
+
+
+async def test_an_hour_before_the_first_session_has_no_number_and_one_behind_it_has_zero(
+    service: Service, now: datetime
+) -> None:
+    began = (now - timedelta(hours=3)).replace(minute=0, second=0, microsecond=0)
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=2, users=1, sessions=1))
+        await connection.execute("TRUNCATE session_hour, session_hour_all")
+        for table, ids in (("session_hour", {"organization_id": organization_id(0)}), ("session_hour_all", {})):
+            await insert(connection, table, {**ids, "hour": began, "status": "finished", "shard": 0, "sessions": 7})
+    async with await service.as_person("support") as person:
+        page = (await person.get("/?tz=UTC")).text
+        hours = (await person.get("/api/v1/session-hours")).json()["hours"]
+        others = (await person.get(f"/api/v1/session-hours?organization={organization_id(1)}")).json()["hours"]
+    assert [hour["watched"] for hour in hours] == [False] * 20 + [True] * 4
+    assert not any(hour["watched"] for hour in others), "another's sessions are no news of it"
+    rows = re.findall(r"<tr data-at=.*?</tr>", page[page.index('id="hours-rows"') :])
+    shown = [re.findall(r'class="num"[^>]*>(?:<[^>]+>)*([^<]+)', row) for row in rows]
+    assert shown[0] == ["–"] * len(shown[0])
+    assert shown[20][0] == shown[20][-1] == "7"
+    assert shown[-1] == ["0"] * len(shown[-1])

@@ -100,7 +100,7 @@ def test_whose_data_stands_still_is_said_where_some_does() -> None:
 def test_the_chart_points_at_the_greatest_cause_and_at_the_peak_among_hours_that_are_over() -> None:
     def hour(at: datetime, errors: int) -> dict[str, Any]:
         statuses = ("finished", "finished_with_issues", "errors", "timed_out", "cancelled", "running")
-        return {"hour": at, "sessions": dict.fromkeys(statuses, 0) | {"errors": errors}}
+        return {"hour": at, "watched": True, "sessions": dict.fromkeys(statuses, 0) | {"errors": errors}}
 
     start = NOW.replace(minute=0, second=0)
     listed = [hour(start - timedelta(hours=back), errors) for back, errors in ((2, 3), (1, 7), (0, 90))]

@@ -13,7 +13,7 @@ const PARTS = [
   { slug: "finished_with_issues", fill: "--warn-soft", edge: "--warn-fill", clean: false },
   { slug: "cancelled", fill: "--mute-fill", edge: "", clean: false },
 ];
-/** @typedef {{at: number, counts: Record<string, number>, words: string, open: boolean}} Hour */
+/** @typedef {{at: number, counts: Record<string, number>, words: string, open: boolean, watched: boolean}} Hour */
 const off = new Set();
 /** @type {any[]} */
 let drawn = [];
@@ -25,6 +25,7 @@ function hoursOf(table) {
     counts: Object.fromEntries(all("td[data-status]", row).map((cell) => [cell.dataset.status ?? "", Number(cell.dataset.n)])),
     words: row.dataset.words ?? "",
     open: row.dataset.open !== undefined,
+    watched: row.dataset.unwatched === undefined,
   }));
 }
 
@@ -156,10 +157,10 @@ function tip(plot, place, hours) {
   if (plot.cursor.left < 0 || !plot.over.matches(":hover")) return;
   const hour = hours.find((each) => { const at = plot.posToVal(plot.cursor.left, "x"); return at >= each.at && at < each.at + HOUR; });
   if (!hour) return;
-  const rows = PARTS.filter((part) => !off.has(part.slug)).map((part) =>
+  const rows = PARTS.filter((part) => hour.watched && !off.has(part.slug)).map((part) =>
     make("div", {}, make("i", { class: `dot ${({ finished: "ok", errors: "bad", timed_out: "time", finished_with_issues: "warn" })[part.slug] ?? ""}` }), part.slug.replaceAll("_", " "), make("span", {}, (hour.counts[part.slug] ?? 0).toLocaleString("en"))));
   const sum = PARTS.reduce((all, part) => all + (hour.counts[part.slug] ?? 0), 0);
-  const box = make("div", { class: "chart-tip" }, make("div", {}, make("b", {}, hour.words), make("span", {}, sum.toLocaleString("en"))), ...rows);
+  const box = make("div", { class: "chart-tip" }, make("div", {}, make("b", {}, hour.words), make("span", {}, hour.watched ? sum.toLocaleString("en") : "not watched yet")), ...rows);
   place.append(box);
   const frame = plot.over.getBoundingClientRect();
   const origin = place.getBoundingClientRect();
