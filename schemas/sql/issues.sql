@@ -4,7 +4,7 @@
 -- `turn`: 0 for the newest version of a sighting in the batch, 1 and 2 for those of another kind before it.
 CREATE TEMPORARY TABLE IF NOT EXISTS batch_sighting (
   started_at timestamptz, session_id uuid, issue_id uuid, organization_id uuid, user_id uuid,
-  attempt integer, seq bigint, digest bigint, began timestamptz, appended_at timestamptz, state text,
+  attempt integer, seq bigint, digest bigint, first_appended_at timestamptz, appended_at timestamptz, state text,
   object_type text, object_name text, object_id text, counterpart_id text, direction text, operation text, error_code smallint,
   error_text text, error_source text, error_category text, failure_code text, error_retryable boolean, attempts integer,
   resolution text, turn integer
@@ -18,8 +18,8 @@ INSERT INTO issue_sighting AS kept (
   started_at, session_id, issue_id, organization_id, user_id, attempt, seq, digest, began, appended_at, state,
   object_type, object_name, object_id, counterpart_id, direction, operation, error_code,
   error_text, error_source, error_category, failure_code, error_retryable, attempts, resolution)
-SELECT started_at, session_id, issue_id, organization_id, user_id, attempt, seq, digest, began, appended_at, state,
-       object_type, object_name, object_id, counterpart_id, direction, operation, error_code,
+SELECT started_at, session_id, issue_id, organization_id, user_id, attempt, seq, digest, least(started_at, first_appended_at),
+       appended_at, state, object_type, object_name, object_id, counterpart_id, direction, operation, error_code,
        error_text, error_source, error_category, failure_code, error_retryable, attempts, resolution
   FROM batch_sighting WHERE turn = $1 ORDER BY started_at, session_id, issue_id
 ON CONFLICT (started_at, session_id, issue_id) DO UPDATE SET
@@ -88,11 +88,15 @@ SELECT DISTINCT b.started_at, b.session_id, b.user_id
 -- rows). An opened one with code 0 is a success, no issue. The newest sighting by (began, session_id, attempt, seq, digest)
 -- is the issue, but its error is of the newest that opened it, whose version opened_* is where a newer resolved it. An issue
 -- opened after any sighting said resolved is regressed. $2, $3: the issue of each session that saw it opened, the first time.
-WITH newest AS (
+WITH sighting AS (
+  SELECT *, CASE WHEN started_at <= first_appended_at THEN started_at ELSE (  -- else a clock is ahead: its first event, in any batch
+           SELECT f.began FROM issue_sighting f
+            WHERE f.started_at = b.started_at AND f.session_id = b.session_id AND f.issue_id = b.issue_id) END AS began
+    FROM batch_sighting b WHERE state <> $1 AND (state = 'resolved' OR error_code <> 0)
+), newest AS (
   SELECT DISTINCT ON (organization_id, issue_id) *,
-         min(appended_at) OVER (PARTITION BY organization_id, issue_id) AS first_seen_at
-    FROM batch_sighting
-   WHERE state <> $1 AND (state = 'resolved' OR error_code <> 0)
+         min(first_appended_at) OVER (PARTITION BY organization_id, issue_id) AS first_seen_at
+    FROM sighting
    ORDER BY organization_id, issue_id, began DESC, session_id DESC, attempt DESC, seq DESC, digest DESC
 ), seen AS (
   SELECT organization_id, issue_id, count(*)::integer AS times

@@ -70,9 +70,15 @@ class Sighting:
     """One issue in one session."""
 
     issue_id: UUID
-    first_ms: int
-    versions: list[tuple[IssueEvent, int]]
-    """Rising (event, append time in ms): the newest that opened it, that resolved it and that says it is none."""
+    versions: list[tuple[IssueEvent, int, int]]
+    """Rising: the newest that opened it, that resolved it and that says it is none; each with its append time and that
+    of the first of its kind, in ms.
+    """
+
+    @property
+    def first_ms(self) -> int:
+        """When the first of them was appended."""
+        return min(first_ms for _, _, first_ms in self.versions)
 
     @property
     def event(self) -> IssueEvent:
@@ -192,16 +198,18 @@ class Fold:
         place = (data.session_id.int, data.started_at, issue_id.int, data.user_id.int)
         kept = self.sightings.get(place)
         if kept is None:
-            self.sightings[place] = Sighting(issue_id, appended_ms, [(event, appended_ms)])
+            self.sightings[place] = Sighting(issue_id, [(event, appended_ms, appended_ms)])
             return
-        kept.first_ms = min(kept.first_ms, appended_ms)
-        for index, (other, _) in enumerate(kept.versions):
+        first_ms = appended_ms
+        for index, (other, its_ms, its_first_ms) in enumerate(kept.versions):
             if _says(other.data) == _says(data):
+                first_ms = min(its_first_ms, appended_ms)
                 if not self._is_newer(other, event, _version(other), _version(event)):
+                    kept.versions[index] = other, its_ms, first_ms
                     return
                 del kept.versions[index]
                 break
-        kept.versions.append((event, appended_ms))
+        kept.versions.append((event, appended_ms, first_ms))
         if len(kept.versions) > 1:
             kept.versions.sort(key=lambda version: (*_version(version[0]), digest(version[0])))
 

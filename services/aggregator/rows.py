@@ -26,10 +26,10 @@ SESSION_COLUMNS: Final = (
     "mail_s", "crm_s", "engine_s",
 )  # fmt: skip
 SIGHTING_COLUMNS: Final = (
-    "started_at", "session_id", "issue_id", "organization_id", "user_id", "attempt", "seq", "digest", "began",
-    "appended_at", "state", "object_type", "object_name", "object_id", "counterpart_id", "direction", "operation",
-    "error_code", "error_text", "error_source", "error_category", "failure_code", "error_retryable", "attempts",
-    "resolution", "turn",
+    "started_at", "session_id", "issue_id", "organization_id", "user_id", "attempt", "seq", "digest",
+    "first_appended_at", "appended_at", "state", "object_type", "object_name", "object_id", "counterpart_id",
+    "direction", "operation", "error_code", "error_text", "error_source", "error_category", "failure_code",
+    "error_retryable", "attempts", "resolution", "turn",
 )  # fmt: skip
 CHUNK_COLUMNS: Final = (
     "started_at", "session_id", "attempt", "chunk_no", "organization_id", "user_id", "appended_at", "first_line",
@@ -115,15 +115,14 @@ def text_row(session: Session) -> tuple[Any, ...] | None:
 
 def sighting_rows(sighting: Sighting) -> Iterator[tuple[Any, ...]]:
     """Yield the rows for `batch_sighting`: the newest version has turn 0, those before it 1 and 2."""
-    first = moment(sighting.first_ms)
-    for turn, (event, appended_ms) in enumerate(reversed(sighting.versions)):
+    for turn, (event, appended_ms, first_ms) in enumerate(reversed(sighting.versions)):
         data = event.data
         error = data.error
         text = data.error_text or ("" if error is None else error.message)
         failure = (None,) * 4 if error is None else (error.source, error.category, error.code or None, error.retryable)
         yield (
             data.started_at, data.session_id, sighting.issue_id, data.organization_id, data.user_id, data.attempt,
-            data.seq, digest(event), min(data.started_at, first), moment(appended_ms), data.state.value,
+            data.seq, digest(event), moment(first_ms), moment(appended_ms), data.state.value,
             data.object_type, clean(data.object_name), data.object_id, data.counterpart_id, data.direction.value,
             data.operation.value, data.error_code, clean(text) if text else "", *failure, data.attempts,
             data.resolution, turn,

@@ -21,6 +21,7 @@ _TABLES: Final = (
     named_queries("logs")["make_batch_chunk"],
 )
 _REFUSALS: Final = (
+    asyncpg.CardinalityViolationError,  # two users tell of one issue of one session: parts do not
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,

@@ -211,7 +211,7 @@ class Transaction:
 
     async def _merge_issues(self, sightings: Sequence[asyncpg.Record]) -> None:
         opened = _columns(((row["organization_id"], row["issue_id"]) for row in sightings if row["opened"]), 2)
-        said = {event.data.state for each in self.fold.sightings.values() for event, _ in each.versions}
+        said = {event.data.state for each in self.fold.sightings.values() for event, _, _ in each.versions}
         for left_out, seen in ((IssueState.RESOLVED, opened), (IssueState.OPENED, _columns((), 2))):
             if said == {left_out}:
                 continue

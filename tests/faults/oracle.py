@@ -47,7 +47,7 @@ def expected(records: Iterable[tuple[int, bytes]]) -> Expected:
     for appended_ms, value in records:
         event = json.loads(value)
         if event["type"] == "syncwatch.issue.v1":
-            told.append(Told(event["data"], value))
+            told.append(Told(event["data"], value, appended_ms))
         if event["type"] == "syncwatch.session.v1":
             data = event["data"]
             events[instant(data["started_at"]), data["session_id"]].append((appended_ms, data))
@@ -103,12 +103,13 @@ def _row(seen: list[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
 class Told:
     """One version of an issue in a session. Issues have the id that their agent gave them."""
 
-    def __init__(self, data: dict[str, Any], value: bytes) -> None:
+    def __init__(self, data: dict[str, Any], value: bytes, appended_ms: int) -> None:
         digest = int.from_bytes(hashlib.sha256(value).digest()[:8], "big", signed=True)
         self.data = data
         self.started_at = instant(data["started_at"])
+        self.appended_at = datetime.fromtimestamp(appended_ms / 1000, UTC)
+        self.place = self.started_at, data["session_id"], data["issue_id"]
         self.within = (*_version(data), digest)
-        self.among_all = (self.started_at, data["session_id"], *self.within)
         self.opens = data["state"] == "opened" and data["error_code"] != 0
         self.resolves = data["state"] == "resolved"
 
@@ -116,7 +117,7 @@ class Told:
 def _sightings(told: Iterable[Told]) -> dict[tuple[datetime, str, str], dict[str, Any]]:
     groups: defaultdict[tuple[datetime, str, str], list[Told]] = defaultdict(list)
     for each in told:
-        groups[each.started_at, each.data["session_id"], each.data["issue_id"]].append(each)
+        groups[each.place].append(each)
     rows = {}
     for key, seen in groups.items():
         newest = max(seen, key=lambda each: each.within)
@@ -124,25 +125,32 @@ def _sightings(told: Iterable[Told]) -> dict[tuple[datetime, str, str], dict[str
         rows[key] = {
             **_said(newest, max(opened, key=lambda each: each.within) if opened else newest),
             "state": "resolved" if opened and not newest.opens else newest.data["state"], "counts": newest.opens,
+            "began": min(key[0], *(each.appended_at for each in seen)),
         }  # fmt: skip
     return rows
 
 
 def _issues(told: Iterable[Told]) -> dict[tuple[str, str], dict[str, Any]]:
-    """What only reports a success is no issue."""
+    """What only reports a success is no issue. A clock that runs ahead is cut at the first event of a sighting."""
     groups: defaultdict[tuple[str, str], list[Told]] = defaultdict(list)
+    began: dict[Any, datetime] = {}
     for each in told:
+        began[each.place] = min(began.get(each.place, each.started_at), each.appended_at)
         if each.opens or each.resolves:
             groups[each.data["organization_id"], each.data["issue_id"]].append(each)
+
+    def among_all(each: Told) -> Any:
+        return began[each.place], each.data["session_id"], each.within
+
     rows = {}
     for key, seen in groups.items():
-        newest = max(seen, key=lambda each: each.among_all)
+        newest = max(seen, key=among_all)
         opened = [each for each in seen if each.opens]
         again = "regressed" if any(each.resolves for each in seen) else "open"
         rows[key] = {
-            **_said(newest, max(opened, key=lambda each: each.among_all) if opened else newest),
+            **_said(newest, max(opened, key=among_all) if opened else newest),
             "session_id": newest.data["session_id"], "state": "resolved" if newest.resolves else again,
-            "times": len({(each.started_at, each.data["session_id"]) for each in opened}),
+            "times": len({each.place for each in opened}), "first_seen_at": min(each.appended_at for each in seen),
         }  # fmt: skip
     return rows
 
@@ -155,7 +163,7 @@ def _said(newest: Told, opening: Told) -> dict[str, Any]:
         "object_name": newest.data.get("object_name", ""), "resolution": newest.data.get("resolution") or "",
         "error_code": opening.data["error_code"], "error_text": opening.data.get("error_text", ""),
         "error_source": error.get("source", ""), "error_category": error.get("category", ""),
-        "error_retryable": error.get("retryable", ""),
+        "failure_code": error.get("code", ""), "error_retryable": error.get("retryable", ""),
     }  # fmt: skip
 
 

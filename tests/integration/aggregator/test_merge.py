@@ -81,17 +81,21 @@ def troubles(chance: random.Random, organization_id: UUID, user_id: UUID) -> lis
     events: list[Event] = []
     for number in range(chance.randint(1, 3)):
         session_id = uuid4()
-        about["started_at"] = NOW - timedelta(minutes=10 + number)
+        ahead = timedelta(hours=5) if chance.random() < 0.3 else timedelta(0)  # a clock
+        about["started_at"] = NOW - timedelta(minutes=10 + number) + ahead
         if chance.random() < 0.7:
             events.append(session(session_id, status="finished", attempt=2, objects=counts(), **about))
         for _ in range(chance.randint(1, 5)):
-            state, code = chance.choice([("opened", 1), ("opened", 2), ("resolved", 0), ("resolved", 3), ("opened", 0)])
-            error = Failure(source="salesforce", category=chance.choice(["locked", "quota"]), retryable=True)
+            state, error_code = chance.choice(
+                [("opened", 1), ("opened", 2), ("resolved", 0), ("resolved", 3), ("opened", 0)]
+            )
+            category, code = chance.choice(["locked", "quota"]), chance.choice(["", "UNABLE_TO_LOCK_ROW", "429"])
+            error = Failure(source="salesforce", category=category, code=code, retryable=True)
             resolution = "synced" if state == "resolved" else None
             events.append(
                 issue(
                     session_id, issue_id=issue_id, attempt=chance.randint(1, 2), seq=chance.randint(0, 2), state=state,
-                    error_code=code, error_text=chance.choice(["", "locked", "busy"]), object_name=chance.choice("ab"),
+                    error_code=error_code, error_text=chance.choice(["", "locked", "busy"]), object_name=chance.choice("ab"),
                     resolution=resolution, error=error if chance.random() < 0.5 else None, **about,
                 )
             )  # fmt: skip
@@ -119,6 +123,21 @@ async def test_p5_issues_are_those_of_a_recount(stored: Stored, seed: int) -> No
     stored.since = {}
     await stored.apply()
     assert before == [fingerprint(await stored.owner.fetch(f"SELECT * FROM {table}")) for table in TABLES]
+
+
+@pytest.mark.parametrize("has_session", [False, True])
+async def test_two_users_who_tell_of_one_issue_of_one_session_stop_nobody(stored: Stored, has_session: bool) -> None:
+    organization_id, ann, bob, session_id, issue_id = (uuid4() for _ in range(5))
+    if has_session:
+        stored.log.append(session(session_id, user_id=ann, organization_id=organization_id, status="finished"))
+        await stored.apply()
+    for user_id in (ann, bob):
+        stored.log.append(issue(session_id, user_id=user_id, organization_id=organization_id, issue_id=issue_id))
+    stored.log.append(session(uuid4(), user_id=bob, organization_id=organization_id, status="finished"))
+    await stored.apply()
+    assert [row["user_id"] for row in await stored.rows("SELECT user_id FROM issue_sighting")] == [ann]
+    assert [row["user_id"] for row in await stored.rows("SELECT user_id FROM sync_issue")] == [ann]
+    assert len(await stored.rows("SELECT FROM sync_session WHERE user_id = $1", bob)) == 1, "the rest is stored"
 
 
 async def test_p5_everything_a_second_time_changes_nothing(stored: Stored) -> None:

@@ -78,7 +78,7 @@ def test_p5_batches_may_be_cut_anywhere(events: list[Event], cut: int) -> None:
 def versions(events: list[Event]) -> list[IssueEvent]:
     """Return what is left of a sighting, the newest last."""
     (kept,) = folded(events).sightings.values()
-    return [event for event, _ in kept.versions]
+    return [event for event, _, _ in kept.versions]
 
 
 def recounted(events: list[Event]) -> list[IssueEvent]:
