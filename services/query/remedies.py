@@ -6,27 +6,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from schemas.remediation import Advice, advice, advice_on_issue
+from schemas.remediation import advice, advice_on_issue
 from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE
 from services.query.views.filters import Among, Exactly
 from services.query.views.view import View
 
-_BY_WORDS: Final = {
-    f"{source_words} {category_words}": (source, category)
-    for source, source_words in ERROR_SOURCE.items() for category, category_words in ERROR_CATEGORY.items()
-}  # fmt: skip
+_CATEGORIES: Final = {words: slug for slug, words in ERROR_CATEGORY.items()}
 _OF_A_KIND: Final = ("failing_for", "failed_for")
 """Columns whose text is a source and a category in words."""
 
 
 def on_issues(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return what to do about issues, once for each error code and cause: advice, and how many `issues` it is on."""
-    found: dict[tuple[int, Advice], dict[str, Any]] = {}
+    """Return what to do about issues, once for each error code, source and category: the advice, how many `issues` it
+    is on, and the `failure_code` where that has advice of its own.
+    """
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
-        error_code, category = row["error_code"], row["error_category"]
-        told = advice_on_issue(row["error_source"], category, row["failure_code"], error_code)
-        kind = {"error_code": error_code, "error_category": category, "issues": 0, **asdict(told)}
-        found.setdefault((error_code, told), kind)["issues"] += 1
+        error_code, source, category = row["error_code"], row["error_source"], row["error_category"]
+        told = advice_on_issue(source, category, row["failure_code"], error_code)
+        code = None if told == advice_on_issue(source, category, None, error_code) else row["failure_code"]
+        kind = {"error_code": error_code, "error_source": source, "error_category": category, "failure_code": code}
+        found.setdefault(tuple(kind.values()), kind | {"issues": 0, **asdict(told)})["issues"] += 1
     return list(found.values())
 
 
@@ -38,13 +38,19 @@ def on_filters(view: View) -> dict[str, Any] | None:
     if None in kind:
         return None
     source, category = kind
-    code = _only(view, "error_code") if view.list.kind != "issues" else None
+    code = _only(view, "error_code")
     return {"source": source, "category": category, "code": code, **asdict(advice(source, category, code))}
 
 
 def _kind_in_words(view: View) -> tuple[str, str] | None:
-    named = [_only(view, name) for name in _OF_A_KIND if view.list.column(name)]
-    return next((_BY_WORDS[said] for said in named if said in _BY_WORDS), None)
+    """Return a source that is listed, and its category, which need not be."""
+    named = [said for name in _OF_A_KIND if view.list.column(name) and (said := _only(view, name))]
+    for source, words in ERROR_SOURCE.items():
+        for said in named:
+            if said.startswith(f"{words} "):
+                category = said.removeprefix(f"{words} ")
+                return source, _CATEGORIES.get(category, category)
+    return None
 
 
 def _only(view: View, name: str) -> str | None:

@@ -188,7 +188,8 @@ def _remedies(view: View, rows: Sequence[Mapping[str, Any]]) -> tuple[Remedy, ..
     """Return what to do about the issues of the page, or about the error that the list is narrowed to."""
     if view.list.kind == "issues":
         open_now = (row for row in rows if row["state"] != "resolved" and row["error_code"])
-        return tuple(Remedy(about_issues(told), told) for told in remedies.on_issues(open_now))
+        titled = ((about_issues(told), told) for told in remedies.on_issues(open_now))
+        return tuple(Remedy(title[:1].upper() + title[1:], told) for title, told in titled)
     told = remedies.on_filters(view)
     if told is None:
         return ()
@@ -342,7 +343,7 @@ def _forms(asked: Asked, view: View, column: Column, allowed: tuple[str, ...]) -
     statuses = looks.statuses_of(view.list, column)
     offered = []
     for form in allowed:
-        written = slugs.get(form, form)
+        written = slugs.get(form, form.partition(" (")[0])
         try:
             parse_filter(column, written, view.zone, asked.frame.now)
         except NotUnderstood:

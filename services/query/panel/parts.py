@@ -57,10 +57,12 @@ def status_words(slug: str) -> str:
 
 
 def about_issues(told: Mapping[str, Any]) -> str:
-    """Return which issues an advice is on: `error code 1, caused by throttling: 3 issues`."""
+    """Return which issues an advice is on: `error code 1, Salesforce caused by throttling: 3 issues`."""
+    source = vocabulary.words(vocabulary.ERROR_SOURCE, told["error_source"])
     category = vocabulary.words(vocabulary.ERROR_CATEGORY, told["error_category"])
-    said = words.straight(category) or error_code_words(told["error_code"])
-    return f"error code {told['error_code']}, {said}: {times(told['issues'], 'issue')}"
+    said = words.straight(f"{source} {category}".strip()) or error_code_words(told["error_code"])
+    code = f", code {words.straight(told['failure_code'])}" if told["failure_code"] else ""
+    return f"error code {told['error_code']}, {said}{code}: {times(told['issues'], 'issue')}"
 
 
 def error_code_words(code: int) -> str:
