@@ -95,8 +95,9 @@ def troubles(chance: random.Random, organization_id: UUID, user_id: UUID) -> lis
             events.append(
                 issue(
                     session_id, issue_id=issue_id, attempt=chance.randint(1, 2), seq=chance.randint(0, 2), state=state,
-                    error_code=error_code, error_text=chance.choice(["", "locked", "busy"]), object_name=chance.choice("ab"),
-                    resolution=resolution, error=error if chance.random() < 0.5 else None, **about,
+                    error_code=error_code, error_text=chance.choice(["", "locked", "busy"]),
+                    object_name=chance.choice("ab"), resolution=resolution,
+                    error=error if chance.random() < 0.5 else None, **about,
                 )
             )  # fmt: skip
     return events
