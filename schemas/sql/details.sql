@@ -105,7 +105,8 @@ SELECT u.*, us.status, us.reason, us.since, us.failing_since, us.in_a_row, us.du
        us.total_changes, us.conflicts, us.issues, us.error_source, us.error_category, us.error_code, us.error_retryable,
        o.name AS organization_name, o.sync_enabled AS organization_enabled, o.flag_since AS organization_flag_since,
        o.flag_actor AS organization_flag_actor, o.disabled_reason AS organization_disabled_reason,
-       o.interval_s AS organization_interval_s, a.version AS agent_version, a.heard_at AS agent_heard_at,
+       o.interval_s AS organization_interval_s, o.mail_system AS organization_mail_system,
+       o.crm_system AS organization_crm_system, a.version AS agent_version, a.heard_at AS agent_heard_at,
        (SELECT count(*) FROM sync_issue i
          WHERE i.organization_id = u.organization_id AND i.user_id = u.user_id AND i.state <> 'resolved' AND i.error_code <> 0) AS open_issues
   FROM sync_user u

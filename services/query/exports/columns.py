@@ -23,7 +23,9 @@ _ALIAS: Final[Mapping[str, str]] = MappingProxyType({"sessions": "s", "issues": 
 
 
 def columns_of(view: View) -> tuple[Column, ...]:
-    """Return the columns of the view's CSV: those of the view, then those that this list's CSV always ends with."""
+    """Return the columns of the view's CSV: those of the view, hidden ones that its rows show beside another, and those
+    that this list's CSV always ends with.
+    """
     tail = [each for each in view.list.columns if each.name in view.list.csv_tail]
     own = [each for each in view.columns if each.name not in view.list.csv_tail]
     beside = [each for each in view.list.columns if each.name in view.list.csv_beside and each not in own]

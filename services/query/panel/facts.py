@@ -115,10 +115,12 @@ def of_organization(found: Mapping[str, Any], path: str) -> list[Pair]:
 def of_user(found: Mapping[str, Any]) -> list[Pair]:
     """Return the facts under a user's name."""
     interval = found["interval_s"] if found["interval_s"] is not None else found["organization_interval_s"]
+    mail_system = found["mail_system"] or found["organization_mail_system"]
+    crm_system = found["crm_system"] or found["organization_crm_system"]
     pairs = [
         Pair("E-mail", found["email"] or words.NONE),
-        Pair("Mail system", vocabulary.words(vocabulary.MAIL_SYSTEM, found["mail_system"]) or words.NONE),
-        Pair("CRM", vocabulary.words(vocabulary.CRM_SYSTEM, found["crm_system"]) or words.NONE),
+        Pair("Mail system", vocabulary.words(vocabulary.MAIL_SYSTEM, mail_system) or words.NONE),
+        Pair("CRM", vocabulary.words(vocabulary.CRM_SYSTEM, crm_system) or words.NONE),
         Pair("Interval", words.interval(interval)),
         Pair("Synchronization Disabled", str(bool(found["synchronization_disabled"]))),
     ]

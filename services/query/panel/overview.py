@@ -226,7 +226,7 @@ def chart_marks(found: Mapping[str, Any], page: Frame) -> list[ChartMark]:
     if peak and unclean(peak):
         said = f"peak {unclean(peak):,}"
         sentence = f"{peak['words']} {said} not finished clean"
-        drawn.append(ChartMark(peak["at"] + 1800, said, sentence, peak["href"]))
+        drawn.append(ChartMark(peak["at"] + 1800, said, sentence, f"{peak['href']}&status={','.join(UNCLEAN)}"))
     return drawn
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -9,6 +10,7 @@ from schemas.columns import Column, Type
 from services.query.panel import looks, rows, words
 from services.query.panel.parts import Clock
 from services.query.panel.rows import Row
+from services.query.views.filters import Between, Filter
 from services.query.views.view import SortKey, View
 
 KIND_WORDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -236,10 +238,20 @@ def chips(view: View, path: str, broken: Collection[str] = ()) -> tuple[Chip, ..
     Of a column in `broken` none is: what was asked for is not understood, and its default is not what was asked for.
     """
     return tuple(
-        Chip(each.column.title, each.words(view.zone), f"{path}?{view.query(drop=each.column.name)}")
+        Chip(each.column.title, _said(view, each), f"{path}?{view.query(drop=each.column.name)}")
         for each in view.filters
         if each.column.name not in broken
     )
+
+
+def _said(view: View, each: Filter) -> str:
+    """Return a filter in plain words, times as they stand in rows."""
+    match each.test:
+        case Between(low=datetime() | None as low, high=datetime() | None as high):
+            said = words.within(low, high, view.zone, view.now)
+            return f"not {said}" if each.negated else said
+        case _:
+            return each.words(view.zone)
 
 
 def picklist(view: View) -> tuple[Choice, ...]:

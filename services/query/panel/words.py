@@ -1,6 +1,6 @@
 """Times, durations and numbers as people read them. Pure: the moment that counts as now is an argument."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -175,3 +175,25 @@ def isolated(name: str) -> str:
 def direction(slug: str, mail_system: str | None, crm_system: str | None) -> str:
     """Return a direction in the names of that session's systems: "Exchange to Salesforce"."""
     return straight(direction_words(slug, mail_system, crm_system))
+
+
+def within(low: datetime | None, high: datetime | None, zone: ZoneInfo, now: datetime) -> str:
+    """Return a range of time, its end excluded: `24 Nov`, `1 Nov – 7 Nov`, `since 23 Nov, 17:44`."""
+    if low is None or high is None:
+        return f"since {_point(low, zone, now)}" if low else f"before {_point(high, zone, now)}" if high else ""
+    if _is_midnight(low, zone) and _is_midnight(high, zone):
+        first, last = date(low, zone, now), date(high - timedelta(hours=1), zone, now)
+        return first if first == last else f"{first} – {last}"
+    return f"{_point(low, zone, now)} – {_point(high, zone, now)}"
+
+
+def _is_midnight(at: datetime, zone: ZoneInfo) -> bool:
+    return at.astimezone(zone).time() == time()
+
+
+def _point(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    said = date(at, zone, now)
+    if _is_midnight(at, zone):
+        return said
+    shown = _time(at.astimezone(zone))
+    return f"{said}, {shown.removesuffix(':00')}"

@@ -13,6 +13,7 @@ import yaml
 
 from services.query import silence
 from services.query.freshness import freshness_of
+from services.query.panel.words import isolated
 from services.query.views.view import All
 from tests.integration.query.conftest import Service
 from tests.rig.seed import Plan, organization_id, seed, user_id
@@ -208,7 +209,7 @@ async def test_an_empty_list_says_whether_the_agent_is_there(service: Service, n
         for page in ("", "/statistics", "/issues"):
             heard = (await client.get(f"/organizations/{organization_id(0)}{page}")).text
             mute = (await client.get(f"/organizations/{organization_id(1)}{page}")).text
-            assert "Its agent eu-03 was last heard 12 s ago." in heard, page
+            assert f"Its agent {isolated('eu-03')} was last heard 12 s ago." in heard, page
             assert "No agent of this organization has been heard yet." in mute, page
             told = f"syncwatch agents add NAME --organization {organization_id(1)}" in mute
             assert told == (page != "/issues"), page

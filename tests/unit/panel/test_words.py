@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from schemas.columns import LISTS
 from services.query.panel import marks, rows, words
 from services.query.panel.compress import takes_gzip
+from services.query.views.filters import Between, parse_filter
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 24, 13, 2, 31, tzinfo=UTC)
@@ -104,3 +106,16 @@ def test_a_filter_in_a_link_keeps_its_plus() -> None:
 )
 def test_pages_are_gzipped_only_where_that_is_taken(header: str, takes: bool) -> None:
     assert takes_gzip(header) is takes
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("2026-11-01..", "since 1 Nov"), ("..2025-11-01", "before 1 Nov 2025"), ("2026-11-23", "23 Nov"),
+    ("2026-11-01..2026-11-08", "1 Nov – 7 Nov"), ("2026-11-23T17:44..", "since 23 Nov, 17:44"),
+    ("2026-11-23T17:44:05..2026-11-24", "23 Nov, 17:44:05 – 24 Nov"), ("24h", "since 23 Nov, 14:02:31"),
+])  # fmt: skip
+def test_a_range_of_time_reads_as_times_do_in_rows(text: str, said: str) -> None:
+    now, column = datetime(2026, 11, 24, 14, 2, 31, tzinfo=UTC), LISTS["sessions"].column("run")
+    assert column is not None
+    test = parse_filter(column, text, ZoneInfo("UTC"), now).test
+    assert isinstance(test, Between)
+    assert words.within(test.low, test.high, ZoneInfo("UTC"), now) == said
