@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+import zstandard
 
 from schemas.keys import session_key
 from tests.browser.addresses import NORTHWIND
@@ -56,6 +58,17 @@ class Session:
         where = "session_id = $1 AND chunk_no = ANY($2::int[])"
         await self.site.fetch(f"DELETE FROM log_chunk WHERE {where}", self.row["session_id"], list(numbers))
 
+    def long(self, number: int, count: int) -> Session:
+        """Return the session as one whose agent put so many lines into a part of its log."""
+        parts = [dict(part) for part in self.chunks]
+        lines = orjson.loads(zstandard.ZstdDecompressor().decompress(parts[number]["body"]))
+        more = count - len(lines)
+        body = zstandard.ZstdCompressor().compress(orjson.dumps(lines + lines[:1] * more))
+        parts[number] |= {"line_count": count, "body": body}
+        for part in parts[number + 1 :]:
+            part["first_line"] += more
+        return replace(self, chunks=tuple(parts))
+
 
 @asynccontextmanager
 async def running(site: Site) -> AsyncIterator[Session]:
@@ -78,13 +91,18 @@ async def running(site: Site) -> AsyncIterator[Session]:
             await session.arrive(number)
 
 
-def follow(browse: Browse, folder: Path, session: Session, *steps: tuple[Happen, str, str]) -> dict[str, Any]:
-    """Open the log; let one thing happen after another, each once the page says what the one before led to."""
+def follow(
+    browse: Browse, folder: Path, session: Session, *steps: tuple[Happen, str, str], fails: str = ""
+) -> dict[str, Any]:
+    """Open the log; let one thing happen after another, each once the page says what the one before led to.
+
+    `fails`: the line behind which lines are fetched in vain once.
+    """
     told = [(str(folder / str(number)), at, words) for number, (_, at, words) in enumerate(steps)]
     with ExitStack() as stack:
         for (ready, _, _), (happen, _, _) in zip(told, steps, strict=True):
             stack.enter_context(once_read(Path(ready), happen))
-        return browse("followed", path=f"{session.path}/log?tz=UTC", steps=told)
+        return browse("followed", path=f"{session.path}/log?tz=UTC", steps=told, fails=fails)
 
 
 ALL = "Lines 1 to 60, the end"
@@ -141,6 +159,22 @@ async def test_a_part_of_a_log_that_comes_late_goes_where_it_was_missing(
     assert seen["steps"][-1] == seen["reloaded"]
     assert seen["steps"][-1]["rows"] == [f"line-{number}" for number in range(1, 61)]
     assert (seen["same"], seen["asked_on"]) == (True, 0)
+
+
+@pytest.mark.parametrize("fails", ["", "20", "520"])
+async def test_a_late_part_of_700_lines_goes_in_its_place_at_the_latest_with_the_next_look(
+    browse: Browse, site: Site, tmp_path: Path, fails: str
+) -> None:
+    async with running(site) as session:
+        long = session.long(1, 700)
+        await session.lose(1, 2)
+        seen = follow(
+            browse, tmp_path, long, (lambda: long.arrive(2), "#log-place", "Lines 1 to 740, the end"),
+            (long.end, "#log-status", "finished"), (lambda: long.arrive(1), "#line-720", "720"), fails=fails,
+        )  # fmt: skip
+    assert seen["steps"][-1]["rows"] == [f"line-{number}" for number in range(1, 741)]
+    assert "3 of 3 arrived" in seen["steps"][-1]["facts"]
+    assert (seen["same"], seen["asked_on"], seen["failed"] > 1) == (True, 0, bool(fails))
 
 
 async def test_a_part_of_a_log_that_does_not_come_is_lost_a_minute_after_the_end(

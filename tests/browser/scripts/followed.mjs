@@ -3,6 +3,8 @@ import { writeFile } from "node:fs/promises";
 
 export default async function ({ open, given }) {
   const page = await open();
+  let failed = 0;
+  if (given.fails) await page.route((url) => url.searchParams.get("after") === given.fails, (route) => (failed++ ? route.continue() : route.abort()));
   await page.goto(given.path);
   const look = () => page.evaluate(() => {
     const text = (selector) => document.querySelector(selector)?.textContent.replace(/\s+/g, " ").trim();
@@ -27,5 +29,5 @@ export default async function ({ open, given }) {
   await page.waitForResponse((answer) => new URL(answer.url()).pathname === "/fresh", { timeout: 30000 });
   const asked_on = asked - done;
   await page.reload();
-  return { before, steps, same, asked_on, reloaded: await look() };
+  return { before, steps, same, failed, asked_on, reloaded: await look() };
 }

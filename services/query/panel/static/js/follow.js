@@ -1,7 +1,7 @@
 /** The log of a session that runs is followed to its end, and until all that it sent is here or is lost. */
 import { all, one } from "./dom.js";
 import { held } from "./live.js";
-import { LINE, extend, fetched, loading, numberOf, placed, region, setWay, takeSums, way } from "./log.js";
+import { LINE, MOST, extend, fetched, loading, numberOf, placed, region, setWay, takeSums, way } from "./log.js";
 
 const EVERY_MS = 5000;
 
@@ -16,27 +16,60 @@ function takeFacts(page) {
   return all;
 }
 
-/** Parts that come late go where the page says that they are missing; what is being read stays where it is. */
-async function mend() {
-  for (const lost of all("#log-lines .lost")) {
-    const before = all(LINE).filter((row) => row.compareDocumentPosition(lost) & Node.DOCUMENT_POSITION_FOLLOWING).at(-1) ?? null;
-    const page = await fetched(placed(before ? { after: numberOf(before) } : { at: 1 })).catch(() => null);
-    const rows = page ? all("#log-lines > tr", page) : [];
-    const known = rows.findIndex((row) => row.matches("[id^=line-]") && document.getElementById(row.id));
-    const late = known < 0 ? [] : rows.slice(0, known);
-    const place = region();
-    if (!place || !lost.isConnected || !late.some((row) => row.matches("[id^=line-]"))) continue;
-    const next = document.getElementById(rows[known]?.id ?? "");
-    const anchor = all(LINE).find((row) => row.getBoundingClientRect().bottom > place.getBoundingClientRect().top);
-    const top = anchor?.getBoundingClientRect().top ?? 0;
-    while (next?.previousElementSibling && next.previousElementSibling !== before) next.previousElementSibling.remove(); // told anew by what came
-    for (const row of late) { row.removeAttribute("aria-current"); next?.before(row); }
-    if (anchor) place.scrollTop += anchor.getBoundingClientRect().top - top;
+/**
+ * The rows from an address on to the first line that is shown already, and that line (null: there is none up to the end);
+ * null where they did not come. @param {string} href
+ */
+async function upToShown(href) {
+  /** @type {HTMLElement[]} */
+  const late = [];
+  while (late.length < MOST) {
+    const page = await fetched(href).catch(() => null);
+    if (!page) return null;
+    const rows = all("#log-lines > tr", page);
+    const known = rows.findIndex((row) => row.matches(LINE) && document.getElementById(row.id));
+    late.push(...rows.slice(0, known < 0 ? rows.length : known));
+    const on = /** @type {HTMLAnchorElement | null} */ (one('#log-ways a[rel="next"]', page));
+    if (known >= 0 || !on) return { late, next: document.getElementById(rows[known]?.id ?? "") };
+    href = on.href;
   }
+  location.reload(); // more than the window holds
+  return null;
+}
+
+/** Put what came late where a part is told missing; whether nothing is left to put there. @param {HTMLElement} lost */
+async function mendAt(lost) {
+  const [lines, follows] = [all(LINE), Node.DOCUMENT_POSITION_FOLLOWING];
+  const before = lines.filter((row) => row.compareDocumentPosition(lost) & follows).at(-1) ?? null;
+  const behind = lines.find((row) => lost.compareDocumentPosition(row) & follows) ?? null;
+  if (!behind && way("next")) { lost.remove(); return true; } // who scrolls there is told anew
+  const edge = !before && behind && way("prev"); // the lines come as one scrolls there; what is told before them does not
+  const came = await upToShown(placed(before ? { after: numberOf(before) } : edge ? { before: numberOf(behind) + 1 } : { at: 1 }));
+  const [place, body] = [region(), one("#log-lines")];
+  if (!came || !place || !body || !lost.isConnected || (before && !before.isConnected)) return false;
+  const { late, next } = came;
+  if (edge) late.splice(0, late.findLastIndex((row) => row.matches(LINE)) + 1);
+  else if (!late.some((row) => row.matches(LINE))) return true;
+  const anchor = all(LINE).find((row) => row.getBoundingClientRect().bottom > place.getBoundingClientRect().top);
+  const top = anchor?.getBoundingClientRect().top ?? 0;
+  const told = () => (next ? next.previousElementSibling : body.lastElementChild);
+  for (let row = told(); row && row !== before; row = told()) row.remove(); // told anew by what came
+  for (const row of late) { row.removeAttribute("aria-current"); body.insertBefore(row, next); }
+  if (anchor) place.scrollTop += anchor.getBoundingClientRect().top - top;
+  return true;
+}
+
+/** Parts that come late go where the page says that they are missing; what is being read stays where it is. Whether all that came are there. */
+async function mend() {
+  let whole = true;
+  for (const lost of all("#log-lines .lost")) if (lost.isConnected && !(await mendAt(lost))) whole = false;
+  return whole;
 }
 
 let following = 0;
 let asking = false;
+/** Whether each part that came is in its place, as far as the page knows. */
+let mended = true;
 
 /** What a session has said since, under what is shown, until it has ended and all that it sent is here, or is lost. */
 async function follow() {
@@ -62,8 +95,8 @@ async function takeNews() {
     extend("next", rows);
     if (atEnd) place.scrollTop = place.scrollHeight;
   }
-  if (changed && one("#log-lines .lost")) await mend();
+  if (changed || !mended) mended = await mend();
   if (changed || rows.length) takeSums(page);
-  if (takeFacts(page) && !("coming" in facts.dataset)) clearInterval(following);
+  if (takeFacts(page) && mended && !("coming" in facts.dataset)) clearInterval(following);
 }
 if (one("#log-facts[data-coming]") && !one("#too-long")) following = window.setInterval(follow, EVERY_MS);

@@ -11,9 +11,8 @@ const wrap = one("[data-wrap]");
 if (wrap) wrap.hidden = false;
 
 /** Lines in the document at most; what is scrolled far away is taken out and fetched again when it comes near. */
-const MOST = 1500;
+export const MOST = 1500;
 const NEAR_PX = 600;
-const EVERY_MS = 5000;
 const MOST_PARTS = 40;
 export const LINE = "#log-lines tr[id^=line-]";
 const WORDS = /** @type {Record<string, string>} */ ({ first: "First lines", prev: "Earlier lines", next: "Later lines", last: "Last lines" });
