@@ -224,3 +224,11 @@ async def test_job_details_keep_up_with_a_session_that_runs_and_move_nothing(
     assert seen["last"] == seen["again"], "as a new look at it"
     assert seen["ticket"].startswith("Status: finished")
     assert (seen["same"], seen["asked_on"]) == (True, 0)
+
+
+async def test_a_step_to_the_next_job_leaves_the_session_before_alone(browse: Browse, site: Site) -> None:
+    async with running(site) as session:
+        user = f"/users/{session.row['organization_id']}/{session.row['user_id']}"
+        seen = browse("stepped", path=user, opener=f'#rows a[data-job][href*="{session.path}"]')
+    assert (seen["after"], seen["pill"]) == (seen["before"], 0)
+    assert session.path not in seen["asks"]

@@ -24,7 +24,8 @@ async function open(href, from, push) {
 
 /** Of a session that ended nothing more is asked. @param {HTMLElement} root @param {string} address */
 function follow(root, address) {
-  if (one("[data-coming]", root)) void import("./running.js").then(({ keepUp }) => keepUp(root, address));
+  const body = one("[data-coming]", root); // once the module has come, another job may stand there
+  if (body) void import("./running.js").then(({ keepUp }) => keepUp(root, body, address));
 }
 
 /** @param {HTMLElement | null} from */

@@ -89,11 +89,10 @@ async function read(root, address) {
   return answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
 }
 
-/** Keep job details up to date until all of the session has come and is shown, or others take their place. @param {HTMLElement} root the dialog, or the block of a page @param {string} address */
-export function keepUp(root, address) {
-  const body = one(".job-body", root);
-  const place = body?.parentElement;
-  if (!body || !place) return;
+/** Keep job details up to date until all of the session has come and is shown, or others take their place. @param {HTMLElement} root the dialog, or the block of a page @param {HTMLElement} body of these details @param {string} address */
+export function keepUp(root, body, address) {
+  const place = body.parentElement;
+  if (!place || !body.isConnected) return;
   const sent = new Map(pieces(body).map((piece) => [nameOf(piece), piece.innerHTML]));
   let latest = body;
   let coming = true;
