@@ -164,6 +164,7 @@ async def test_a_page_without_answers_grows_old_and_one_signed_out_says_so(
     assert seen["busy"]["banner"].startswith(f"Syncwatch cannot answer now: what you see is {mark}.")
     assert ("behind" in seen["soon"]["mark"][1], seen["soon"]["banner"]) == (True, "")
     assert seen["later"]["banner"].startswith(f"Syncwatch does not answer: what you see is {mark}.")
+    assert seen["still"] == {"changes": 0, "focus": True}, "what is told already is told once"
     assert seen["again"] == seen["before"]
     assert seen["out"]["mark"][0] == "signed out"
     assert seen["out"]["banner"].startswith("You were signed out: what you see is no longer kept up to date.")
@@ -443,6 +444,21 @@ async def test_a_monitor_that_falls_behind_is_told_by_each_page_that_is_open_alr
     assert told == dict.fromkeys(told, ("fresh behind", True, True))
     quiet = {path: (tone.strip(), "behind" in mark, banner) for path, (tone, mark, banner) in seen["over"].items()}
     assert quiet == dict.fromkeys(quiet, ("fresh", True, "")), "the error pages too: they are answered"
+
+
+async def test_a_banner_whose_words_change_leaves_the_focus_on_its_link(
+    browse: Browse, site: Site, tmp_path: Path
+) -> None:
+    move = "UPDATE kafka_position SET applied_to = applied_to + $1::int * interval '1 minute' WHERE partition = 3"
+    five, six = tmp_path / "five", tmp_path / "six"
+    await site.fetch(move, -4)
+    try:
+        with once_read(five, lambda: site.fetch(move, -1)), once_read(six, lambda: site.fetch(move, -1)):
+            steps = [[str(five), "5 min behind"], [str(six), "6 min behind"]]
+            seen = browse("banner", path=STATISTICS, steps=steps)
+    finally:
+        await site.fetch("UPDATE kafka_position SET applied_to = $1", datetime.fromisoformat(site.now))
+    assert seen["kept"] == [True, True]
 
 
 async def test_names_are_shown_and_hidden_where_they_stand_also_in_other_texts(browse: Browse, site: Site) -> None:

@@ -25,6 +25,13 @@ export default async function ({ open, given }) {
   const soon = await told();
   await pass(60000);
   const later = await told();
+  await page.locator("#banner a").focus();
+  await page.evaluate(() => {
+    window.changes = 0;
+    new MutationObserver((each) => { window.changes += each.length; }).observe(document.querySelector("#banner"), { subtree: true, childList: true, characterData: true });
+  });
+  await pass(10000);
+  const still = await page.evaluate(() => ({ changes: window.changes, focus: document.activeElement?.matches("#banner a") }));
   await page.unroute("**/*");
   await page.route("**/*", (route) => route.fulfill({ status: 503 }));
   await pass(5000);
@@ -42,5 +49,5 @@ export default async function ({ open, given }) {
   page.on("request", () => { asked += 1; });
   await page.clock.runFor(30000);
   await page.waitForTimeout(500);
-  return { before, soon, later, busy, again, out, asked };
+  return { before, soon, later, still, busy, again, out, asked };
 }

@@ -83,16 +83,32 @@ function mergeParts(page) {
   all(".counts button b").forEach((number, index) => { number.textContent = counts[index]?.textContent ?? number.textContent; });
 }
 
+/** Banners without what they say. @param {HTMLElement} banners */
+function wordless(banners) {
+  const copy = /** @type {HTMLElement} */ (banners.cloneNode(true));
+  for (const words of all("p", copy)) words.replaceChildren();
+  return copy.innerHTML;
+}
+
+/** A banner that stays keeps its link, with a focus that it has: only what it says changes. @param {HTMLElement} fresh */
+function showBanners(fresh) {
+  const now = one("#banner");
+  if (!now) return;
+  if (wordless(now) !== wordless(fresh)) { now.replaceChildren(...fresh.childNodes); return; }
+  const said = all("p", fresh);
+  all("p", now).forEach((words, index) => { const next = said[index]; if (next && words.innerHTML !== next.innerHTML) words.innerHTML = next.innerHTML; });
+}
+
 /** Mark and banner stay where they are, with a focus that they have. @param {Document} page */
 function mergeMark(page) {
   missedAt = 0;
   shownAsOf = one("#fresh span", page)?.textContent ?? "";
-  for (const id of ["#fresh", "#banner"]) {
-    const [now, fresh] = [one(id), one(id, page)];
-    if (!now || !fresh || now.outerHTML === fresh.outerHTML) continue;
+  const [now, fresh, banners] = [one("#fresh"), one("#fresh", page), one("#banner", page)];
+  if (now && fresh && now.outerHTML !== fresh.outerHTML) {
     for (const { name, value } of fresh.attributes) now.setAttribute(name, value);
     if (now.innerHTML !== fresh.innerHTML) now.innerHTML = fresh.innerHTML;
   }
+  if (banners) showBanners(banners);
 }
 
 /** The page as it is now, its mark already shown; null where there is nothing to merge: no answer, an error, the page to sign in. @param {string} address */
@@ -115,8 +131,8 @@ function warn(mark, title, text, href, word) {
   const fresh = one("#fresh");
   fresh?.classList.add("behind");
   const words = fresh && one("span", fresh);
-  if (words) words.textContent = mark;
-  if (title) one("#banner")?.replaceChildren(make("div", { class: "banner", role: "status" }, icon("warning"), make("p", {}, make("b", {}, title), ` ${text}`), make("a", { href }, word)));
+  if (words && words.textContent !== mark) words.textContent = mark;
+  if (title) showBanners(make("div", {}, make("div", { class: "banner", role: "status" }, icon("warning"), make("p", {}, make("b", {}, title), ` ${text}`), make("a", { href }, word))));
 }
 
 /** Say how long no answer has come since one was first missed: from 10 s on in the mark, from a minute on in a banner. @param {string} title */
