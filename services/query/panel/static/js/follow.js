@@ -1,9 +1,7 @@
 /** The log of a session that runs is followed to its end, and until all that it sent is here or is lost. */
 import { all, one } from "./dom.js";
-import { held } from "./live.js";
+import { EVERY_MS, held } from "./live.js";
 import { LINE, MOST, extend, fetched, loading, numberOf, placed, region, setWay, takeSums, way } from "./log.js";
-
-const EVERY_MS = 5000;
 
 /** Keep heading, status and facts as the server tells them; whether they are, or somebody holds them. @param {Document} page */
 function takeFacts(page) {

@@ -8,8 +8,9 @@ import { areOtherwise, becomeLike } from "./names.js";
 import { say } from "./say.js";
 import { tipOpen } from "./tips.js";
 
-const EVERY_MS = Number(document.body.dataset.every ?? 5000);
-const SPEAK_MS = 30000;
+/** How often a page asks, and how often at most it speaks of what changed. */
+export const EVERY_MS = Number(document.body.dataset.every ?? 5000);
+export const SPEAK_MS = 30000;
 const SILENT_MS = 10000;
 const BANNER_MS = 60000;
 

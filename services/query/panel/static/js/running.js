@@ -3,12 +3,10 @@
  * is held and nothing that is held would move, otherwise by a pill. Asked for only where a session runs.
  */
 import { all, icon, make, one, zoned } from "./dom.js";
-import { held } from "./live.js";
+import { EVERY_MS, SPEAK_MS, held } from "./live.js";
 import { say } from "./say.js";
 import { tipOpen } from "./tips.js";
 
-const EVERY_MS = Number(document.body.dataset.every ?? 5000);
-const SPEAK_MS = 30000;
 const SCROLLED = ".wrap-x, .log, .trace";
 let spoken = 0;
 
