@@ -36,6 +36,13 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** The button that shows what is new; `r` presses it. @param {string} words @param {() => void} show @param {string} [sign] */
+export function makePill(words, show, sign = "arrow-up") {
+  const pill = make("button", { type: "button", class: "pill", "data-show-new": "" }, icon(sign), words);
+  pill.addEventListener("click", show);
+  return pill;
+}
+
 /** True while somebody types: single letters are text then. */
 export function typing() {
   const at = document.activeElement;

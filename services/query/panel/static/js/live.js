@@ -3,7 +3,7 @@
  * pill, what no longer matches turns grey. Nothing changes under the pointer, the focus, a selection or an open menu.
  * A page without live parts asks for its freshness alone, as every page does behind a dialog or a menu.
  */
-import { all, icon, make, one, typing, zoned } from "./dom.js";
+import { all, icon, make, makePill, one, typing, zoned } from "./dom.js";
 import { areOtherwise, becomeLike } from "./names.js";
 import { say } from "./say.js";
 import { tipOpen } from "./tips.js";
@@ -62,9 +62,7 @@ function countNew(part, fresh) {
   if (!place) return false;
   const unseen = [...fresh.children].filter((row) => !document.getElementById(row.id)).length;
   if (!unseen || place.contains(document.activeElement)) return false;
-  const pill = make("button", { type: "button", class: "pill", "data-show-new": "" }, icon("arrow-up"), `${unseen} new · show`);
-  pill.addEventListener("click", () => { place.replaceChildren(); replacePart(part, fresh); });
-  place.replaceChildren(pill);
+  place.replaceChildren(makePill(`${unseen} new · show`, () => { place.replaceChildren(); replacePart(part, fresh); }));
   return true;
 }
 

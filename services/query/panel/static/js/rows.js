@@ -1,5 +1,5 @@
 /** The rows of a list, kept up to date: none moves. What is new is counted in a pill, what no longer matches turns grey. */
-import { all, icon, make, one } from "./dom.js";
+import { all, make, makePill, one } from "./dom.js";
 import { held, registerList } from "./live.js";
 
 const DOT_MS = 10000;
@@ -58,10 +58,7 @@ function mergeRows(page) {
 function showPill(unseen, page) {
   const place = one("#live-place");
   if (!place || place.contains(document.activeElement)) return;
-  if (!unseen) { place.replaceChildren(); return; }
-  const pill = make("button", { type: "button", class: "pill", "data-show-new": "" }, icon("arrow-up"), `${unseen} new · show`);
-  pill.addEventListener("click", () => showNew(page));
-  place.replaceChildren(pill);
+  place.replaceChildren(...(unseen ? [makePill(`${unseen} new · show`, () => showNew(page))] : []));
 }
 
 /** @param {Document} page */

@@ -2,7 +2,7 @@
  * Job details of a session that runs, kept up to date to its end, also to the last of what it sent: in place where nothing
  * is held and nothing that is held would move, otherwise by a pill. Asked for only where a session runs.
  */
-import { all, icon, make, one, zoned } from "./dom.js";
+import { all, make, makePill, one, zoned } from "./dom.js";
 import { EVERY_MS, SPEAK_MS, held } from "./live.js";
 import { say } from "./say.js";
 import { tipOpen } from "./tips.js";
@@ -74,10 +74,7 @@ function merge(body, fresh, sent, asked = false) {
 
 /** The pill lies over the details, in nobody's room. @param {HTMLElement} place @param {() => void} show */
 function showPill(place, show) {
-  if (one(".job-pill", place)) return;
-  const pill = make("button", { type: "button", class: "pill", "data-show-new": "" }, icon("pulse"), "Changed · show");
-  pill.addEventListener("click", show);
-  place.prepend(make("div", { class: "job-pill" }, pill));
+  if (!one(".job-pill", place)) place.prepend(make("div", { class: "job-pill" }, makePill("Changed · show", show, "pulse")));
 }
 
 /** The details as they are now; null where none came. @param {HTMLElement} root @param {string} address */
