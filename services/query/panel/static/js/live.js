@@ -8,7 +8,6 @@ import { areOtherwise, becomeLike } from "./names.js";
 import { say } from "./say.js";
 import { tipOpen } from "./tips.js";
 
-/** How often a page asks, and how often at most it speaks of what changed. */
 export const EVERY_MS = Number(document.body.dataset.every ?? 5000);
 export const SPEAK_MS = 30000;
 const SILENT_MS = 10000;
@@ -83,11 +82,7 @@ function mergeParts(page) {
 }
 
 /** Banners without what they say. @param {HTMLElement} banners */
-function wordless(banners) {
-  const copy = /** @type {HTMLElement} */ (banners.cloneNode(true));
-  for (const words of all("p", copy)) words.replaceChildren();
-  return copy.innerHTML;
-}
+const wordless = (banners) => banners.innerHTML.replace(/<p>.*?<\/p>/gs, "");
 
 /** A banner that stays keeps its link, with a focus that it has: only what it says changes. @param {HTMLElement} fresh */
 function showBanners(fresh) {
@@ -95,10 +90,10 @@ function showBanners(fresh) {
   if (!now) return;
   if (wordless(now) !== wordless(fresh)) { now.replaceChildren(...fresh.childNodes); return; }
   const said = all("p", fresh);
-  all("p", now).forEach((words, index) => { const next = said[index]; if (next && words.innerHTML !== next.innerHTML) words.innerHTML = next.innerHTML; });
+  all("p", now).forEach((words, at) => { const next = said[at]?.innerHTML ?? ""; if (words.innerHTML !== next) words.innerHTML = next; });
 }
 
-/** Mark and banner stay where they are, with a focus that they have. @param {Document} page */
+/** Mark and banner stay where they are. @param {Document} page */
 function mergeMark(page) {
   missedAt = 0;
   shownAsOf = one("#fresh span", page)?.textContent ?? "";
