@@ -31,9 +31,12 @@ _HEADERS: Final = (
     ("referrer-policy", "no-referrer"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
+)
+_OF_DOCUMENTS: Final = (
     ("x-frame-options", "DENY"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
 )
+"""What means nothing to a script or a style, of which a page loads thirty."""
 _HSTS: Final = ("strict-transport-security", "max-age=31536000; includeSubDomains")
 _CREDENTIALS: Final = frozenset({"token", "access_token", "api_key", "apikey", "key", "password", "secret"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -90,6 +93,8 @@ class Guard:
             headers.setdefault(name, value)
         if not path.startswith("/static/"):
             headers.setdefault("cache-control", "no-store")
+            for name, value in _OF_DOCUMENTS:
+                headers.setdefault(name, value)
 
 
 def _at_most(largest: int, receive: Receive) -> Receive:
