@@ -23,7 +23,7 @@ from deploy.prometheus.local import (
 
 RUNBOOK: Final = Path(__file__).parents[1] / "RUNBOOK.md"
 CONNECTOR: Final = "services.ingest.connectors.caldav_crm"
-WORKER_NICENESS: Final = 5
+WORKER_NICENESS: Final = 10
 """On one machine a page is waited for by a person, a batch by nobody."""
 
 
