@@ -1,13 +1,13 @@
 -- Issues: sightings (one row per issue and session) and the issue itself (its newest sighting).
 
 -- name: make_batch_sighting
--- `turn`: 0 for the newest version of a sighting in the batch, 1 and 2 for those of another kind before it.
+-- `turn`: 0 for the newest version of a sighting in the batch, 1 and 2 for those of another kind before it. `began`: not copied.
 CREATE TEMPORARY TABLE IF NOT EXISTS batch_sighting (
   started_at timestamptz, session_id uuid, issue_id uuid, organization_id uuid, user_id uuid,
   attempt integer, seq bigint, digest bigint, first_appended_at timestamptz, appended_at timestamptz, state text,
   object_type text, object_name text, object_id text, counterpart_id text, direction text, operation text, error_code smallint,
   error_text text, error_source text, error_category text, failure_code text, error_retryable boolean, attempts integer,
-  resolution text, turn integer
+  resolution text, turn integer, began timestamptz
 ) ON COMMIT DELETE ROWS;
 
 -- name: merge_sightings
@@ -65,6 +65,13 @@ RETURNING new.organization_id, new.issue_id,
   (new.opened_attempt IS NOT NULL OR (new.state = 'opened' AND new.error_code <> 0))
     AND NOT coalesce(old.opened_attempt IS NOT NULL OR (old.state = 'opened' AND old.error_code <> 0), false) AS opened;
 
+-- name: begin_ahead
+-- Where an agent's clock is ahead, a sighting began with its first event, in whichever batch that came.
+UPDATE batch_sighting b SET began = (
+  SELECT f.began FROM issue_sighting f
+   WHERE f.started_at = b.started_at AND f.session_id = b.session_id AND f.issue_id = b.issue_id)
+ WHERE started_at > first_appended_at;
+
 -- name: count_sightings
 -- What has arrived of each attempt of the sessions touched, by user: what came of another's before the session is not its
 -- own. LATERAL with OFFSET keeps it to index look-ups.
@@ -88,16 +95,12 @@ SELECT DISTINCT b.started_at, b.session_id, b.user_id
 -- rows). An opened one with code 0 is a success, no issue. The newest sighting by (began, session_id, attempt, seq, digest)
 -- is the issue, but its error is of the newest that opened it, whose version opened_* is where a newer resolved it. An issue
 -- opened after any sighting said resolved is regressed. $2, $3: the issue of each session that saw it opened, the first time.
-WITH sighting AS (
-  SELECT *, CASE WHEN started_at <= first_appended_at THEN started_at ELSE (  -- else a clock is ahead: its first event, in any batch
-           SELECT f.began FROM issue_sighting f
-            WHERE f.started_at = b.started_at AND f.session_id = b.session_id AND f.issue_id = b.issue_id) END AS began
-    FROM batch_sighting b WHERE state <> $1 AND (state = 'resolved' OR error_code <> 0)
-), newest AS (
+WITH newest AS (
   SELECT DISTINCT ON (organization_id, issue_id) *,
          min(first_appended_at) OVER (PARTITION BY organization_id, issue_id) AS first_seen_at
-    FROM sighting
-   ORDER BY organization_id, issue_id, began DESC, session_id DESC, attempt DESC, seq DESC, digest DESC
+    FROM batch_sighting
+   WHERE state <> $1 AND (state = 'resolved' OR error_code <> 0)
+   ORDER BY organization_id, issue_id, coalesce(began, started_at) DESC, session_id DESC, attempt DESC, seq DESC, digest DESC
 ), seen AS (
   SELECT organization_id, issue_id, count(*)::integer AS times
     FROM unnest($2::uuid[], $3::uuid[]) AS s (organization_id, issue_id) GROUP BY organization_id, issue_id
@@ -106,7 +109,7 @@ INSERT INTO sync_issue AS kept (
   organization_id, issue_id, user_id, began, session_id, attempt, seq, digest, session_started_at, state, was_resolved,
   first_seen_at, last_seen_at, closed_at, times, object_type, object_name, object_id, counterpart_id, direction, operation,
   error_code, error_text, error_source, error_category, failure_code, error_retryable, mail_system, crm_system, attempts, resolution)
-SELECT n.organization_id, n.issue_id, n.user_id, n.began, n.session_id, n.attempt, n.seq, n.digest, n.started_at,
+SELECT n.organization_id, n.issue_id, n.user_id, coalesce(n.began, n.started_at), n.session_id, n.attempt, n.seq, n.digest, n.started_at,
        CASE WHEN n.state = 'resolved' THEN 'resolved' ELSE 'open' END, n.state = 'resolved', n.first_seen_at, n.appended_at,
        CASE WHEN n.state = 'resolved' THEN n.appended_at END, coalesce(s.times, 0),
        n.object_type, n.object_name, n.object_id, n.counterpart_id, n.direction, n.operation, n.error_code, n.error_text,

@@ -210,8 +210,11 @@ class Transaction:
                 self.saved.ended[(row["became"], *cause)] += 1
 
     async def _merge_issues(self, sightings: Sequence[asyncpg.Record]) -> None:
+        versions = [version for each in self.fold.sightings.values() for version in each.versions]
+        if any(event.data.started_at > moment(first_ms) for event, _, first_ms in versions):
+            await self.connection.execute(_ISSUES["begin_ahead"])
         opened = _columns(((row["organization_id"], row["issue_id"]) for row in sightings if row["opened"]), 2)
-        said = {event.data.state for each in self.fold.sightings.values() for event, _, _ in each.versions}
+        said = {event.data.state for event, _, _ in versions}
         for left_out, seen in ((IssueState.RESOLVED, opened), (IssueState.OPENED, _columns((), 2))):
             if said == {left_out}:
                 continue
