@@ -17,7 +17,7 @@ from services.query.nouns import times
 from services.query.panel import looks, table, words
 from services.query.panel.counts import value_counts
 from services.query.panel.frame import Frame
-from services.query.panel.parts import about_issues
+from services.query.panel.parts import about_issues, error_kind
 from services.query.panel.render import html
 from services.query.panel.searched import ended
 from services.query.panel.table import Act, Choice, Empty, Remedy, Tab, Table, Wrong
@@ -193,10 +193,7 @@ def _remedies(view: View, rows: Sequence[Mapping[str, Any]]) -> tuple[Remedy, ..
     told = remedies.on_filters(view)
     if told is None:
         return ()
-    source = vocabulary.words(vocabulary.ERROR_SOURCE, told["source"])
-    category = vocabulary.words(vocabulary.ERROR_CATEGORY, told["category"])
-    code = f", code {told['code']}" if told["code"] else ""
-    return (Remedy(words.straight(f"{source} {category}{code}"), told),)
+    return (Remedy(error_kind(told["source"], told["category"], told["code"]), told),)
 
 
 async def _unfiltered(services: Services, asked: Asked, view: View) -> int | None:

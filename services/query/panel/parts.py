@@ -58,11 +58,16 @@ def status_words(slug: str) -> str:
 
 def about_issues(told: Mapping[str, Any]) -> str:
     """Return which issues an advice is on: `error code 1, Salesforce caused by throttling: 3 issues`."""
-    source = vocabulary.words(vocabulary.ERROR_SOURCE, told["error_source"])
-    category = vocabulary.words(vocabulary.ERROR_CATEGORY, told["error_category"])
-    said = words.straight(f"{source} {category}".strip()) or error_code_words(told["error_code"])
-    code = f", code {words.straight(told['failure_code'])}" if told["failure_code"] else ""
-    return f"error code {told['error_code']}, {said}{code}: {times(told['issues'], 'issue')}"
+    code = told["error_code"]
+    kind = error_kind(told["error_source"], told["error_category"], told["failure_code"]) or error_code_words(code)
+    return f"error code {code}, {kind}: {times(told['issues'], 'issue')}"
+
+
+def error_kind(source: str | None, category: str | None, code: str | None) -> str:
+    """Return an error in words: `Office 365 caused by authentication issues, code AADSTS700082`; empty of none."""
+    said = (vocabulary.words(vocabulary.ERROR_SOURCE, source), vocabulary.words(vocabulary.ERROR_CATEGORY, category))
+    kind = " ".join(filter(None, said))
+    return words.straight(f"{kind}, code {code}" if code else kind)
 
 
 def error_code_words(code: int) -> str:

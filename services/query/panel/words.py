@@ -179,8 +179,10 @@ def direction(slug: str, mail_system: str | None, crm_system: str | None) -> str
 
 def within(low: datetime | None, high: datetime | None, zone: ZoneInfo, now: datetime) -> str:
     """Return a range of time, its end excluded: `24 Nov`, `1 Nov – 7 Nov`, `since 23 Nov, 17:44`."""
-    if low is None or high is None:
-        return f"since {_point(low, zone, now)}" if low else f"before {_point(high, zone, now)}" if high else ""
+    if high is None:
+        return f"since {_point(low, zone, now)}" if low else ""
+    if low is None:
+        return f"before {_point(high, zone, now)}"
     if _is_midnight(low, zone) and _is_midnight(high, zone):
         first, last = date(low, zone, now), date(high - timedelta(hours=1), zone, now)
         return first if first == last else f"{first} – {last}"
