@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from schemas.topics import EVENTS
 from tests.bench import measures
 from tests.bench.load import Load, events, publish
-from tests.bench.measures import Speed
+from tests.bench.speed import Speed
 from tests.bench.stage import Stage, new_prefix, servers
 from tests.bench.steps import STEPS
 from tests.bench.visible import Seen, visible
@@ -55,7 +55,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run bench ingest", description=__doc__)
-    parser.add_argument("--events", type=int, default=200_000, help="events on the main topic")
+    parser.add_argument("--events", type=int, default=400_000, help="events on the main topic")
     parser.add_argument("--apart", type=int, default=80_000, help="events where hardly any is folded")
     parser.add_argument("--stored", type=int, default=2_000_000, help="sessions stored before one of the runs")
     parser.add_argument("--rounds", type=int, default=5, help="how often limit and worker are measured, by turns")

@@ -1,7 +1,7 @@
 """What the worker is measured against: bare aiokafka, msgspec, one row per session and batch, COPY and an upsert.
 
 `python -m tests.bench.limit` says "ready", waits for a line, reads the partitions it is given to their ends and prints
-one line of JSON.
+one line of JSON: of each commit its time in seconds since 1970, and the events and rows committed by then.
 No positions, no counters, no statuses, no group, nothing that could be wrong: the least that writes the same rows.
 """
 
@@ -13,7 +13,6 @@ import gc
 import json
 import sys
 import time
-from dataclasses import dataclass
 
 import asyncpg
 import msgspec
@@ -26,6 +25,7 @@ from services.aggregator.fold import Session
 from services.aggregator.rows import SESSION_COLUMNS, session_row
 from services.common.kafka import MAX_FETCH_BYTES, client_options
 from services.common.pool import create_pool
+from tests.bench.speed import Commit
 
 TABLE = named_queries("sessions")["make_batch_session"]
 UPSERT = """
@@ -39,35 +39,9 @@ ON CONFLICT (started_at, session_id) DO UPDATE SET {sets}, status = excluded.sta
 )
 
 
-@dataclass(slots=True)
-class Progress:
-    """When the first batch was committed, and what was after it."""
-
-    first_at: float = 0.0
-    first_events: int = 0
-    first_rows: int = 0
-    events: int = 0
-    rows: int = 0
-    last_at: float = 0.0
-
-    def committed(self, events: int, rows: int) -> None:
-        self.events += events
-        self.rows += rows
-        self.last_at = time.time()
-        if not self.first_at:
-            self.first_at, self.first_events, self.first_rows = self.last_at, self.events, self.rows
-
-    def figures(self) -> dict[str, float]:
-        seconds = self.last_at - self.first_at
-        return {
-            "events": self.events, "rows": self.rows, "began": self.first_at, "ended": self.last_at,
-            "events_s": (self.events - self.first_events) / seconds, "rows_s": (self.rows - self.first_rows) / seconds,
-        }  # fmt: skip
-
-
 async def run(
     bootstrap: str, topic: str, url: str, partitions: list[int], rows_a_batch: int, events_a_batch: int
-) -> Progress:
+) -> list[Commit]:
     """Read to the end and write what was read."""
     pool = await create_pool(url, role_name="limit", init=_prepare)
     consumer = AIOKafkaConsumer(
@@ -75,14 +49,13 @@ async def run(
     )
     await consumer.start()
     places = [TopicPartition(topic, partition) for partition in partitions]
-    consumer.assign(places)
-    ends = await consumer.end_offsets(places)
-    await consumer.seek_to_beginning()
-    left = sum(ends.values())
+    left = sum((await consumer.end_offsets(places)).values())
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
+    consumer.assign(places)  # only now: what is fetched before the clock runs would cost nothing
+    await consumer.seek_to_beginning()
     decode = msgspec.json.Decoder(Event).decode
-    progress = Progress()
+    commits = [Commit(time.time(), 0, 0)]
     worth = rows_a_batch
     while left:
         sessions: dict[int, tuple[SessionEvent, int, int]] = {}
@@ -99,11 +72,11 @@ async def run(
                 events += len(records)
                 left -= len(records)
         await _write(pool, sessions)
-        progress.committed(events, len(sessions))
+        commits.append(Commit(time.time(), commits[-1].events + events, commits[-1].rows + len(sessions)))
         worth = int(min(max(rows_a_batch * events / len(sessions), rows_a_batch), events_a_batch))
     await consumer.stop()
     await pool.close()
-    return progress
+    return commits[1:]
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:
@@ -134,8 +107,8 @@ def main() -> None:
     gc.freeze()  # as the worker does
     gc.set_threshold(200_000, 50, 100)
     partitions = [int(number) for number in chosen.partitions.split(",")]
-    progress = asyncio.run(run(chosen.bootstrap, chosen.topic, chosen.url, partitions, chosen.rows, chosen.events))
-    print(json.dumps(progress.figures()))
+    commits = asyncio.run(run(chosen.bootstrap, chosen.topic, chosen.url, partitions, chosen.rows, chosen.events))
+    print(json.dumps(commits))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -16,22 +16,11 @@ import psutil
 from deploy.local.ports import any_free
 from schemas.topics import EVENTS
 from tests.bench.load import Load
+from tests.bench.speed import Commit, Speed, commits_of, speed_of
 from tests.bench.stage import Stage, started
 from tests.rig.databases import Database
 
 PARTITIONS = EVENTS.partitions
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """Events and rows a second, and what was seen meanwhile."""
-
-    events_s: float
-    rows_s: float
-    rss_mb: float = 0.0
-    lock_waits: int = 0
-    cpu_us: float = 0.0
-    """Processor time of everything that runs, microseconds an event."""
 
 
 def worked_s() -> float:
@@ -54,6 +43,11 @@ def _asked(child: subprocess.Popen[str]) -> str:
     """Return the next line a child prints."""
     assert child.stdout is not None
     return child.stdout.readline()
+
+
+def _commits(line: str) -> list[Commit]:
+    """Return what a child tells of its commits."""
+    return [Commit(*each) for each in json.loads(line)]
 
 
 def _go(child: subprocess.Popen[str]) -> None:
@@ -79,13 +73,11 @@ async def limit(stage: Stage, prefix: str, known: Database, load: Load, processe
         before = worked_s()
         for child in children:
             _go(child)
-        figures = [json.loads(await asyncio.to_thread(_asked, child)) for child in children]
+        commits = [[Commit(*each) for each in json.loads(await asyncio.to_thread(_asked, child))] for child in children]
         for child in children:
             await asyncio.to_thread(child.wait)
         cpu_us = (worked_s() - before) / load.events * 1e6
-    return Speed(
-        sum(each["events_s"] for each in figures), sum(each["rows_s"] for each in figures), cpu_us=cpu_us
-    )  # fmt: skip
+    return replace(speed_of(commits), cpu_us=cpu_us)
 
 
 async def vanilla(stage: Stage, prefix: str, known: Database, seconds: float) -> Speed:
@@ -95,9 +87,9 @@ async def vanilla(stage: Stage, prefix: str, known: Database, seconds: float) ->
             "tests.bench.vanilla", "--bootstrap", stage.bootstrap, "--topic", prefix + EVENTS.name,
             "--url", database.writer_url, "--seconds", str(seconds), log=stage.folder / "vanilla.log",
         )  # fmt: skip
-        figures = json.loads(await asyncio.to_thread(_asked, child))
+        commits = _commits(await asyncio.to_thread(_asked, child))
         await asyncio.to_thread(child.wait)
-    return Speed(figures["events_s"], figures["rows_s"])
+    return speed_of([commits])
 
 
 async def ours(stage: Stage, prefix: str, known: Database, load: Load, workers: int) -> Speed:
@@ -127,7 +119,7 @@ async def ours(stage: Stage, prefix: str, known: Database, load: Load, workers: 
                 rows += await metric(port, "syncwatch_batch_rows_sum")
         finally:
             await end(children)
-    events_s = _rate(samples.totals, workers)
+    events_s = speed_of([commits_of(samples.totals, worker, workers) for worker in range(workers)]).events_s
     return Speed(events_s, events_s * rows / load.events, samples.rss_mb, samples.lock_waits, cpu_us)
 
 
@@ -156,24 +148,6 @@ async def _watch(database: Database, events: int, children: Sequence[subprocess.
             if any(child.poll() is not None for child in children):
                 raise RuntimeError("a worker ended: see aggregator.log")
             await asyncio.sleep(0.05)
-
-
-def _rate(samples: Sequence[tuple[float, dict[int, int]]], workers: int) -> float:
-    """Return events a second from when every worker has stored something until the first has no more to do.
-
-    Partitions are dealt out by turns, so those of one worker have the same remainder.
-    """
-
-    def of_worker(totals: dict[int, int], worker: int) -> int:
-        return sum(count for partition, count in totals.items() if partition % workers == worker)
-
-    last = samples[-1][1]
-    ends = [of_worker(last, worker) for worker in range(workers)]
-    began = next(each for each in samples if all(of_worker(each[1], worker) for worker in range(workers)))
-    ended = next(
-        each for each in samples if any(of_worker(each[1], worker) == ends[worker] for worker in range(workers))
-    )
-    return (sum(ended[1].values()) - sum(began[1].values())) / (ended[0] - began[0])
 
 
 async def end(children: Sequence[subprocess.Popen[str]]) -> None:

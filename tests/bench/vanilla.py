@@ -19,7 +19,8 @@ import faust
 from schemas.events import decode
 from services.aggregator.rows import SESSION_COLUMNS, session_row
 from services.common.pool import create_pool
-from tests.bench.limit import Progress, plain
+from tests.bench.limit import plain
+from tests.bench.speed import Commit
 
 UPSERT = """
 INSERT INTO sync_session AS kept ({columns}, began, status)
@@ -33,7 +34,7 @@ ON CONFLICT (started_at, session_id) DO UPDATE SET {sets}, status = excluded.sta
 )
 
 
-def build(bootstrap: str, topic: str, pool: asyncpg.Pool, progress: Progress) -> faust.App:
+def build(bootstrap: str, topic: str, pool: asyncpg.Pool, commits: list[Commit]) -> faust.App:
     """Return the app: one agent, `async for event in stream`, one statement an event."""
     app = faust.App(
         f"vanilla-{time.time_ns()}", broker=f"kafka://{bootstrap}", store="memory://", datadir=tempfile.mkdtemp(),
@@ -47,23 +48,23 @@ def build(bootstrap: str, topic: str, pool: asyncpg.Pool, progress: Progress) ->
             record = event.message
             row = session_row(plain(decode(record.value), int(record.timestamp * 1000), record.partition), {})
             await pool.execute(UPSERT, *row)
-            progress.committed(1, 1)
+            commits.append(Commit(time.time(), len(commits) + 1, len(commits) + 1))
 
     app.agent(source)(write)
     return app
 
 
-async def run(bootstrap: str, topic: str, url: str, seconds: float) -> Progress:
+async def run(bootstrap: str, topic: str, url: str, seconds: float) -> list[Commit]:
     pool = await create_pool(url, role_name="vanilla")
-    progress = Progress()
-    app = build(bootstrap, topic, pool, progress)
+    commits: list[Commit] = []
+    app = build(bootstrap, topic, pool, commits)
     await app.start()
-    while not progress.events:
+    while not commits:
         await asyncio.sleep(0.05)
     await asyncio.sleep(seconds)
     await app.stop()
     await pool.close()
-    return progress
+    return commits
 
 
 def main() -> None:
@@ -74,8 +75,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     chosen = parser.parse_args()
     logging.disable(logging.WARNING)
-    progress = asyncio.run(run(chosen.bootstrap, chosen.topic, chosen.url, chosen.seconds))
-    print(json.dumps(progress.figures()))
+    commits = asyncio.run(run(chosen.bootstrap, chosen.topic, chosen.url, chosen.seconds))
+    print(json.dumps(commits))
 
 
 if __name__ == "__main__":
