@@ -37,6 +37,10 @@ CLOSE = 300
 """So many at once while one looks from emit to list: batches are small then, and shall fold as the great ones before:
 half of the greatest speed is half in events and half in rows."""
 
+HELD = 0.3
+"""So much of a processor has each process where the machine shall not be full: what keeps a second worker from gaining
+is then each other's locks, and nothing else."""
+
 PROMISES = (
     ("ratio_limit", 0.5, True), ("two_workers", 0.9, True), ("ratio_2m", 0.8, True), ("visible_p99_s", 2.0, False),
 )  # fmt: skip
@@ -57,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run bench ingest", description=__doc__)
     parser.add_argument("--events", type=int, default=400_000, help="events on the main topic")
     parser.add_argument("--apart", type=int, default=80_000, help="events where hardly any is folded")
+    parser.add_argument("--held", type=int, default=200_000, help="events where processes are held to a share")
     parser.add_argument("--stored", type=int, default=2_000_000, help="sessions stored before one of the runs")
     parser.add_argument("--rounds", type=int, default=5, help="how often limit and worker are measured, by turns")
     parser.add_argument("--seconds", type=float, default=12.0, help="how long to look from emit to list")
@@ -105,7 +110,8 @@ class Benchmark:
         """Measure everything and return the figures under their names."""
         near = Load(events=self.chosen.events // 5 * 5)
         apart = Load(events=self.chosen.apart // 5 * 5, at_once=APART, seed=2)
-        prefix, far_prefix = new_prefix("near"), new_prefix("apart")
+        few = Load(events=self.chosen.held // 5 * 5, seed=4)
+        prefix, far_prefix, held_prefix = new_prefix("near"), new_prefix("apart"), new_prefix("held")
         async with self.stage.known(near) as known:
             async with self.stage.known(near, stored=self.chosen.stored) as full:
                 await self._step("events published", self._publish(prefix, near))
@@ -114,6 +120,8 @@ class Benchmark:
             costs = await self._step("steps, µs a row", measures.steps(self.stage, prefix, known))
             await self._step("events published, far apart", self._publish(far_prefix, apart))
             far = [await self._round(far_prefix, apart, known, None)]
+            await self._step("events published, for processes held to a share", self._publish(held_prefix, few))
+            held = [await self._round(held_prefix, few, known, None, HELD) for _ in range(min(3, self.chosen.rounds))]
             rate = middle(rounds, lambda each: each.ours.events_s).ours.events_s / 2
             close = replace(near, seed=3, events=10**9, at_once=CLOSE)
             seen: Seen = await self._step(
@@ -127,23 +135,27 @@ class Benchmark:
             "vanilla_faust_rows_s": round(plain.rows_s),
             "steps_us_a_row": {step: round(costs[step], 1) for step in STEPS},
             "apart": _figures(far),
+            "held": _figures(held),
             "ratio_2m": round(middle(rounds, lambda each: each.ratio_2m).ratio_2m, 3),
             "visible_p99_s": round(seen.p99_s, 3),
             "rss_mb": {name: round(megabytes) for name, megabytes in seen.rss_mb.items()},
         }
 
-    async def _round(self, prefix: str, load: Load, known: Database, full: Database | None) -> Round:
-        """Measure one right after another; `full`: a database with much in it already."""
-        stage = self.stage
+    async def _round(
+        self, prefix: str, load: Load, known: Database, full: Database | None, share: float | None = None
+    ) -> Round:
+        """Measure one right after another; `full`: a database with much in it already; `share`: of a processor."""
+        at = self.stage, prefix, known, load
+        of = "" if share is None else f", each {share:.0%} of a processor"
         found = Round(
-            await self._step("limit, one", measures.limit(stage, prefix, known, load, 1)),
-            await self._step("worker, one", measures.ours(stage, prefix, known, load, 1)),
-            await self._step("limit, two", measures.limit(stage, prefix, known, load, 2)),
-            await self._step("workers, two", measures.ours(stage, prefix, known, load, 2)),
+            await self._step(f"limit, one{of}", measures.limit(*at, 1, share)),
+            await self._step(f"worker, one{of}", measures.ours(*at, 1, share)),
+            await self._step(f"limit, two{of}", measures.limit(*at, 2, share)),
+            await self._step(f"workers, two{of}", measures.ours(*at, 2, share)),
         )
         if full is not None:
             words = f"worker, one, {self.chosen.stored:,} sessions stored"
-            found = replace(found, full=await self._step(words, measures.ours(stage, prefix, full, load, 1)))
+            found = replace(found, full=await self._step(words, measures.ours(self.stage, prefix, full, load, 1)))
         print(f"{'':8}of the limit {found.ratio_limit:.3f}, gain of the second {found.two_workers:.3f}", flush=True)
         return found
 

@@ -15,6 +15,7 @@ import psutil
 
 from deploy.local.ports import any_free
 from schemas.topics import EVENTS
+from tests.bench.holding import held
 from tests.bench.load import Load
 from tests.bench.speed import Commit, Speed, commits_of, speed_of
 from tests.bench.stage import Stage, started
@@ -56,8 +57,13 @@ def _go(child: subprocess.Popen[str]) -> None:
     child.stdin.flush()
 
 
-async def limit(stage: Stage, prefix: str, known: Database, load: Load, processes: int) -> Speed:
-    """Measure bare aiokafka and an upsert, in as many processes, on a copy of a known database."""
+async def limit(
+    stage: Stage, prefix: str, known: Database, load: Load, processes: int, share: float | None = None
+) -> Speed:
+    """Measure bare aiokafka and an upsert, in as many processes, on a copy of a known database.
+
+    `share`: each is held to so much of a processor.
+    """
     async with stage.database(prefix, known) as database:
         children = [
             started(
@@ -73,7 +79,8 @@ async def limit(stage: Stage, prefix: str, known: Database, load: Load, processe
         before = worked_s()
         for child in children:
             _go(child)
-        commits = [[Commit(*each) for each in json.loads(await asyncio.to_thread(_asked, child))] for child in children]
+        async with held((child.pid for child in children), share):
+            commits = [_commits(await asyncio.to_thread(_asked, child)) for child in children]
         for child in children:
             await asyncio.to_thread(child.wait)
         cpu_us = (worked_s() - before) / load.events * 1e6
@@ -92,8 +99,10 @@ async def vanilla(stage: Stage, prefix: str, known: Database, seconds: float) ->
     return speed_of([commits])
 
 
-async def ours(stage: Stage, prefix: str, known: Database, load: Load, workers: int) -> Speed:
-    """Measure the program itself, with as many workers, on a copy of a known database."""
+async def ours(
+    stage: Stage, prefix: str, known: Database, load: Load, workers: int, share: float | None = None
+) -> Speed:
+    """Measure the program itself, with as many workers, on a copy of a known database. `share`: as `limit` has it."""
     async with stage.database(prefix, known) as database:
         ports = [any_free() for _ in range(workers)]
         # Halted, so that all workers have joined and settled when the reading begins.
@@ -112,7 +121,8 @@ async def ours(stage: Stage, prefix: str, known: Database, load: Load, workers: 
             await asyncio.sleep(1.0)
             await _execute(database, "UPDATE kafka_position SET halted = NULL, halted_at = NULL")
             before = worked_s()
-            samples = await _watch(database, load.events, children)
+            async with held((child.pid for child in children), share):
+                samples = await _watch(database, load.events, children)
             cpu_us = (worked_s() - before) / load.events * 1e6
             rows = 0.0
             for port in ports:
@@ -147,7 +157,7 @@ async def _watch(database: Database, events: int, children: Sequence[subprocess.
                 return samples
             if any(child.poll() is not None for child in children):
                 raise RuntimeError("a worker ended: see aggregator.log")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)  # looking costs processor time, which is measured
 
 
 async def end(children: Sequence[subprocess.Popen[str]]) -> None:
