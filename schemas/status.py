@@ -44,7 +44,7 @@ class Facts(Struct, frozen=True, gc=False):
     """The end of the grace: later than that is late."""
     agent_id: str | None = None
     agent_silent: bool = False
-    late_held_until: datetime | None = None
+    late_not_before: datetime | None = None
     """Not judged late before: what we have not heard may be our own fault. None: judge."""
 
 
@@ -57,7 +57,7 @@ def facts(
     off_since: datetime | None = None,
     agent_id: str | None = None,
     agent_silent: bool = False,
-    late_held_until: datetime | None = None,
+    late_not_before: datetime | None = None,
 ) -> Facts:
     """Return the facts of a user. `interval_s` is for one whose last session names none; 0 is push only."""
     newest = recent.newest
@@ -73,7 +73,7 @@ def facts(
             late = due + grace
     return Facts(
         recent, newest, last, recent.running, off, off_since, counted_from, due, late, agent_id, agent_silent,
-        late_held_until,
+        late_not_before,
     )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def facts_of(row: Row) -> Facts:
         Recent(row["recent"]), counted_from=row["counted_from"], interval_s=row["interval_s"], off=row["off"],
         off_since=row["off_since"], agent_id=row["agent_id"],
         agent_silent=was_late and row["reason"] == "agent_silent",
-        late_held_until=None if was_late else row["check_at"] or row["counted_from"],
+        late_not_before=None if was_late else row["check_at"] or row["counted_from"],
     )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def runs_in_time(facts: Facts, now: datetime) -> bool:
 
 def _is_late(facts: Facts, now: datetime) -> bool:
     late = facts.late_from
-    return late is not None and now > late and facts.late_held_until is None and not runs_in_time(facts, now)
+    return late is not None and now > late and facts.late_not_before is None and not runs_in_time(facts, now)
 
 
 def _has_failed(facts: Facts, now: datetime) -> bool:
@@ -197,8 +197,8 @@ def check_at(facts: Facts, now: datetime) -> datetime | None:
     late, last = facts.late_from, facts.last
     if late is not None and now <= late:
         earliest = late + _TICK
-    elif late is not None and facts.late_held_until is not None and not runs_in_time(facts, now):
-        earliest = facts.late_held_until
+    elif late is not None and facts.late_not_before is not None and not runs_in_time(facts, now):
+        earliest = facts.late_not_before
     if last is not None and last.issues_missing > 0 and facts.off is None and now < last.at + ARRIVING:
         earliest = min(earliest or last.at + ARRIVING, last.at + ARRIVING)
     for session in facts.running:

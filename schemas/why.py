@@ -94,7 +94,7 @@ def _late_link(facts: Facts, now: datetime) -> _Told:
         return False, {"words": "within_limit", "at": running.limit_at, "session": running}
     if now <= facts.late_from:
         return False, {"words": "not_due", "at": facts.due_at}
-    if facts.late_held_until is not None:
+    if facts.late_not_before is not None:
         return False, {"words": "late_held", "at": facts.late_from}
     reason = reason_of(facts, "late")
     agent_id = facts.agent_id if reason == "agent_silent" else None

@@ -41,7 +41,7 @@ class StartedElsewhen(Exception):
         """Each with its user."""
 
 
-class Touched(Struct, gc=False):
+class ChangedUser(Struct, gc=False):
     """A user whose facts may have changed: sessions as they now stand in `sync_session`, or none (a flag, a name)."""
 
     organization_id: UUID
@@ -63,7 +63,7 @@ class Lateness:
 
     silent: frozenset[str] = field(default_factory=frozenset)
     """Agents of which no heartbeat is heard any more."""
-    held_until: datetime | None = None
+    late_not_before: datetime | None = None
     """Nobody becomes late before: we have been deaf ourselves."""
 
 
@@ -79,7 +79,7 @@ async def go_by_loops(connection: Any) -> None:
 
 async def judge(
     connection: Any,
-    touched: Sequence[Touched],
+    users: Sequence[ChangedUser],
     nows: Mapping[int, datetime],
     *,
     lateness: Lateness | None = None,
@@ -87,44 +87,44 @@ async def judge(
 ) -> None:
     """Merge what was seen of users into their rows and judge them at `nows[partition]`, the append time applied so far.
 
-    Each user at most once in `touched`. Rows that are missing are made; those whose facts did not change are left.
+    Each user at most once in `users`. Rows that are missing are made; those whose facts did not change are left.
     Without `lateness` nobody becomes late: that is the monitor's to say, which is asked to look at once.
     Raises StartedElsewhen for new sessions whose id is among the recent ones of their user with another started_at.
     """
-    if not touched:
+    if not users:
         return
-    touched = sorted(touched, key=_place)  # in key order, so that no two writers of one user ever wait crosswise
+    users = sorted(users, key=_place)  # in key order, so that no two writers of one user ever wait crosswise
     await go_by_loops(connection)
-    ids = [each.organization_id for each in touched], [each.user_id for each in touched]
+    ids = [each.organization_id for each in users], [each.user_id for each in users]
     rows = await connection.fetch(_SQL["read_users"], *ids, default_interval_s)
-    if len(rows) < len(touched):
+    if len(rows) < len(users):
         known = {row["n"] for row in rows}
-        missing = [each for number, each in enumerate(touched, 1) if number not in known]
+        missing = [each for number, each in enumerate(users, 1) if number not in known]
         await _add(connection, missing, nows)
         rows = await connection.fetch(_SQL["read_users"], *ids, default_interval_s)
-    changed: list[tuple[Any, ...]] = []
+    records: list[tuple[Any, ...]] = []
     elsewhen: list[tuple[UUID, RecentSession]] = []
     for row in rows:
-        each = touched[row["n"] - 1]
+        each = users[row["n"] - 1]
         recent = Recent(row["recent"])
         elsewhen += [(each.user_id, session) for session in each.new if recent.has_elsewhen(session)]
         record = _record(each, row, recent, nows[each.partition], lateness)
         if record is not None:
-            changed.append(record)
+            records.append(record)
     if elsewhen:
         raise StartedElsewhen(elsewhen)
-    if changed:
-        await _store(connection, changed, nows)
+    if records:
+        await _store(connection, records, nows)
 
 
-async def _add(connection: Any, users: Sequence[Touched], nows: Mapping[int, datetime]) -> None:
+async def _add(connection: Any, users: Sequence[ChangedUser], nows: Mapping[int, datetime]) -> None:
     ids = [each.organization_id for each in users], [each.user_id for each in users]
     await connection.execute(_ADD_PLACEHOLDERS, *ids, [each.seen_at or nows[each.partition] for each in users])
     await connection.execute(_SQL["add_users"], *ids, [each.partition for each in users])
 
 
-def _place(touched: Touched) -> tuple[int, int]:
-    return touched.organization_id.int, touched.user_id.int
+def _place(user: ChangedUser) -> tuple[int, int]:
+    return user.organization_id.int, user.user_id.int
 
 
 async def _store(connection: Any, records: list[tuple[Any, ...]], nows: Mapping[int, datetime]) -> None:
@@ -139,26 +139,26 @@ async def _store(connection: Any, records: list[tuple[Any, ...]], nows: Mapping[
 
 
 def _record(
-    touched: Touched, row: asyncpg.Record, before: Recent, now: datetime, lateness: Lateness | None
+    user: ChangedUser, row: asyncpg.Record, before: Recent, now: datetime, lateness: Lateness | None
 ) -> tuple[Any, ...] | None:
     """Return the row to store; None where nothing changes."""
     (
         _, row_id, partition, status, reason, since, bucket, revision, check_at, raw, reporter,
         off, off_since, counted_from, interval_s,
     ) = row  # fmt: skip
-    recent = _seeing(before, touched.sessions, all_words=lateness is not None)
-    agent_id = touched.agent_id or reporter
-    silent, held_until = _lateness(status, reason, agent_id, now, lateness)
+    recent = _seeing(before, user.sessions, all_words=lateness is not None)
+    agent_id = user.agent_id or reporter
+    silent, late_not_before = _lateness(status, reason, agent_id, now, lateness)
     known = facts(
         recent, counted_from=counted_from, interval_s=interval_s, off=off, off_since=off_since, agent_id=agent_id,
-        agent_silent=silent, late_held_until=held_until,
+        agent_silent=silent, late_not_before=late_not_before,
     )  # fmt: skip
     verdict = judged(known, now, Stored(status, reason, since, bucket, revision, check_at))
     if (
         recent.raw == raw
-        and touched.sessions  # where none was seen a flag or an interval may have changed
-        and all(session.status == "running" for session in touched.sessions)  # an end may bring other figures
-        and (verdict.revision, verdict.reason, verdict.bucket, verdict.check_at, agent_id, touched.partition)
+        and user.sessions  # where none was seen a flag or an interval may have changed
+        and all(session.status == "running" for session in user.sessions)  # an end may bring other figures
+        and (verdict.revision, verdict.reason, verdict.bucket, verdict.check_at, agent_id, user.partition)
         == (revision, reason, bucket, check_at, reporter, partition)
     ):
         return None
@@ -166,7 +166,7 @@ def _record(
     shown = known.last or known.newest
     last = (None, None, None) if shown is None else (shown.started_at, shown.session_id, shown.status)
     return (
-        row_id, touched.user_id, touched.partition, recent.raw, None if agent_id == reporter else agent_id,
+        row_id, user.user_id, user.partition, recent.raw, None if agent_id == reporter else agent_id,
         *(_AS_STORED if stands else verdict[:6]), *verdict[6:], *last,
     )  # fmt: skip
 
@@ -191,4 +191,4 @@ def _lateness(
         return reason == "agent_silent", None
     if lateness is None:
         return False, now
-    return agent_id in lateness.silent, lateness.held_until
+    return agent_id in lateness.silent, lateness.late_not_before

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from schemas.recent import Recent, RecentSession, session_of
 from schemas.sql import named_queries
 from schemas.status import GONE_AFTER
-from services.aggregator.judge import Lateness, Touched, go_by_loops, judge
-from services.aggregator.silence import Heard, held_until, silent_agents
+from services.aggregator.judge import ChangedUser, Lateness, go_by_loops, judge
+from services.aggregator.silence import Heard, late_not_before, silent_agents
 
 LOG: Final = logging.getLogger(__name__)
 _SQL: Final = named_queries("monitor")
@@ -99,7 +99,9 @@ class Monitor:
         now: datetime = row["applied_to"]
         await go_by_loops(connection)
         agents = [Heard(*agent) for agent in await connection.fetch(_SQL["agents"], now, GONE_AFTER)]
-        return _Turn(partition, now, Lateness(silent_agents(agents, now), held_until(agents, now, row["resumed_at"])))
+        return _Turn(
+            partition, now, Lateness(silent_agents(agents, now), late_not_before(agents, now, row["resumed_at"]))
+        )
 
 
 async def run_monitor(
@@ -173,11 +175,11 @@ async def _judge(connection: Any, users: Sequence[Any], turn: _Turn, closed: lis
     if not users:
         return
     sessions = await _running_as_they_stand(connection, users, turn.now, closed)
-    touched = [
-        Touched(user["organization_id"], user["user_id"], turn.partition, None, sessions=sessions.get(index, []))
+    changed = [
+        ChangedUser(user["organization_id"], user["user_id"], turn.partition, None, sessions=sessions.get(index, []))
         for index, user in enumerate(users)
     ]
-    await judge(connection, touched, {turn.partition: turn.now}, lateness=turn.lateness)
+    await judge(connection, changed, {turn.partition: turn.now}, lateness=turn.lateness)
 
 
 async def _running_as_they_stand(

@@ -47,7 +47,7 @@ def is_our_fault(agents: Sequence[Heard], now: datetime) -> bool:
     return False
 
 
-def held_until(agents: Sequence[Heard], now: datetime, resumed_at: datetime | None) -> datetime | None:
+def late_not_before(agents: Sequence[Heard], now: datetime, resumed_at: datetime | None) -> datetime | None:
     """Return until when nobody becomes late, as what we have not heard may be our own fault; None: judge."""
     if is_our_fault(agents, now):
         return now + LOOK_AGAIN

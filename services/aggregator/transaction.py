@@ -22,7 +22,7 @@ from services.aggregator import rows
 from services.aggregator.apply import CannotGoIn
 from services.aggregator.batch import Partition, Place, Work
 from services.aggregator.fold import FOREIGN, STARTED_AT_CHANGED, Announced, Session
-from services.aggregator.judge import StartedElsewhen, Touched, judge
+from services.aggregator.judge import ChangedUser, StartedElsewhen, judge
 from services.aggregator.rows import Attempt, moment
 from services.aggregator.sift import packed_headers
 from services.common.pool import copy_records
@@ -69,7 +69,7 @@ class Transaction:
         self._events_topic = events_topic
         self._compressor = compressor
         self._nows: dict[int, datetime] = {}
-        self._users: dict[tuple[int, int], Touched] = {}
+        self._users: dict[tuple[int, int], ChangedUser] = {}
 
     async def run(self) -> None:
         """Do it all but the commit."""
@@ -261,21 +261,21 @@ class Transaction:
 
     def _see(
         self, organization_id: UUID, user_id: UUID, partition: int, agent_id: str | None, first_ms: int | None = None
-    ) -> Touched:
+    ) -> ChangedUser:
         """Return what this transaction touches of a user."""
         place = organization_id.int, user_id.int
         user = self._users.get(place)
         if user is None:
             seen_at = None if first_ms is None else moment(first_ms)
-            user = self._users[place] = Touched(organization_id, user_id, partition, agent_id, seen_at)
+            user = self._users[place] = ChangedUser(organization_id, user_id, partition, agent_id, seen_at)
         elif user.agent_id is None:
             user.agent_id = agent_id
         return user
 
     async def _judge(self) -> None:
-        touched = [user for user in self._users.values() if user.partition in self._nows]
+        users = [user for user in self._users.values() if user.partition in self._nows]
         try:
-            await judge(self.connection, touched, self._nows)
+            await judge(self.connection, users, self._nows)
         except StartedElsewhen as some:
             keys = [((session.started_at, session.session_id), user_id) for user_id, session in some.sessions]
             raise CannotGoIn(self._refused(keys, STARTED_AT_CHANGED, SessionEvent)) from None

@@ -15,7 +15,7 @@ from schemas.recent import unpack
 from schemas.sql import named_queries
 from schemas.status import facts_of, status_of
 from services.aggregator import monitor
-from services.aggregator.judge import Overtaken, Touched, judge
+from services.aggregator.judge import ChangedUser, Overtaken, judge
 from services.aggregator.transaction import Transaction
 from tests.integration.aggregator.conftest import Stored
 from tests.rig.scene import Scene
@@ -235,7 +235,7 @@ async def test_p2_a_row_written_meanwhile_is_noticed(scene: Scene, stored: Store
     """Where partitions are added two writers may meet at one user: nothing is lost, the transaction starts again."""
     user_id = uuid4()
     await scene.tell(START, scene.session(user_id, started_at=START, status="finished"))
-    touched = [Touched(scene.organization_id, user_id, 1, "agent")]
+    users = [ChangedUser(scene.organization_id, user_id, 1, "agent")]
 
     class Meddled:
         def __init__(self, connection: Any) -> None:
@@ -251,9 +251,9 @@ async def test_p2_a_row_written_meanwhile_is_noticed(scene: Scene, stored: Store
     async with stored.pool.acquire() as connection:
         with pytest.raises(Overtaken):
             async with connection.transaction():
-                await judge(Meddled(connection), touched, {1: START + MINUTE})
+                await judge(Meddled(connection), users, {1: START + MINUTE})
         async with connection.transaction():
-            await judge(connection, touched, {1: START + MINUTE})
+            await judge(connection, users, {1: START + MINUTE})
     user = await scene.user(user_id)
     assert (user["partition"], user["agent_id"], user["status"]) == (1, "agent", "healthy")
 

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.recent import Recent, RecentSession
 from schemas.status import Facts, facts
-from services.aggregator.silence import Heard, held_until, is_our_fault, silent_agents
+from services.aggregator.silence import Heard, is_our_fault, late_not_before, silent_agents
 from services.aggregator.status import Health, Stored, Verdict, health_of, judged, touched
 
 START = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -138,9 +138,9 @@ def test_an_agent_is_silent_after_90_seconds() -> None:
 )
 def test_c17_most_agents_silent_at_once_is_our_fault(agents: list[Heard], ours: bool) -> None:
     assert is_our_fault(agents, after(10.5)) is ours
-    assert (held_until(agents, after(10.5), None) is not None) is ours
+    assert (late_not_before(agents, after(10.5), None) is not None) is ours
 
 
 def test_c17_after_an_outage_of_ours_agents_are_given_time() -> None:
-    assert held_until([], after(3), after(0)) == after(5)
-    assert held_until([], after(5), after(0)) is None
+    assert late_not_before([], after(3), after(0)) == after(5)
+    assert late_not_before([], after(5), after(0)) is None

@@ -79,7 +79,7 @@ CASES = [
     Case("a session that runs in time is no lateness", facts_with(FINISHED, RUNNING), 69, "healthy", "session_finished", 5),
     Case("never ran", facts_with(), 60.01, "late", "never_ran", 60),
     Case("late, and its agent is silent", facts_with(FINISHED, agent_id="a", agent_silent=True), 66, "late", "agent_silent", 65),
-    Case("lateness is held", facts_with(FINISHED, late_held_until=after(80)), 66, "healthy", "session_finished", 5),
+    Case("nobody is late yet", facts_with(FINISHED, late_not_before=after(80)), 66, "healthy", "session_finished", 5),
     Case("push only is never due", facts_with(FINISHED, interval_s=0), 9999, "healthy", "session_finished", 5),
     Case("the session's own interval counts", facts_with(session(0, "finished", at=5, interval_s=600)), 25.01, "late", "overdue", 25),
     Case("the session says: push only", facts_with(session(0, "finished", at=5, interval_s=0)), 9999, "healthy", "session_finished", 5),
@@ -125,7 +125,7 @@ def test_what_is_due_is_looked_at_in_time() -> None:
     assert check_at(facts_with(FINISHED), after(10)) == after(65) + moment
     assert check_at(facts_with(FINISHED, interval_s=0), after(10)) is None
     assert check_at(facts_with(FINISHED, off="off_manual"), after(10)) is None
-    assert check_at(facts_with(FINISHED, late_held_until=after(80)), after(70)) == after(80)
+    assert check_at(facts_with(FINISHED, late_not_before=after(80)), after(70)) == after(80)
     assert check_at(facts_with(session(0, "finished", at=5, issues_missing=1)), after(5.5)) == after(6)
     assert check_at(facts_with(FINISHED, RUNNING), after(66)) == after(70) + moment
     stuck = facts_with(FINISHED, session(40, "running", at=60, limit_at=after(70)))
@@ -158,7 +158,7 @@ def any_facts(draw: st.DrawFn) -> Facts:
         interval_s=draw(st.sampled_from((0, 60, 1800))),
         off=draw(st.sampled_from((None, None, None, "off_manual", "off_authorization", "organization_off", "removed"))),
         agent_silent=draw(st.booleans()),
-        late_held_until=draw(st.sampled_from((None, None, after(150)))),
+        late_not_before=draw(st.sampled_from((None, None, after(150)))),
     )
 
 
