@@ -33,6 +33,10 @@ class Held(NamedTuple):
     last_hash: int | None = None
     applied_ms: int | None = None
 
+    def after(self, record: Record) -> "Held":
+        """Return what is known behind a record."""
+        return self._replace(next_offset=record.offset + 1, last_hash=hash_of(record), applied_ms=record.timestamp)
+
 
 class Span(NamedTuple):
     """How a batch moves one position."""
@@ -76,7 +80,8 @@ class Part:
 
     def slice(self, start: int, stop: int) -> "Part":
         """Return the same partition with some of the records."""
-        return replace(self, records=self.records[start:stop])
+        held = self.held.after(self.records[start - 1]) if start else self.held
+        return replace(self, held=held, records=self.records[start:stop])
 
 
 @dataclass(slots=True)

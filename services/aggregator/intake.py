@@ -18,7 +18,7 @@ from typing import Any, Final
 from schemas.retention import Kept
 from schemas.topics import OnGap
 from services.aggregator.apply import Store, apply
-from services.aggregator.batch import Batch, Held, Part, Partition, Work, hash_of
+from services.aggregator.batch import Batch, Held, Part, Partition, Work
 from services.aggregator.brake import Brake
 from services.aggregator.fitting import Odd, Unknown, fitting
 from services.aggregator.positions import (
@@ -255,10 +255,7 @@ class Intake:
             if not self._batch.events:
                 self._batch_began = time.monotonic()
             self._batch.take(self._part(partition, reading), some)
-            last = some[-1]
-            reading.held = reading.held._replace(
-                next_offset=last.offset + 1, last_hash=hash_of(last), applied_ms=last.timestamp
-            )
+            reading.held = reading.held.after(some[-1])
             self._filled.set()
             await asyncio.sleep(0)
 
