@@ -38,7 +38,7 @@ async def narrow_count(services: Services, connection: Any, view: View, picks: P
     if not exact:
         titles = " and ".join(key.column.title for key in view.sort)
         raise TooWide(
-            f"Sorting by {titles} needs a view of at most {COUNT_LIMIT:,} rows. "
+            f"Sorting by {titles} needs a view of at most {COUNT_LIMIT:,} rows that can be counted in time. "
             "Narrow it by organization, user, status or time."
         )
     return number, True
