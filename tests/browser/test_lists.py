@@ -64,6 +64,18 @@ async def test_the_numbers_on_screen_are_those_in_postgres(browse: Browse, site:
     assert {row[3] for row in seen["filtered"]} == {"failing"}
 
 
+async def test_the_box_of_a_list_shows_words_and_the_address_slugs(browse: Browse) -> None:
+    slugs = {"not:timed out": "not:timed_out", "Cancelled, timed_out": "timed_out,cancelled"}
+    seen = browse("box_words", path=STATISTICS, typed=list(slugs), slugs=slugs)
+    steps = [
+        ["errors, timed out", None, "errors, timed out", True],
+        ["not:timed out", "not:timed_out", "not timed out", True],
+        ["timed out, cancelled", "timed_out,cancelled", "timed out, cancelled", True],
+    ]
+    assert (seen["scripts"], seen["none"]) == (steps, steps)
+    assert seen["suggested"] == ["not:timed out", "errors, timed out"]
+
+
 async def test_the_users_file_holds_the_last_sessions_details(browse: Browse) -> None:
     seen = browse(
         "list", path=f"/organizations/{NORTHWIND}?tz=UTC&columns=user,status", box="status", text="failing", sort="user"

@@ -176,7 +176,7 @@ async def test_the_value_of_a_narrow_box_can_be_read_and_cleared_at_1440_pixels(
 
 async def test_a_status_in_its_box_is_read_whole_at_1440_pixels(browse: Browse) -> None:
     asked = {f"/users?session_status=errors&status={word}": 2 for word in (*vocabulary.USER_STATUS, "broken")}
-    asked |= {f"{STATISTICS}&error_category=throttling": 2, "/organizations?health=degraded&users=>=10": 2}
+    asked |= {f"{STATISTICS}&status=errors": 1, "/organizations?health=degraded&users=>=10": 2}
     seen = browse("boxes", paths={path: path for path in asked})["seen"]
     assert {path: len(boxes) for path, boxes in seen.items()} == asked
     assert [(path, box) for path, boxes in seen.items() for box in boxes if box[2] < box[4]] == []

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,6 +12,7 @@ from services.query.guard import own_path
 from services.query.principal import Principal, save_preferences
 from services.query.problems import NotFound
 from services.query.services import Services
+from services.query.views.view import encoded
 
 
 async def columns(services: Services, request: Request, principal: Principal) -> Response:
@@ -50,5 +51,4 @@ def _back(path: str, chosen: str) -> str:
     kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "columns"]
     if chosen:
         kept.append(("columns", chosen))
-    query = "&".join(f"{quote(name, safe='')}={quote(value, safe=':,.-_~')}" for name, value in kept)
-    return parts.path + (f"?{query}" if query else "")
+    return parts.path + (f"?{encoded(kept)}" if kept else "")

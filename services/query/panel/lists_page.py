@@ -26,7 +26,7 @@ from services.query.problems import Busy, TooSlow, TooWide
 from services.query.services import Services
 from services.query.silence import last_heard
 from services.query.views.filters import NotUnderstood, Problem, parse_filter
-from services.query.views.view import BadQuery, One, Scope, View, parse
+from services.query.views.view import BadQuery, One, Scope, View, encoded, parse
 
 PANEL_ONLY: Final = frozenset({"toggle", "counts"})
 Params = list[tuple[str, str]]
@@ -93,16 +93,28 @@ def _parse(services: Services, asked: Asked, params: Params, now: Any, masked: b
 
 
 async def answer(services: Services, request: Request, asked: Asked, template: str, **values: Any) -> Response:
-    """Answer with a list page; a press on a count tab goes to its address, a search box asks for its counts."""
+    """Answer with a list page; a count tab, and what was typed in words, go to their address; a box asks for counts."""
     if name := request.query_params.get("counts"):
         view, _ = understood(services, asked, params_of(request, asked))
         return JSONResponse(await value_counts(services, view, name))
     if slug := request.query_params.get("toggle"):
         view, _ = understood(services, asked, params_of(request, asked))
         return RedirectResponse(f"{asked.path}?{view.query(status=toggled(view, slug))}", 303)
+    if address := _in_slugs(services, request, asked):
+        return RedirectResponse(address, 303)
     changes = values.pop("changes", {})
     made, status = await build(services, request, asked, **changes)
     return HTMLResponse(html(template, page=asked.frame, list=made, **values), status)
+
+
+def _in_slugs(services: Services, request: Request, asked: Asked) -> str:
+    """Return the address of a list with slugs for the words that its filters were written in; empty without such."""
+    view, problems = understood(services, asked, params_of(request, asked))
+    wrong = {problem.parameter for problem in problems}  # in the place of which the default may be in force
+    texts = {each.column.name: each.text for each in view.filters if each.column.name not in wrong}
+    written = request.query_params.multi_items()
+    in_slugs = [(name, texts.get(name, value)) for name, value in written]
+    return "" if in_slugs == written else f"{asked.path}?{encoded(in_slugs)}"
 
 
 async def build(services: Services, request: Request, asked: Asked, **changes: Any) -> tuple[Table, int]:

@@ -45,6 +45,8 @@ class Head:
     explanation: str = ""
     copied: bool = False
     value: str = ""
+    asked: str = ""
+    """The value as the address has it, where that is another."""
     broken: bool = False
     choices: str = ""
     statuses: tuple[str, ...] = ()
@@ -172,20 +174,21 @@ class Table:
 
 def heads(view: View, path: str, broken: Mapping[str, str] | None = None) -> tuple[Head, ...]:
     """Return the shown columns; `broken` holds what was typed into boxes that were not understood."""
-    typed = {each.column.name: each.text for each in view.filters} | dict(broken or {})
+    typed = {each.column.name: each.typed for each in view.filters} | dict(broken or {})
+    asked = {each.column.name: each.text for each in view.filters if each.text != each.typed}
     order = {key.column.name: key.descending for key in view.sort}
     drawn = [(column, looks.look(view.list, column)) for column in view.columns]
     flexible = any(not look.width for _, look in drawn[1:])
     last = len(drawn) - 1
     return tuple(
-        _head(view, path, column, look, typed, order, broken or {}, stretch=not flexible and index == last)
+        _head(view, path, column, look, typed, asked, order, broken or {}, stretch=not flexible and index == last)
         for index, (column, look) in enumerate(drawn)
     )
 
 
 def _head(
-    view: View, path: str, column: Column, look: looks.Look, typed: Mapping[str, str], order: Mapping[str, bool],
-    broken: Mapping[str, str], *, stretch: bool,
+    view: View, path: str, column: Column, look: looks.Look, typed: Mapping[str, str], asked: Mapping[str, str],
+    order: Mapping[str, bool], broken: Mapping[str, str], *, stretch: bool,
 ) -> Head:  # fmt: skip
     down = order.get(column.name)
     explained = column.name in {"changes", "total_changes", "health", "why", "last_20", "failing_share"}
@@ -199,7 +202,7 @@ def _head(
         sort_href=f"{path}?{view.query(sort=turned(column, down))}" if column.sorts(view.masked) else "",
         explanation=column.description if explained else "",
         copied=column.name in {"report"} or (column.name == "exception" and view.list.kind == "sessions"),
-        value=typed.get(column.name, ""), broken=column.name in broken,
+        value=typed.get(column.name, ""), asked=asked.get(column.name, ""), broken=column.name in broken,
         choices="|".join(choices_of(column)), statuses=looks.statuses_of(view.list, column),
         hint=HINTS.get(_box_kind(column), ""),
         remove_href=f"{path}?{view.query(drop=column.name)}" if column.name in typed else "",

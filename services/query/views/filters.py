@@ -15,12 +15,15 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from schemas.columns import Column, Type
+from schemas.columns import CLOSED, Column, Type
 from schemas.folding import fold
+from schemas.vocabulary import Words
 
 LONGEST_TEXT: Final = 1_000
 _LARGEST: Final = 2**63 - 1
 _YEARS: Final = range(1970, 2201)
+_LISTS: Final = CLOSED | {Type.OPEN_LIST, Type.REPORT, Type.DIRECTION}
+"""Types whose filter names members of a list by slug or by word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ Test = Empty | Contains | Exactly | Among | Between | Is
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One column's filter in force. `text` is what was written, word for word."""
+    """One column's filter in force. `text` is how a URL says it: words of a list by their slugs, else as written."""
 
     column: Column
     text: str
@@ -108,6 +111,12 @@ class Filter:
             return None
         named = self.test.slugs if isinstance(self.test, Among) else ()
         return tuple(slug for slug in self.column.words or {} if (slug in named) is not self.negated)
+
+    @property
+    def typed(self) -> str:
+        """Return the filter as its box shows it, which is understood as well: a list's words for its slugs."""
+        listed = _listed(self.column, self.test)
+        return self.text if listed is None else _signed(", ".join(listed.values()), self.negated)
 
     def words(self, zone: ZoneInfo) -> str:
         """Return the filter in plain words, as a chip shows it."""
@@ -128,7 +137,21 @@ def parse_filter(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Fi
         raise NotUnderstood("nothing stands behind not:", column.operators)
     if rest == "has:empty":
         return Filter(column, text, negated, Empty())
-    return Filter(column, text, negated, _PARSERS[column.type](column, rest, zone, now))
+    test = _PARSERS[column.type](column, rest, zone, now)
+    listed = _listed(column, test)
+    return Filter(column, text if listed is None else _signed(",".join(listed), negated), negated, test)
+
+
+def _listed(column: Column, test: Test) -> Words | None:
+    """Return slug → words of what a filter of a list names; None where it is anything else than members of the list."""
+    words = column.words or {}
+    if column.type not in _LISTS or not isinstance(test, Among) or test.texts or not words.keys() >= set(test.slugs):
+        return None
+    return {slug: word for slug, word in words.items() if slug in test.slugs}
+
+
+def _signed(text: str, negated: bool) -> str:
+    return f"not:{text}" if negated else text
 
 
 # ---------------------------------------------------------------------------------------------- values
@@ -155,13 +178,13 @@ def _tokens(text: str, column: Column) -> list[str]:
 
 def _closed(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test:
     words = column.words or {}
-    chosen: list[str] = []
+    chosen: set[str] = set()
     for token in _tokens(text, column):
         found = _exact(words, token) or _beginning(words, token)
         if not found:
             raise NotUnderstood(f"nothing in {column.title} begins with {token!r}", tuple(words.values()))
-        chosen += [slug for slug in found if slug not in chosen]
-    return Among(tuple(chosen))
+        chosen.update(found)
+    return Among(tuple(slug for slug in words if slug in chosen))
 
 
 def _exact(words: Mapping[str, str], token: str) -> list[str]:

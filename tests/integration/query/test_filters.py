@@ -99,6 +99,21 @@ WRONG = (
 )  # fmt: skip
 
 
+async def test_words_of_a_list_become_slugs_in_the_address_and_nothing_else_changes(service: Service) -> None:
+    async with await service.as_person("support") as person:
+        for written, address in (
+            ("status=Timed+out,err&user=A%2BB&tz=UTC", "status=errors,timed_out&user=A%2BB&tz=UTC"),
+            ("status=not:finished+with+issues&limit=5", "status=not:finished_with_issues&limit=5"),
+            ("error_source=Microsoft+Exchange&failures=abc", "error_source=exchange&failures=abc"),
+            ("status=errors,timed_out", ""), ("status=foo", ""), ("error_source=micro", ""), ("", ""),
+        ):  # fmt: skip
+            answer = await person.get(f"/sessions?{written}")
+            assert answer.status_code in ((303,) if address else (200, 400)), written
+            assert answer.headers.get("location", "").partition("?")[2] == address
+            if address:
+                assert (await person.get(answer.headers["location"])).status_code in (200, 400)
+
+
 @pytest.mark.parametrize("query", WRONG)
 async def test_c24_a_filter_not_understood_is_a_400_that_names_what_is_allowed(
     service: Service, client: httpx.AsyncClient, query: str

@@ -2,13 +2,21 @@
 import { all, hit, one } from "./dom.js";
 
 let waiting = 0;
+/** What the box that somebody stands in held when the form was sent, and whether an answer has come. */
+let sent = { name: "", value: "", answered: false };
 
-/** Leave empty boxes out of the address, but for those with a default filter: there an empty one means "all". */
+/**
+ * Leave empty boxes out of the address, but for those with a default filter: there an empty one means "all". What was not
+ * typed anew goes into it as it stands there, in slugs; whoever sends words is led there by the server.
+ */
 document.addEventListener("formdata", (event) => {
   const form = /** @type {HTMLFormElement} */ (event.target);
   if (!form.matches("#view, .sheet-form")) return;
   const kept = (form.dataset.keep ?? "").split(" ");
   for (const [name, value] of [...event.formData.entries()]) if (value === "" && !kept.includes(name)) event.formData.delete(name);
+  for (const box of form.elements) {
+    if (box instanceof HTMLInputElement && box.dataset.asked && box.value === box.defaultValue) event.formData.set(box.name, box.dataset.asked);
+  }
 });
 
 /** @param {number} delay in milliseconds */
@@ -30,10 +38,21 @@ document.addEventListener("input", (event) => {
 document.addEventListener("change", (event) => {
   const box = hit(event, ".grid .box input");
   if (!(box instanceof HTMLInputElement)) return;
-  const asked = new URLSearchParams(location.search).get(box.name) ?? box.defaultValue;
-  if (box.value !== asked) submitSoon(30); // while typing it may have been sent already
+  if (box.value !== box.defaultValue && !isSent(box)) submitSoon(30); // while typing it may have been sent already
 });
-document.addEventListener("submit", () => clearTimeout(waiting), true);
+document.addEventListener("submit", () => {
+  clearTimeout(waiting);
+  const box = document.activeElement;
+  sent = box instanceof HTMLInputElement ? { name: box.name, value: box.value, answered: false } : { name: "", value: "", answered: false };
+}, true);
+document.addEventListener("htmx:after:swap", () => { sent.answered = true; });
+/** @param {HTMLInputElement} box */
+function isSent(box) { return box.name === sent.name && box.value === sent.value; }
+/** Nothing changes under who types; a box that is left says it in the words of the answer. */
+document.addEventListener("focusout", (event) => {
+  const box = hit(event, ".grid .box input");
+  if (box instanceof HTMLInputElement && sent.answered && isSent(box)) box.value = box.defaultValue;
+});
 
 /** Lines and shadows of sticky columns only while something is under them. @param {HTMLElement} region */
 function edges(region) {

@@ -69,8 +69,9 @@ function drawn(word, status) {
 function show(box, typing) {
   close();
   const parts = typing ? box.value.split(",") : [];
-  const typed = parts.pop()?.trim().toLowerCase().replace(/^not:/, "").replaceAll("_", " ") ?? "";
-  const kept = parts.length ? `${parts.join(",")},` : "";
+  const last = parts.pop()?.trim().toLowerCase() ?? "";
+  const typed = last.replace(/^not:/, "").replaceAll("_", " ");
+  const kept = parts.length ? `${parts.join(",")}, ` : last.startsWith("not:") ? "not:" : "";
   const fitting = offers(box).filter(([word, value]) => !typed || word.toLowerCase().includes(typed) || value === box.value);
   if (!fitting.length) return;
   const list = make("div", { role: "listbox", id: "suggestions", "aria-label": "Suggestions" });
