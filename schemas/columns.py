@@ -168,9 +168,10 @@ def _with(column: Column, **changes: object) -> Column:
 
 # fmt: off
 _FAILED_FOR: Final = _C(
-    name="failed_for", title="Failed for, 24 h", type=Type.TEXT, hidden=True, sortable=False,
+    name="failed_for", title="Failed for, 24 h", type=Type.TEXT, words=vocabulary.ERROR_KIND, hidden=True,
+    sortable=False,
     description="What sessions of the user that started in the last 24 whole hours, this one included, failed for: "
-    "each error source with its category. Later ones may have gone well.",
+    "each error source with its category. Later ones may have gone well. `eq:` takes the two slugs: `eq:gmail: quota`.",
 )
 # ---------------------------------------------------------------------------------------------- organizations
 _ORGANIZATIONS: Final = (
@@ -202,13 +203,15 @@ _ORGANIZATIONS: Final = (
         description="Failing users among its users that are not disabled, in percent.",
     ),
     _C(
-        name="failing_for", title="Failing for", type=Type.TEXT, hidden=True, sortable=False,
-        description="What users of it fail for now: each error source with its category.",
+        name="failing_for", title="Failing for", type=Type.TEXT, words=vocabulary.ERROR_KIND, hidden=True,
+        sortable=False,
+        description="What users of it fail for now: each error source with its category. `eq:` takes the two slugs: "
+        "`eq:gmail: quota`.",
     ),
     _with(
         _FAILED_FOR,
         description="What sessions of it that started in the last 24 whole hours, this one included, failed for: "
-        "each error source with its category.",
+        "each error source with its category. `eq:` takes the two slugs: `eq:gmail: quota`.",
     ),
     _C(
         name="health_since", title="Health since", type=Type.TIME, hidden=True,

@@ -79,6 +79,20 @@ ERROR_CATEGORY: Final = _frozen(
     internal="caused by an internal error",
     other="caused by another cause",
 )
+
+
+def error_kind(source: str, category: str) -> str:
+    """Return what an error is of as one slug: `gmail: quota`."""
+    return f"{source}: {category}"
+
+
+ERROR_KIND: Final[Words] = MappingProxyType(
+    {
+        error_kind(source, category): f"{words} {cause}"
+        for source, words in ERROR_SOURCE.items()
+        for category, cause in ERROR_CATEGORY.items()
+    }
+)
 OBJECT_TYPE: Final = _frozen(email="E-Mail", appointment="Appointment", contact="Contact", task="Task")
 MAIL_SYSTEM: Final = _frozen(exchange="Exchange", office365="Office 365", gmail="Gmail", caldav="CalDAV", imap="IMAP")
 CRM_SYSTEM: Final = _frozen(salesforce="Salesforce", postgres_crm="Postgres CRM", crm="CRM")

@@ -7,13 +7,12 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from schemas.remediation import advice, advice_on_issue
-from schemas.vocabulary import ERROR_CATEGORY, ERROR_SOURCE
+from schemas.vocabulary import ERROR_SOURCE, error_kind
 from services.query.views.filters import Among, Exactly
 from services.query.views.view import View
 
-_CATEGORIES: Final = {words: slug for slug, words in ERROR_CATEGORY.items()}
 _OF_A_KIND: Final = ("failing_for", "failed_for")
-"""Columns whose text is a source and a category in words."""
+"""Columns whose `eq:` names a source and a category."""
 
 
 def on_issues(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -34,7 +33,7 @@ def on_filters(view: View) -> dict[str, Any] | None:
     """Return what to do about the one kind of error that a list is narrowed to: its source, category and code, and the
     advice; None where the filters name none, or several.
     """
-    kind = _kind_in_words(view) or (_only(view, "error_source"), _only(view, "error_category"))
+    kind = _kind(view) or (_only(view, "error_source"), _only(view, "error_category"))
     if None in kind:
         return None
     source, category = kind
@@ -42,14 +41,13 @@ def on_filters(view: View) -> dict[str, Any] | None:
     return {"source": source, "category": category, "code": code, **asdict(advice(source, category, code))}
 
 
-def _kind_in_words(view: View) -> tuple[str, str] | None:
+def _kind(view: View) -> tuple[str, str] | None:
     """Return a source that is listed, and its category, which need not be."""
     named = [said for name in _OF_A_KIND if view.list.column(name) and (said := _only(view, name))]
-    for source, words in ERROR_SOURCE.items():
+    for source in ERROR_SOURCE:
         for said in named:
-            if said.startswith(f"{words} "):
-                category = said.removeprefix(f"{words} ")
-                return source, _CATEGORIES.get(category, category)
+            if said.startswith(error_kind(source, "")):
+                return source, said.removeprefix(error_kind(source, ""))
     return None
 
 

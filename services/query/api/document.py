@@ -27,7 +27,8 @@ What the panel shows is answered here as JSON; the same address with `.csv` is t
 
 **Filters**: the parameter is the column's name, columns are ANDed. An empty value is none. `not:` in front negates,
 `has:empty` asks for nothing. Text: contains, without case and accents, every character literal; `eq:` exact. Closed
-lists: word or slug, else its beginning; comma = or. Numbers: `5`, `5..9`, `5..`, `..9`, `>=5`. Times: `2026-11-01` is
+lists: word or slug, else its beginning; comma = or. Open lists: word or slug, else contains; comma = or; behind `eq:`
+one slug exactly as it was sent, with its commas. Numbers: `5`, `5..9`, `5..`, `..9`, `>=5`. Times: `2026-11-01` is
 that day in the zone `tz`, `a..b` with b excluded, `24h` and `7d` back from now. A `+` in a URL is a space: write
 `%2B`. Anything not understood is a 400 that names what is allowed, never other rows.
 
@@ -146,7 +147,7 @@ def _parameters(view: ListView) -> list[Json]:
 
 def _filter(column: Column) -> Json:
     said = f"{column.description} Operators: {', '.join(column.operators)}."
-    if column.words and column.type is not Type.CODE:
+    if column.words and column.type not in (Type.CODE, Type.TEXT):
         said += " Values: " + ", ".join(column.words) + ("." if column.type in CLOSED else ", and others.")
     return _query(column.name, said, {"type": "string", "maxLength": 1000})
 

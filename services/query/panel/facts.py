@@ -11,6 +11,7 @@ from schemas.remediation import advice
 from services.query.chain import COUNTED, actor_words, failing_words
 from services.query.panel import words
 from services.query.panel.rows import asked, organization_path, session_path
+from services.query.views import filters
 
 STATES: Final = {"passed": "passed", "deciding": "decides", "open": "after"}
 
@@ -191,4 +192,7 @@ def failing_href(path: str, error: Mapping[str, Any]) -> str:
 
 def exactly(kind: Mapping[str, Any]) -> dict[str, str]:
     """Return the filters that find a kind of error, and no other, in a list of sessions or users."""
-    return {"error_source": f"eq:{kind['source']}", "error_category": f"eq:{kind['category']}"}
+    return {
+        "error_source": filters.exactly(vocabulary.ERROR_SOURCE, kind["source"]),
+        "error_category": filters.exactly(vocabulary.ERROR_CATEGORY, kind["category"]),
+    }

@@ -258,19 +258,16 @@ def cards(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
 
 def _card(kind: Mapping[str, Any], day: str, page: Frame) -> dict[str, Any]:
     exact, zone = facts.exactly(kind), page.zone.key
-    source = vocabulary.words(vocabulary.ERROR_SOURCE, kind["source"])
-    category = vocabulary.words(vocabulary.ERROR_CATEGORY, kind["category"])
+    failed_for = f"eq:{vocabulary.error_kind(kind['source'], kind['category'])}"
     return {
-        "source": source,
-        "category": category,
+        "source": vocabulary.words(vocabulary.ERROR_SOURCE, kind["source"]),
+        "category": vocabulary.words(vocabulary.ERROR_CATEGORY, kind["category"]),
         "errors": kind["errors"],
         "href": asked("/sessions", status="errors,timed_out", run=day, **exact, tz=zone),
         "users": kind["users"],
-        "users_href": asked("/users", failed_for=f"eq:{source} {category}", tz=zone),
+        "users_href": asked("/users", failed_for=failed_for, tz=zone),
         "organizations": times(kind["organizations"], "organization"),
-        "organizations_href": asked("/organizations", failed_for=f"eq:{source} {category}", tz=zone)
-        if kind["organizations"]
-        else "",
+        "organizations_href": asked("/organizations", failed_for=failed_for, tz=zone) if kind["organizations"] else "",
         "failing": f"{kind['failing']:,} failing for it now" if kind["failing"] else "nobody fails for it now",
         "failing_href": asked("/users", status="failing", **exact, tz=zone) if kind["failing"] else "",
         "usual": usual(kind),

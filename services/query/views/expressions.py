@@ -123,10 +123,19 @@ def _sure(alias: str, *names: str) -> dict[str, Sql]:
     return {name: Sql(f"{alias}.{name}", nullable=False) for name in names}
 
 
+def _error_slugs(alias: str) -> tuple[str, str]:
+    source = f"coalesce({alias}.error_source, {literal(NOTHING_SAID.source)})"
+    return source, f"coalesce({alias}.error_category, {literal(NOTHING_SAID.category)})"
+
+
+def _error_exact(alias: str) -> str:
+    """Return the SQL of an error's kind as `vocabulary.error_kind` writes it: what reads alike may differ."""
+    return " || ': ' || ".join(_error_slugs(alias))
+
+
 def _error_kind(alias: str) -> str:
     """Return the SQL of an error's source and category in words: "Salesforce caused by throttling"."""
-    source = f"coalesce({alias}.error_source, {literal(NOTHING_SAID.source)})"
-    category = f"coalesce({alias}.error_category, {literal(NOTHING_SAID.category)})"
+    source, category = _error_slugs(alias)
     return f"{said(source, ERROR_SOURCE, source)} || ' ' || {said(category, ERROR_CATEGORY, category)}"
 
 
@@ -147,7 +156,7 @@ def _failed_for(alias: str, *ids: str) -> Sql:
     kinds = f"SELECT {_error_kind('s')} AS kind FROM (SELECT DISTINCT s.error_source, s.error_category {failed}) s"
     return Sql(
         f"(SELECT string_agg(DISTINCT kind, '; ' ORDER BY kind) FROM ({kinds}) kinds)",
-        element=_error_kind("s"), via=f"EXISTS (SELECT {failed} AND ({{}}) OFFSET 0)",
+        element=_error_kind("s"), exact=(_error_exact("s"),), via=f"EXISTS (SELECT {failed} AND ({{}}) OFFSET 0)",
     )  # fmt: skip
 
 
@@ -164,7 +173,7 @@ ORGANIZATIONS: Final[Mapping[str, Sql]] = MappingProxyType(
         ),
         "failing_for": Sql(
             f"(SELECT string_agg(DISTINCT kind, '; ' ORDER BY kind) FROM ({_ERROR_KINDS}) us)",
-            element=_ERROR_KIND, via=f"EXISTS (SELECT {_FAILING} AND ({{}}) OFFSET 0)",
+            element=_ERROR_KIND, exact=(_error_exact("us"),), via=f"EXISTS (SELECT {_FAILING} AND ({{}}) OFFSET 0)",
         ),
         "failed_for": _failed_for("o", "organization_id"),
         "health_since": Sql("o.health_since"),

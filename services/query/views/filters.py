@@ -132,7 +132,7 @@ def parse_filter(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Fi
     if len(text) > LONGEST_TEXT:
         raise NotUnderstood(f"at most {LONGEST_TEXT} characters", column.operators)
     rest, negated = (text[4:], True) if text.startswith("not:") else (text, False)
-    rest = rest if column.type is Type.TEXT else rest.strip()
+    rest = rest if column.type is Type.TEXT or rest.startswith("eq:") else rest.strip()
     if not rest:
         raise NotUnderstood("nothing stands behind not:", column.operators)
     if rest == "has:empty":
@@ -196,14 +196,26 @@ def _beginning(words: Mapping[str, str], token: str) -> list[str]:
     return [slug for slug, word in words.items() if fold(slug).startswith(start) or fold(word).startswith(start)]
 
 
+def exactly(words: Words, slug: str) -> str:
+    """Return the filter of an open list that finds a slug as it was sent, and no other."""
+    return slug if slug in words else f"eq:{slug}"
+
+
+def _as_sent(column: Column, text: str) -> Among:
+    slug = text.removeprefix("eq:")
+    if not slug:
+        raise NotUnderstood("nothing stands behind eq:", column.operators)
+    return Among((slug,))
+
+
 def _open(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test:
+    if text.startswith("eq:"):
+        return _as_sent(column, text)
     words = column.words or {}
     slugs: list[str] = []
     texts: list[str] = []
     for token in _tokens(text, column):
-        if token.startswith("eq:"):
-            slugs += _exact(words, token[3:]) or [token[3:]]
-        elif found := _exact(words, token):
+        if found := _exact(words, token):
             slugs += found
         else:
             slugs += [slug for slug, word in words.items() if fold(token) in fold(word)]
@@ -212,11 +224,13 @@ def _open(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test:
 
 
 def _direction(column: Column, text: str, zone: ZoneInfo, now: datetime) -> Test:
+    if text.startswith("eq:"):
+        return _as_sent(column, text)
     words = column.words or {}
     slugs: list[str] = []
     texts: list[str] = []
     for token in _tokens(text, column):
-        found = _exact(words, token.removeprefix("eq:")) or _beginning(words, token)
+        found = _exact(words, token) or _beginning(words, token)
         if found:
             slugs += found
         else:
@@ -388,6 +402,7 @@ _PARSERS: Final[Mapping[Type, Callable[[Column, str, ZoneInfo, datetime], Test]]
 
 # ---------------------------------------------------------------------------------------------- words
 def _said(column: Column, test: Test, zone: ZoneInfo) -> str:
+    known = column.words or {}
     match test:
         case Empty():
             return "empty"
@@ -396,14 +411,15 @@ def _said(column: Column, test: Test, zone: ZoneInfo) -> str:
         case Contains(texts):
             return f"contains “{texts[0]}”"
         case Exactly(values):
-            return ", ".join(f"“{value}”" if isinstance(value, str) else str(value) for value in values)
+            return ", ".join(
+                known.get(value, f"“{value}”") if isinstance(value, str) else str(value) for value in values
+            )
         case Among(slugs, texts):
             if texts:
                 return ", ".join(f"“{text}”" for text in texts)
-            known = column.words or {}
             if column.type is Type.CODE:
                 return ", ".join(f"{slug} {known[slug]}" if slug in known else slug for slug in slugs)
-            return ", ".join(known.get(slug, slug) for slug in slugs)
+            return ", ".join(known.get(slug, f"“{slug}”") for slug in slugs)
         case Between():
             return _range_said(test, zone)
 

@@ -64,11 +64,12 @@ def _failed_filter(view: View) -> Filter | None:
 def _failed(view: View, each: Filter) -> Probe:
     """Return the look-up of those of whom a session failed, by sessions: to ask of one after the other takes long."""
     args = Args()
-    kind = OF_KIND[view.list.kind]["failed_for"].element
+    kind = OF_KIND[view.list.kind]["failed_for"]
+    kinds = f"{kind.element} AS kind, {kind.exact[0]} AS exact_kind"
     rows = where_sql([*scoped(view.scope, "s", args), FAILED])
     # With OFFSET the words are put together once a session, whatever the test does with them.
-    sessions = f"(SELECT s.organization_id, s.user_id, {kind} AS kind FROM sync_session s{rows} OFFSET 0)"
-    parts = [] if isinstance(each.test, Empty) else [condition(Sql("s.kind"), each, args)]
+    sessions = f"(SELECT s.organization_id, s.user_id, {kinds} FROM sync_session s{rows} OFFSET 0)"
+    parts = [] if isinstance(each.test, Empty) else [condition(Sql("s.kind", exact=("s.exact_kind",)), each, args)]
     ids = ("organization_id", "user_id")[: 2 if view.list.kind == "users" else 1]
     found = _statement("s", sessions, ids, parts, args, ROWS_LIMIT, "DISTINCT ")
     return Probe(view.list.kind, bound(view, found.sql, args), _names([each]), ROWS_LIMIT)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.columns import LISTS, Column, Type
-from schemas.vocabulary import SESSION_STATUS
+from schemas.vocabulary import ERROR_SOURCE, SESSION_STATUS
 from services.query.views.filters import (
     Among,
     Between,
@@ -20,6 +20,7 @@ from services.query.views.filters import (
     Filter,
     Is,
     NotUnderstood,
+    exactly,
     parse_filter,
 )
 
@@ -70,6 +71,8 @@ def test_a_word_that_begins_another_means_itself() -> None:
         ("error_category", "not:throttling", "not:throttling", "not:caused by throttling"),
         ("report", "task,e-mail", "email,task", "E-Mail, Task"),
         ("error_source", "micro", "micro", "micro"),
+        ("error_source", "eq:gmail", "gmail", "Gmail"),
+        ("error_source", "not:eq:Gmail", "not:eq:Gmail", "not:eq:Gmail"),
         ("agent", "timed_out", "timed_out", "timed_out"),
         ("failures", ">=5", ">=5", ">=5"),
     ],
@@ -77,6 +80,22 @@ def test_a_word_that_begins_another_means_itself() -> None:
 def test_a_list_has_slugs_in_its_address_and_words_in_its_box(name: str, written: str, text: str, typed: str) -> None:
     each = understood("statistics", name, written)
     assert (each.text, each.typed) == (text, typed)
+
+
+def test_behind_eq_stands_exactly_one_value() -> None:
+    for text in ("a,b", "Gmail", " gmail", "eq:x", "not:x", "has:empty", "\u0301", "Microsoft Exchange"):
+        for name in ("error_source", "report"):
+            assert understood("statistics", name, f"eq:{text}").test == Among((text,))
+        assert understood("issues", "direction", f"eq:{text}").test == Among((text,))
+        assert understood("users", "user", f"eq:{text}").test == Exactly((text,))
+    assert exactly(ERROR_SOURCE, "gmail") == "gmail"
+    assert exactly(ERROR_SOURCE, "Gmail") == "eq:Gmail"
+    for text, words in (("eq:Gmail", "“Gmail”"), ("eq:gmail", "Gmail"), ("not:eq:a,b", "not “a,b”")):
+        assert understood("statistics", "error_source", text).words(BERLIN) == words
+    assert understood("users", "failed_for", "eq:gmail: quota").words(BERLIN) == "Gmail caused by an exhausted quota"
+    assert understood("users", "failed_for", "eq:Gmail: quota").words(BERLIN) == "“Gmail: quota”"
+    with pytest.raises(NotUnderstood):
+        understood("statistics", "error_source", "eq:")
 
 
 @pytest.mark.parametrize("list_name", LISTS)

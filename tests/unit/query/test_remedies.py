@@ -12,7 +12,7 @@ from services.query.remedies import on_filters, on_issues
 from services.query.views.view import All, parse
 
 NOW = datetime(2026, 11, 24, 14, tzinfo=UTC)
-KIND = "Office 365 caused by throttling"
+KIND = "office365: throttling"
 
 
 def issue(error_code: int, source: str | None, category: str | None, code: str | None = None) -> dict[str, Any]:
