@@ -184,10 +184,18 @@ def _report(cell: Cell) -> str:
     if not lines:
         said = "none yet" if cell.row.slugs["status"] == "running" else "none reached"
         return f'<span class="line t3">{said}</span>'
-    more = ", …" if len(lines) > 2 else ""  # a second figure in one line might be cut
-    rest = f'<span class="sub">{escape(lines[1])}{more}</span>' if cell.roomy and len(lines) > 1 else ""
+    counted = [_counted(*line) for line in lines[:2]]
+    whole = escape("\n".join(" ".join(line) for line in lines))
+    more = ", …" if len(lines) > 2 else ""
+    rest = f'<span class="sub counted">{counted[1]}{more}</span>' if cell.roomy and len(lines) > 1 else ""
     button = copy_button(cell.row.copies["report"], "Objects, detailed report")
-    return f'<span class="with-copy"><span>{_cut(lines[0], "line", chr(10).join(lines))}{rest}</span>{button}</span>'
+    first = f'<span class="line full counted" tabindex="0" data-full="{whole}">{counted[0]}</span>'
+    return f'<span class="with-copy"><span>{first}{rest}</span>{button}</span>'
+
+
+def _counted(word: str, number: str) -> str:
+    """Return a word and its number, of which a narrow cell cuts the word."""
+    return f"<span>{escape(word)}</span> {escape(number)}"
 
 
 def _exception(cell: Cell) -> str:

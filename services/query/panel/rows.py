@@ -183,13 +183,13 @@ def _issue(view: ListView, found: Values, clock: Clock) -> dict[str, Any]:
 _BY_KIND: Final = {"organizations": _organization, "users": _user, "sessions": _session, "issues": _issue}
 
 
-def report_lines(report: Sequence[Values]) -> list[str]:
-    """Return the objects by type, the most first: `226 E-Mail`, `137 Appointment`; a narrow cell cuts the word."""
+def report_lines(report: Sequence[Values]) -> list[tuple[str, str]]:
+    """Return the objects by type, the most first: `E-Mail`, `226`, then `Appointment`, `137`."""
     sums: dict[str, int] = {}
     for each in report:
         sums[each["type"]] = sums.get(each["type"], 0) + (each.get("fetched") or 0)
     order = sorted(sums, key=lambda slug: -sums[slug])
-    return [f"{sums[slug]:,} {vocabulary.words(vocabulary.OBJECT_TYPE, slug)}" for slug in order]
+    return [(vocabulary.words(vocabulary.OBJECT_TYPE, slug), f"{sums[slug]:,}") for slug in order]
 
 
 def report_text(report: Sequence[Values], mail_system: str | None, crm_system: str | None) -> str:

@@ -1,5 +1,5 @@
 /**
- * At 1,440 px: which of the words that must not be cut are cut, by list; and what the lines of reports begin with. Then
+ * At 1,440 px: which of the words that must not be cut are cut, by list; and the lines of reports, with whether their numbers are whole. Then
  * which runs are cut between a phone and a desk.
  */
 export default async function ({ open, given }) {
@@ -14,7 +14,11 @@ export default async function ({ open, given }) {
       const titles_cut = [...document.querySelectorAll("thead .titles th")].filter((head) => head.scrollWidth > head.clientWidth + 1).map((head) => head.textContent);
       return [...titles_cut, ...new Set(all.filter((each) => titles.includes(heads[each.closest("td, th").cellIndex]) && over(each)).map((each) => each.textContent))];
     }, given.titles);
-    report.push(...await page.$$eval("#rows .with-copy .line.full, #rows .with-copy .line.full + .sub", (all) => all.map((each) => each.textContent)));
+    report.push(...await page.$$eval("#rows .with-copy .line.full, #rows .with-copy .line.full + .sub", (all) => all.map((each) => {
+      const number = document.createRange();
+      number.selectNodeContents(each.lastChild);
+      return [each.textContent, number.getBoundingClientRect().right <= each.getBoundingClientRect().right + 1];
+    })));
   }
   const runs = {};
   for (const path of [given.paths.statistics, given.paths.sessions]) {

@@ -19,7 +19,7 @@ HOSTILE = "<script>\"'&"
 SHOWN: dict[str, Any] = {
     "flag": True, "number": 1234, "share": 12.34, "seconds": 61, "users-bar": 5,
     "strip": [{"status": HOSTILE, "report_complete": True}], "time": NOW, "run": NOW - timedelta(minutes=5), "code": 1,
-    "session-link": NOW, "report": [HOSTILE] * 2,
+    "session-link": NOW, "report": [(HOSTILE, HOSTILE)] * 2,
 }  # fmt: skip
 
 
@@ -89,6 +89,14 @@ def test_a_run_on_one_line_has_its_date_and_its_start() -> None:
 def test_a_report_that_is_empty_may_still_come_while_the_session_runs() -> None:
     assert "none yet</span>" in drawn("report", [], status="running")
     assert "none reached</span>" in drawn("report", [], status="errors")
+
+
+def test_a_report_begins_with_the_word_as_its_column_does_in_the_job() -> None:
+    lines = [("E-Mail", "226"), ("Appointment", "137"), ("Task", "1")]
+    shown = drawn("report", lines)
+    assert "<span>E-Mail</span> 226</span>" in shown
+    assert "<span>Appointment</span> 137, …</span>" in shown
+    assert 'data-full="E-Mail 226\nAppointment 137\nTask 1"' in shown
 
 
 def test_a_status_is_an_icon_and_a_word() -> None:

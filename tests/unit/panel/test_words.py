@@ -90,7 +90,7 @@ def test_a_strip_says_status_by_height_and_pads_missing_sessions_at_the_left() -
 
 def test_the_report_is_copied_as_tab_separated_lines() -> None:
     report = [{"type": "email", "direction": "mail_to_crm", "fetched": 226, "created": 3, "failed": 1}]
-    assert rows.report_lines(report) == ["226 E-Mail"]
+    assert rows.report_lines(report) == [("E-Mail", "226")]
     lines = rows.report_text(report, "exchange", "salesforce").split("\n")
     assert lines[0].split("\t")[:3] == ["Type", "Direction", "Fetched"]
     assert lines[1].split("\t")[:4] == ["E-Mail", "Exchange to Salesforce", "226", "3"]
