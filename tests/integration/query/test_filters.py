@@ -10,10 +10,11 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from schemas.columns import CLOSED, LISTS, Type
+from schemas.columns import LISTS, Type
 from schemas.folding import fold
 from schemas.vocabulary import ERROR_CODE, SESSION_STATUS
 from tests.integration.query.conftest import Service, read
+from tests.rig.samples import samples
 from tests.rig.seed import insert, organization_id, user_id
 
 ADDRESSES = ("a_b@x.example", "axb@x.example", "50%@x.example", "50x@x.example", "back\\slash@x.example",
@@ -127,29 +128,6 @@ async def test_c24_a_filter_not_understood_is_a_400_that_names_what_is_allowed(
         assert answers[0].json()["errors"][0]["parameter"] == query.partition("=")[0]
     async with service.database.connect() as connection:
         assert await connection.fetchval("SELECT count(*) FROM export") == 0
-
-
-SAMPLES: dict[Type, tuple[str, ...]] = {
-    Type.TEXT: ("a", "eq:a", "not:a", "has:empty", "not:has:empty"),
-    Type.OPEN_LIST: ("exch", "eq:exchange", "eq:a,b", "exchange,gmail", "not:exchange", "has:empty", "brand new"),
-    Type.REPORT: ("appointment", "E-Mail", "eq:contact", "E-Mail,contact", "not:contact", "has:empty", "brand new"),
-    Type.DIRECTION: ("mail_to_crm", "Exchange to", "not:Gmail", "has:empty"),
-    Type.BOOLEAN: ("true", "FALSE", "not:true", "has:empty"),
-    Type.NUMBER: ("1", "1..5", "2..", "..2", ">=1", "<3", "not:0", "has:empty", "1.5"),
-    Type.SHARE: ("0..50", ">=33.3", "not:0"),
-    Type.CODE: ("1", "0..3", "not:1"),
-    Type.SECONDS: ("0..30", ">=10.5", "has:empty"),
-    Type.TIME: ("2020-01-01..", "..2020-01-01", "today", "7d", "not:24h", "has:empty"),
-    Type.PERIOD: ("2020-01-01..", "..2020-01-01", "today", "7d", "not:24h", "has:empty"),
-    Type.ID: (str(user_id(0, 0)), f"not:{user_id(0, 0)},{user_id(0, 1)}"),
-}
-
-
-def samples(column: Any) -> tuple[str, ...]:
-    if column.type in CLOSED:
-        first = next(iter(column.words))
-        return first, first[:2], f"not:{first}", ",".join(column.words), "has:empty", "not:has:empty"
-    return SAMPLES.get(column.type, ())
 
 
 @pytest.mark.parametrize("list_name", ["organizations", "users", "sessions", "issues"])
