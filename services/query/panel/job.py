@@ -11,7 +11,7 @@ from schemas import vocabulary
 from schemas.kinds import COUNTS
 from services.query import details
 from services.query.logs import log_tail
-from services.query.masking import NO_NAMES, Names, mask, mask_in
+from services.query.masking import NO_NAMES, Names
 from services.query.names import names_in_time
 from services.query.panel import logs, marks, pages, rows, words
 from services.query.panel.facts import failing_href
@@ -19,6 +19,7 @@ from services.query.panel.frame import Frame, own_page
 from services.query.panel.parts import outcome
 from services.query.panel.render import html
 from services.query.panel.rows import organization_path, session_path, user_path
+from services.query.panel.ticket import ticket
 from services.query.principal import Principal
 from services.query.scope import scope_of
 from services.query.services import Services
@@ -49,7 +50,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     if found["status_detail"]:
         names = await names_in_time(services, scope_of(principal), (found["run"], found["session_id"]))
     values = _values(found, issues, tail, who, page, bool(own_page(principal)))
-    values["ticket"] = ticket(found, names, page, link)
+    values["ticket"] = ticket(found, who, values["issues_words"], values["issues_advice"], names, page.clock, link)
     values["coming"] = is_coming(found, services.now())
     part = request.headers.get(PART)
     template = "_job.html" if part in STANDING else "job.html"
@@ -91,7 +92,7 @@ def _values(
         "sides": sides(found),
         "issues": None if issues is None else issues_of(issues, found),
         "issues_advice": [] if issues is None else issues["advice"],
-        "issues_words": "" if issues is None else issues_words(issues["rows"], issues["total"]),
+        "issues_words": issues_words(issues["rows"], issues["total"]) if issues and issues["rows"] else "",
         "usual_words": usual_words(found["duration_s"], found["usual_duration_s"]),
         "tail": None if tail is None else logs.drawn(tail, []),
         "log_lines": found["log"]["lines"] if tail else 0,
@@ -183,33 +184,6 @@ def sides(found: Mapping[str, Any]) -> dict[str, Any] | None:
         "bar": marks.pieces([(fill, seconds) for _, seconds, _, fill in shown], 840),
         "parts": [(names[name], words.duration(seconds), dot) for name, seconds, dot, _ in shown],
     }
-
-
-def ticket(found: Mapping[str, Any], names: Names | None, page: Frame, link: str) -> str:
-    """Return what support pastes into a ticket: plain text, where names of objects are masked for everybody.
-
-    `names`: those known of the session; None: they are not known now, and so all that the agent said is masked.
-    """
-    error, advice = found["error"], found["advice"]
-    said = rows.status_detail(found, page.clock)
-    detail = mask(said) if names is None else mask_in(said, names)
-    lines = [
-        f"Status: {vocabulary.words(vocabulary.SESSION_STATUS, found['status'])}" + (f", {detail}" if detail else ""),
-        f"User: {found['user']['name']}" + (f" ({found['user']['email']})" if found["user"]["email"] else ""),
-        f"Organization: {found['organization']['name']}",
-        f"Run: {words.whole(found['run'], page.zone)} to {words.whole(found['ended_at'], page.zone) or 'now'}",
-    ]
-    if error:
-        source = vocabulary.words(vocabulary.ERROR_SOURCE, error["source"])
-        category = vocabulary.words(vocabulary.ERROR_CATEGORY, error["category"])
-        lines.append(f"Error: {source}, {category}" + (f", code {error['code']}" if error["code"] else ""))
-    if found["same_cause"] and found["same_cause"]["users"]:
-        since = words.whole(found["same_cause"]["since"], page.zone)
-        lines.append(f"Users failing for the same cause: {found['same_cause']['users']:,}, the first since {since}")
-    if advice:
-        lines += [f"Cause: {advice['cause']}", f"Who can fix: {advice['who_words']}"]
-        lines += [f"{number}. {step}" for number, step in enumerate(advice["steps"], 1)]
-    return "\n".join([*lines, f"Details: {link}", f"As of: {words.whole(found['as_of'], page.zone)}"])
 
 
 async def exception(services: Services, request: Request, principal: Principal) -> Response:
