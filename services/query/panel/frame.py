@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from services.query.freshness import Freshness
 from services.query.panel import words
@@ -23,6 +24,8 @@ ROLE_WORDS: Final[Mapping[str, str]] = {
     "platform_admin": "platform admin", "support": "support", "organization_admin": "organization admin",
     "end_user": "user",
 }  # fmt: skip
+ZONE_COOKIE: Final = "syncwatch_zone"
+NAMED_ZONE_COOKIE: Final = "syncwatch_named_zone"
 ZONES: Final = ("UTC", "America/Los_Angeles", "America/New_York", "Europe/London", "Europe/Berlin", "Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney")  # fmt: skip  # noqa: E501
 
 
@@ -135,9 +138,16 @@ def zone_of(request: Request, principal: Principal | None) -> ZoneInfo:
 
 
 def browser_zone(request: Request) -> str | None:
-    """Return the zone the page's script left in a cookie."""
-    told = request.cookies.get("syncwatch_zone")
+    """Return the zone that the page's script left in a cookie; where none runs, the one last named by an address."""
+    told = request.cookies.get(ZONE_COOKIE) or request.cookies.get(NAMED_ZONE_COOKIE)
     return unquote(told) if told else None
+
+
+def keep_zone(request: Request, answer: Response) -> None:
+    """Keep the zone that an address names where no script runs: without one, links do not carry it."""
+    key = request.query_params.get("tz")
+    if key and ZONE_COOKIE not in request.cookies and known_zone(key):
+        answer.set_cookie(NAMED_ZONE_COOKIE, quote(key, safe=""), path="/", samesite="lax")
 
 
 def known_zone(key: Any) -> ZoneInfo | None:

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from services.query.panel import choices, job, log_page, monitoring, overview, pages
 from services.query.panel.compress import STATIC_TYPES, squeezed, squeezed_file, takes_gzip
-from services.query.panel.frame import check_zone, own_page
+from services.query.panel.frame import check_zone, keep_zone, own_page
 from services.query.panel.render import STATIC, html
 from services.query.principal import Principal
 from services.query.services import Services
@@ -55,7 +55,9 @@ def routes(services: Services) -> list[Route | Mount]:
             mine = own_page(principal)
             if mine and method == "GET" and not _within(request.url.path, mine):
                 return RedirectResponse(mine, 303)
-            return squeezed(request, await show(services, request, principal))
+            shown = squeezed(request, await show(services, request, principal))
+            keep_zone(request, shown)
+            return shown
 
         return Route(path, answer, methods=[method])
 
