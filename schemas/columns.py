@@ -291,6 +291,10 @@ _USERS: Final = (
     ),
     _FAILED_FOR,
     _number("in_a_row", "In a row", "Failing sessions in a row.", hidden=True),
+    _C(
+        name="report_complete", title="Report complete", type=Type.BOOLEAN, hidden=True, sortable=False,
+        description="Whether every issue of the last session that the agent says it sent has arrived.",
+    ),
     _C(name="agent", title="Agent", type=Type.TEXT, hidden=True, description="The connector agent that reported last."),
     _C(
         name="disabled_since", title="Disabled since", type=Type.TIME, hidden=True,

@@ -1,10 +1,16 @@
 -- Whose silence it is: users that are overdue, agents that are silent, our own monitoring. And what else needs somebody now.
 
 -- name: overdue
--- Users that are late, of those the ones whose agent is silent, and users whose last report is incomplete.
-SELECT count(*) AS late, count(*) FILTER (WHERE reason = 'agent_silent') AS agent_silent,
-       (SELECT count(*) FROM user_status WHERE status_rank < 4 AND status = 'partial' AND reason = 'issues_missing') AS incomplete
+-- Users that are late, and of those the ones whose agent is silent.
+SELECT count(*) AS late, count(*) FILTER (WHERE reason = 'agent_silent') AS agent_silent
   FROM user_status WHERE status_rank < 4 AND status = 'late';
+
+-- name: incomplete_reports
+-- Users that need somebody and whose last session's issues did not all arrive, whatever else is wrong with them. `recent` says
+-- how many are missing, 56 bytes behind the beginning of the session's id: schemas/recent.py.
+SELECT count(*) FROM user_status
+ WHERE status_rank < 4 AND status IN ('failing', 'stuck', 'late', 'partial') AND last_status <> 'running'
+   AND substring(recent FROM nullif(position(uuid_send(last_session_id) IN recent), 0) + 56 FOR 4) <> '\x00000000'::bytea;
 
 -- name: fresh
 -- Users that need somebody and whose status is younger than an hour, by status. $1: as of.

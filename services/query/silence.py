@@ -25,7 +25,8 @@ MOST_AGENTS: Final = 500
 async def silence_of(connection: Any, as_of: datetime | None, now: datetime) -> dict[str, Any]:
     """Return whose silence it is, and how many of a status are new:
 
-    late {users, agent_silent, due_at and organization of the longest}, incomplete (users whose last report is),
+    late {users, agent_silent, due_at and organization of the longest}, incomplete (users that need somebody and
+    whose last report is),
     agents {known, silent, longest: {agent_id, heard_at} or None}, partitions of events, by which users are judged
     {all, behind, halted, applied_to: that of the furthest behind}, other_partitions (likewise, of logs), fresh
     {status: users for less than an hour}. Agents are judged as of, never by the wall clock: while we hear nothing,
@@ -45,7 +46,7 @@ async def silence_of(connection: Any, as_of: datetime | None, now: datetime) -> 
             "due_at": None if longest is None else longest["due_at"],
             "organization": None if longest is None else longest["organization"],
         },
-        "incomplete": overdue["incomplete"],
+        "incomplete": await connection.fetchval(_SQL["incomplete_reports"]),
         "agents": {**agents, "longest": {name: first[0][name] for name in ("agent_id", "heard_at")} if first else None},
         "partitions": state_of([row for row in partitions if EVENTS.is_called(row["topic"])], now),
         "other_partitions": state_of([row for row in partitions if not EVENTS.is_called(row["topic"])], now),

@@ -97,8 +97,8 @@ def not_judged(partitions: Mapping[str, Any], zone: ZoneInfo) -> str:
 
 
 def _incomplete(users: int, clock: Clock) -> Silence:
-    text = "Users whose last session was clean, but whose issues did not all arrive. They do not count as healthy."
+    text = "Users whose last session sent issues that did not all arrive. They do not count as healthy."
     return Silence(
         "file", "plain-i" if users else "calm", "Reports incomplete", words.number(users), text,
-        asked("/users", status="partial", why=REASONS["issues_missing"], tz=clock.zone.key),
+        asked("/users", status="failing,stuck,late,partial", report_complete="false", tz=clock.zone.key),
     )  # fmt: skip

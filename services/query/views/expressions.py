@@ -197,8 +197,9 @@ _LAST_20_ROWS: Final = f"EXISTS (SELECT FROM {_LAST_20_PLACES} WHERE {{}})"
 _TO_MISSING, _MISSING_SIZE = MISSING_BYTES
 _NONE_MISSING: Final = f"'\\x{'00' * _MISSING_SIZE}'::bytea"
 _LAST_AT: Final = "nullif(position(uuid_send(us.last_session_id) IN us.recent), 0)"
-_LAST_COMPLETE: Final = (
-    f"coalesce(substring(us.recent FROM {_LAST_AT} + {_TO_MISSING} FOR {_MISSING_SIZE}) = {_NONE_MISSING}, true)"
+_LAST_COMPLETE: Final = (  # incomplete_reports in silence.sql says the same
+    "(us.last_status IS NOT DISTINCT FROM 'running' OR "
+    f"coalesce(substring(us.recent FROM {_LAST_AT} + {_TO_MISSING} FOR {_MISSING_SIZE}) = {_NONE_MISSING}, true))"
 )
 _LAST_20_STATUS: Final = "CASE get_byte(us.recent, status_at) {} END".format(
     " ".join(f"WHEN {byte} THEN {literal(status)}" for byte, status in _STATUS_OF_BYTE.items())
@@ -232,6 +233,7 @@ USERS: Final[Mapping[str, Sql]] = MappingProxyType(
         "exception": Sql("coalesce(t.exception, t.message)", via=_LAST_TEXT),
         "next_due": Sql("us.due_at"),
         "failed_for": _failed_for("us", "organization_id", "user_id"),
+        "report_complete": Sql(_LAST_COMPLETE, nullable=False),
         "agent": Sql("us.agent_id"),
         "status_since": Sql("us.since"),
         "disabled_since": Sql("CASE WHEN NOT u.sync_enabled THEN u.flag_since END", via=_of_user("us")),
@@ -318,7 +320,7 @@ ALWAYS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "last_session_id": "us.last_session_id",
             "last_started_at": "us.last_started_at",
             "last_ended_at": "us.last_ended_at",
-            "session_report_complete": _LAST_COMPLETE,
+            "session_report_complete": USERS["report_complete"].value,
             "changed_at": "us.changed_at",
         },
         "sessions": {

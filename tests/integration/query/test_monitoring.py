@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import datetime, timedelta
+from html import unescape
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
+from schemas.recent import pack, unpack
 from services.query import silence
 from services.query.freshness import freshness_of
 from services.query.panel.words import isolated
@@ -44,15 +47,48 @@ async def test_silence_is_judged_as_of_and_each_number_is_that_of_its_list(servi
         told = (await client.get("/api/v1/overview")).json()["silence"]
         late = (await client.get("/api/v1/users?status=late")).json()["total"]
         mute = (await client.get("/api/v1/users?status=late&why=the%20agent%20is%20silent")).json()["total"]
-        partial = (await client.get("/api/v1/users?status=partial&why=not%20all%20of%20its%20issues")).json()["total"]
     assert (told["late"]["users"], told["late"]["agent_silent"]) == (late, mute) == (12, 6)
     assert datetime.fromisoformat(told["late"]["due_at"]) == now - timedelta(hours=3)
-    assert told["incomplete"] == partial == 6
     assert told["agents"] | {"longest": None} == {"known": 3, "silent": 1, "longest": None}
     assert told["agents"]["longest"]["agent_id"] == silent
     assert told["fresh"]["partial"] == 6
     assert told["fresh"]["late"] == 0
     assert (told["partitions"]["behind"], told["partitions"]["halted"]) == (0, 0)
+
+
+async def test_c15_reports_are_incomplete_whatever_else_is_wrong_and_their_number_opens_their_list(
+    service: Service, now: datetime
+) -> None:
+    cases = (  # status, its rank, the last session's status, how many of its issues are missing
+        ("failing", 0, "errors", 3), ("partial", 3, "finished_with_issues", 1), ("partial", 3, "finished", 2),
+        ("late", 2, "finished", 300), ("stuck", 1, "finished", 1), ("failing", 0, "errors", 0),
+        ("stuck", 1, "running", 1), ("healthy", 5, "finished", 1), ("disabled", 6, "finished", 1),
+    )  # fmt: skip
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=1, users=len(cases), sessions=4))
+        await connection.execute("UPDATE user_status SET status = 'healthy', status_rank = 5")
+        for number, (status, rank, last, missing) in enumerate(cases):
+            row = await connection.fetchrow("SELECT * FROM user_status WHERE user_id = $1", user_id(0, number))
+            recent = [
+                replace(each, status=last, issues_missing=missing)
+                if each.session_id == row["last_session_id"]
+                else each
+                for each in unpack(row["recent"])
+            ]
+            await connection.execute(
+                "UPDATE user_status SET status = $2, status_rank = $3, last_status = $4, recent = $5, "
+                "failing_since = $6 WHERE user_id = $1", user_id(0, number), status, rank, last, pack(recent), now,
+            )  # fmt: skip
+    async with await service.as_key("support") as client, await service.as_person("support") as person:
+        told = (await client.get("/api/v1/overview")).json()["silence"]["incomplete"]
+        page = (await person.get("/?tz=UTC")).text
+        shown = re.search(r'href="(/users\?[^"]*report_complete[^"]*)"', page)
+        assert shown is not None
+        listed = (await client.get(f"/api/v1{unescape(shown[1])}&columns=user,report_complete")).json()
+        everybody = (await client.get("/api/v1/users?report_complete=false")).json()["total"]
+    assert (told, listed["total"], everybody) == (5, 5, 7)
+    assert {row["user_id"] for row in listed["rows"]} == {str(user_id(0, number)) for number in range(5)}
+    assert {row["report_complete"] for row in listed["rows"]} == {False}
 
 
 async def test_an_agent_of_an_organization_is_not_silent_because_we_are_behind(service: Service, now: datetime) -> None:

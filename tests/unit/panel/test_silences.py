@@ -54,7 +54,7 @@ def test_a_late_sync_a_silent_agent_and_a_lost_report_each_have_a_list() -> None
     assert "status=late" in href
     assert "agent%20is%20silent" in href
     assert said["Reports incomplete"].number == "23"
-    assert "status=partial" in said["Reports incomplete"].href
+    assert "report_complete=false" in said["Reports incomplete"].href
 
 
 def test_when_most_agents_fall_silent_it_may_be_us() -> None:
