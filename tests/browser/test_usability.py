@@ -51,9 +51,13 @@ async def test_a_phone_shows_everything_without_scrolling_sideways(browse: Brows
     assert seen["small"] == []
 
 
-async def test_counts_on_a_phone_have_the_word_that_fits_them(browse: Browse) -> None:
+async def test_counts_on_a_phone_have_the_word_that_fits_them(browse: Browse, site: Site) -> None:
     block = "/sessions?status=errors&limit=20"
-    seen = browse("units", paths=["/issues", "/sessions?failures=1&status=", "/organizations"], block=block)
+    rows = [(await pages_of(site))["user"], f"{STATISTICS}&limit=20", block]
+    paths = ["/issues", "/sessions?failures=1&status=", "/organizations"]
+    seen = browse("units", paths=paths, block=block, rows=rows)
+    for path, told in seen["lines"].items():
+        assert set(told) == {True}, f"{path}: counts stand below name and status"
     for path, texts in seen["read"].items():
         one = {text.partition(" ")[2] for text in texts if text.startswith("1 ")}
         more = {text.partition(" ")[2] for text in texts if not text.startswith("1 ")}

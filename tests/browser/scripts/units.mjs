@@ -21,9 +21,18 @@ export default async function ({ open, given }) {
       beside: cells.filter((at) => at.top < middle("td.acts") && at.bottom > middle("td.acts")).length,
     };
   }));
+  const lines = {};
+  for (const [path, width] of given.rows.flatMap((each) => [390, 430, 600].map((width) => [each, width]))) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.goto(path);
+    lines[`${width} ${path}`] = await page.$$eval("#rows > tr", (rows) => rows.map((row) => {
+      const top = Math.max(...[...row.querySelectorAll(":scope > th, td.ph1")].map((cell) => cell.getBoundingClientRect().bottom));
+      return [...row.querySelectorAll("td.ph3")].filter((cell) => cell.checkVisibility()).every((cell) => cell.getBoundingClientRect().top >= top);
+    }));
+  }
   await page.setViewportSize({ width: 1440, height: 800 });
   await page.goto(given.paths[0]);
   const wide = [await count(), await page.locator(".matches .noun").evaluate((noun) => noun.getBoundingClientRect().width)];
   const foot = await page.goto(`${given.paths[0]}?limit=1`).then(() => page.textContent(".foot"));
-  return { read, foot, total, alone, wide, block };
+  return { read, foot, total, alone, wide, block, lines };
 }
