@@ -84,7 +84,7 @@ async def running(site: Site) -> AsyncIterator[Session]:
         await session.set(log_chunks_sent=0)
         yield session
     finally:
-        kept = ("status", "ended_at", "appended_at", "log_chunks_sent", "changes", "status_detail")
+        kept = ("status", "ended_at", "appended_at", "log_chunks_sent", "changes", "status_detail", "report")
         await session.set(**{name: session.row[name] for name in kept})
         await session.lose(0, 1, 2)
         for number in range(3):
@@ -198,7 +198,8 @@ async def test_job_details_keep_up_with_a_session_that_runs_and_move_nothing(
     async with running(site) as session:
         grown = "batch 14 of 31 " * 40
         happen = (
-            lambda: session.set(changes=987_654), lambda: session.set(status_detail=grown), session.end,
+            lambda: session.set(changes=987_654), lambda: session.set(status_detail=grown),
+            lambda: session.end(report=None),
         )  # fmt: skip
         ready = [tmp_path / str(number) for number, _ in enumerate(happen)]
         given: dict[str, Any] = {"path": session.path}
@@ -220,7 +221,10 @@ async def test_job_details_keep_up_with_a_session_that_runs_and_move_nothing(
     assert seen["in_place"] == {"moved": 0, "pill": 0, "menu": 1, "focus": "SUMMARY"}
     assert seen["waits"] == {"moved": 0, "said": False, "words": "Changed · show"}
     assert seen["shown"] == {"said": True, "pill": 0}
-    assert seen["held"] == {"now": True, "ended": False}, "nothing changes under the pointer"
+    assert seen["held"] == {"now": True, "ended": False, "objects": 1}, (
+        "nothing changes under the pointer, nor beside it"
+    )
+    assert seen["agreed"] == 0, "and all of it once the pointer has gone"
     assert seen["last"] == seen["again"], "as a new look at it"
     assert seen["ticket"].startswith("Status: finished")
     assert (seen["same"], seen["asked_on"]) == (True, 0)

@@ -36,10 +36,11 @@ export default async function ({ open, given }) {
   await place(".grid-facts dd").hover();
   await writeFile(given.steps[2], "");
   await pill.waitFor({ timeout: 30000 });
-  const held = { now: (await facts()).includes("– now"), ended: (await facts()).includes(given.ended) };
+  const held = { now: (await facts()).includes("– now"), ended: (await facts()).includes(given.ended), objects: await page.locator(`${root} #objects-table`).count() };
   await page.mouse.move(1, 1);
   await has(given.ended);
   await pill.waitFor({ state: "detached", timeout: 30000 });
+  const agreed = await page.locator(`${root} #objects-table`).count();
   const path = new URL(page.url()).pathname;
   let asked = 0;
   page.on("request", (request) => { if (new URL(request.url()).pathname === path) asked += 1; });
@@ -55,5 +56,5 @@ export default async function ({ open, given }) {
     await page.locator(given.opener).first().click();
     await page.waitForSelector("#job[open] .job-body");
   } else await page.reload();
-  return { in_place, waits, shown, held, last, again: await body(), same, asked_on, ticket };
+  return { in_place, waits, shown, held, agreed, last, again: await body(), same, asked_on, ticket };
 }

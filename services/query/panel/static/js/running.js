@@ -1,6 +1,7 @@
 /**
  * Job details of a session that runs, kept up to date to its end, also to the last of what it sent: in place where nothing
- * is held and nothing that is held would move, otherwise by a pill. Asked for only where a session runs.
+ * that changes is held and nothing that is held would move, otherwise by a pill. What is shown is of one moment: all of it
+ * changes, or nothing does. Asked for only where a session runs.
  */
 import { all, make, makePill, one, zoned } from "./dom.js";
 import { EVERY_MS, SPEAK_MS, held } from "./live.js";
@@ -34,42 +35,39 @@ function change(now, next) {
   all(SCROLLED, next).forEach((each, index) => { const [left = 0, top = 0] = places[index] ?? []; each.scrollTo(left, top); });
 }
 
-/** Do a change, and take it back where it would move what is held. @param {HTMLElement} body @param {boolean} asked @param {() => void} act @param {() => void} undo */
-function unmoved(body, asked, act, undo) {
-  const before = anchors(body);
-  act();
-  if (asked || before.every(({ each, top }) => Math.abs(each.getBoundingClientRect().top - top) < 1)) return true;
-  undo();
-  return false;
-}
-
-/** Bring what is shown up to date, piece by piece; whether all of it is. @param {HTMLElement} body @param {HTMLElement} fresh @param {Map<string, string>} sent @param {boolean} asked whether somebody asked for it: then nothing is held */
+/** Bring what is shown up to date, all of it or nothing, so that it is of one moment; whether it is. @param {HTMLElement} body @param {HTMLElement} fresh @param {Map<string, string>} sent @param {boolean} asked whether somebody asked for it: then nothing is held */
 function merge(body, fresh, sent, asked = false) {
   const next = pieces(fresh);
-  let left = 0;
-  let changed = 0;
-  /** @param {HTMLElement | null} now @param {string} name @param {string} html @param {() => void} act @param {() => void} undo */
-  const attempt = (now, name, html, act, undo) => {
-    if ((now && !asked && isKept(now)) || !unmoved(body, asked, act, undo)) { left += 1; return; }
-    if (html) sent.set(name, html); else sent.delete(name);
-    changed += 1;
-  };
-  for (const now of pieces(body)) {
+  const anew = next.filter((piece) => sent.get(nameOf(piece)) !== piece.innerHTML);
+  const names = new Set(next.map(nameOf));
+  const gone = pieces(body).filter((now) => !names.has(nameOf(now)));
+  if (!anew.length && !gone.length) return true;
+  /** @param {HTMLElement} piece */
+  const shown = (piece) => pieces(body).find((each) => nameOf(each) === nameOf(piece)) ?? null;
+  if (!asked && [...gone, ...anew.map(shown)].some((now) => now && isKept(now))) return false;
+  const before = anchors(body);
+  /** @type {(() => void)[]} */
+  const undo = [];
+  for (const now of gone) {
     const behind = now.nextSibling;
-    if (!next.some((piece) => nameOf(piece) === nameOf(now))) attempt(now, nameOf(now), "", () => now.remove(), () => body.insertBefore(now, behind));
+    now.remove();
+    undo.unshift(() => body.insertBefore(now, behind));
   }
-  next.forEach((piece, index) => {
-    const name = nameOf(piece);
-    if (sent.get(name) === piece.innerHTML) return;
-    const shown = pieces(body);
-    const now = shown.find((each) => nameOf(each) === name) ?? null;
+  for (const piece of anew) {
+    const now = shown(piece);
     const copy = /** @type {HTMLElement} */ (document.importNode(piece, true));
-    const behind = next.slice(index + 1).flatMap((each) => shown.find((other) => nameOf(other) === nameOf(each)) ?? [])[0] ?? null;
-    if (now) attempt(now, name, piece.innerHTML, () => change(now, copy), () => change(copy, now));
-    else attempt(null, name, piece.innerHTML, () => body.insertBefore(copy, behind), () => copy.remove());
-  });
-  if (changed && Date.now() - spoken > SPEAK_MS) { spoken = Date.now(); say("Job details changed"); }
-  return left === 0;
+    const behind = next.slice(next.indexOf(piece) + 1).flatMap((each) => shown(each) ?? [])[0] ?? null;
+    if (now) change(now, copy); else body.insertBefore(copy, behind);
+    undo.unshift(() => { if (now) change(copy, now); else copy.remove(); });
+  }
+  if (!asked && before.some(({ each, top }) => Math.abs(each.getBoundingClientRect().top - top) >= 1)) {
+    undo.forEach((back) => back());
+    return false;
+  }
+  for (const piece of anew) sent.set(nameOf(piece), piece.innerHTML);
+  for (const now of gone) sent.delete(nameOf(now));
+  if (Date.now() - spoken > SPEAK_MS) { spoken = Date.now(); say("Job details changed"); }
+  return true;
 }
 
 /** The pill lies over the details, in nobody's room. @param {HTMLElement} place @param {() => void} show */
