@@ -23,8 +23,8 @@ class NotFound(Refusal):
 
     status, slug, title = 404, "not_found", "Not found"
 
-    def __init__(self) -> None:
-        super().__init__("There is nothing here that you may see.")
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(f"There is nothing here that you may see. {reason}".rstrip())
 
 
 class Unauthorized(Refusal):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -322,3 +322,9 @@ async def test_what_to_do_stands_wherever_an_error_is(browse: Browse, site: Site
             assert all(re.fullmatch(r"Error code [1-3], .+: \d+ issues?", title) for title in menu["titles"]), name
     assert len(seen["of_card"]) == 1
     assert seen["closed"] == 0
+
+
+async def test_a_session_that_never_arrived_is_told_apart_from_an_answer_that_did_not_come(browse: Browse) -> None:
+    seen = browse("absent", path=f"/sessions/{session_key(datetime(2026, 1, 1, tzinfo=UTC), UUID(int=7))}")
+    assert seen["toast"] == "The report of this session has not arrived"
+    assert "the report of its session has not arrived" in seen["told"]

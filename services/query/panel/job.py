@@ -21,6 +21,7 @@ from services.query.panel.render import html
 from services.query.panel.rows import organization_path, session_path, user_path
 from services.query.panel.ticket import ticket
 from services.query.principal import Principal
+from services.query.problems import NotFound
 from services.query.scope import scope_of
 from services.query.services import Services
 
@@ -32,6 +33,10 @@ STANDING: Final = {"job": False, "standing": True}
 SIDES: Final = (("mail_s", "acc", "accent"), ("crm_s", "acc-soft", "accent-soft"), ("engine_s", "", "mute"))
 LITTLE: Final = 0.02
 """A share of a session that may be missing from its times by side."""
+NOT_ARRIVED: Final = (
+    "If an issue led here, the report of its session has not arrived: issues come by themselves, and a report that was "
+    "refused does not come."
+)
 UNDER_WAY: Final = timedelta(minutes=1)
 """How long after a session's end more of it may come; what has not come by then is lost."""
 
@@ -39,7 +44,7 @@ UNDER_WAY: Final = timedelta(minutes=1)
 async def show(services: Services, request: Request, principal: Principal) -> Response:
     """Answer with the job details; a dialog asks only for their part. What takes too long says so in its place."""
     key = request.path_params["key"]
-    found = await details.session(services, principal, key)
+    found = await session_of(services, principal, key)
     user = found["organization"]["organization_id"], found["user"]["user_id"]
     issues = await pages.in_time(details.session_issues(services, principal, key))
     tail = await pages.in_time(log_tail(services, principal, key, TAIL))
@@ -57,6 +62,14 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     answer = HTMLResponse(html(template, page=page, job=found, standing=STANDING.get(part or "", True), **values))
     answer.headers.add_vary_header(PART)
     return answer
+
+
+async def session_of(services: Services, principal: Principal, key: str) -> dict[str, Any]:
+    """Return a session for a page of it. Raises NotFound, which says why a link may lead to none."""
+    try:
+        return await details.session(services, principal, key)
+    except NotFound:
+        raise NotFound(NOT_ARRIVED) from None
 
 
 def is_coming(found: Mapping[str, Any], now: datetime) -> bool:
@@ -188,5 +201,5 @@ def sides(found: Mapping[str, Any]) -> dict[str, Any] | None:
 
 async def exception(services: Services, request: Request, principal: Principal) -> Response:
     """Answer with a session's whole exception as text, byte for byte."""
-    found = await details.session(services, principal, request.path_params["key"])
+    found = await session_of(services, principal, request.path_params["key"])
     return PlainTextResponse(found["exception"] or "", headers={"X-Content-Type-Options": "nosniff"})

@@ -13,13 +13,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from schemas import vocabulary
-from services.query import details
 from services.query.logs import Wanted, check, log_body, matches, numbered, read_log
 from services.query.masking import Names
 from services.query.panel import logs, pages
 from services.query.panel.facts import Step
 from services.query.panel.frame import own_page
-from services.query.panel.job import PART, is_coming
+from services.query.panel.job import PART, is_coming, session_of
 from services.query.panel.parts import outcome
 from services.query.panel.render import html
 from services.query.panel.rows import organization_path, session_path, user_path
@@ -85,7 +84,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     """Answer with the log viewer; its facts alone where the log is too long, or where a live page asks for them."""
     key, look, now = request.path_params["key"], look_of(request.query_params), services.now()
     check(look.wanted)
-    found = await details.session(services, principal, key)
+    found = await session_of(services, principal, key)
     path, coming = session_path(key), is_coming(found, now)
 
     def read(row: Any, chunks: Sequence[Any], names: Names | None) -> dict[str, Any]:

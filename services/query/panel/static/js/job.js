@@ -11,7 +11,7 @@ async function open(href, from, push) {
   if (!dialog) return;
   const address = zoned(href);
   const answer = await fetch(address, { headers: { "Syncwatch-Part": "job" } });
-  if (!answer.ok) { toast("Job details did not come, please try again", "warning"); return; }
+  if (!answer.ok) { toast(answer.status === 404 ? "The report of this session has not arrived" : "Job details did not come, please try again", "warning"); return; }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   dialog.replaceChildren(...page.body.childNodes);
   mark(from);
