@@ -28,6 +28,8 @@ from services.query.views.filters import Problem
 from services.query.views.view import BadQuery
 
 API: Final = "/api/v1"
+FILES: Final = (".csv", ".zip")
+"""How addresses of the API end that people open, too."""
 
 
 def build(services: Services) -> Starlette:
@@ -86,8 +88,10 @@ def _guarded(services: Services, route: BaseRoute, prefix: str) -> BaseRoute:
 
 
 def is_api(request: Request) -> bool:
-    """Whether a program asks: it gets a problem document, not a page."""
-    return request.url.path.startswith(API) or is_json(request)
+    """Whether a program asks: it gets a problem document, not a page. A browser that was led to a file is none."""
+    if request.url.path.startswith(API):
+        return not (request.url.path.endswith(FILES) and "text/html" in request.headers.get("accept", ""))
+    return is_json(request)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -127,7 +131,9 @@ async def _problem(
     request: Request, status: int, slug: str, title: str, detail: str, problems: Iterable[Problem] = ()
 ) -> Response:
     if not is_api(request):
-        return await errors.answer(request.app.state.services, request, status, title, detail, tuple(problems))
+        page = await errors.answer(request.app.state.services, request, status, title, detail, tuple(problems))
+        page.headers.add_vary_header("Accept")
+        return page
     body = document(status, slug, title, detail)
     if problems:
         body["errors"] = [

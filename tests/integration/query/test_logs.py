@@ -275,3 +275,16 @@ async def test_a_large_log_is_streamed_as_it_was(service: Service, client: httpx
     name = next(each for each in opened.namelist() if each.endswith(".log"))
     lines = [line for line in opened.read(name).decode().splitlines() if not line.startswith("====")]
     assert [line.rpartition(" ")[2] for line in lines] == [f"{part}.{n}" for part in range(40) for n in range(500)]
+
+
+async def test_a_browser_led_to_a_file_that_is_refused_gets_a_page_and_a_program_the_problem(service: Service) -> None:
+    wrong = f"/api/v1/organizations/{organization_id(0)}/logs.zip?from=2026-12-05&to=2026-12-02"
+    async with await service.as_person("support") as person:
+        page = await person.get(wrong, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+        assert (page.status_code, page.headers["content-type"]) == (400, "text/html; charset=utf-8")
+        assert "is not before the end of the range" in page.text
+        assert "Accept" in page.headers["vary"]
+        problem = await person.get(wrong, headers={"Accept": "*/*"})
+        assert (problem.status_code, problem.headers["content-type"]) == (400, "application/problem+json")
+        rows = await person.get("/api/v1/users?status=broken", headers={"Accept": "text/html"})
+        assert rows.headers["content-type"] == "application/problem+json", "only files are opened by people"
