@@ -1,14 +1,15 @@
 -- Accounts of people, their one-time links and sign-ins, keys of the API, tokens of agents. Only hashes are stored.
 
 -- name: find_web_session
--- $2 now, $3 the oldest allowed last use, $4 the oldest allowed sign-in. Being seen is noted at most once a minute.
+-- $2 now, $3 the oldest allowed last use, $4 the oldest allowed sign-in, $5 whether this is a use. A use is noted at most once a
+-- minute.
 WITH found AS (
   SELECT w.cookie_hash, w.seen_at, w.reveal_until, a.account_id, a.email, a.name, a.role, a.organization_id, a.user_id, a.preferences
     FROM web_session w JOIN account a ON a.account_id = w.account_id
    WHERE w.cookie_hash = $1 AND w.ended_at IS NULL AND w.seen_at > $3 AND w.created_at > $4 AND a.disabled_at IS NULL
 ), seen AS (
   UPDATE web_session w SET seen_at = $2 FROM found
-   WHERE w.cookie_hash = found.cookie_hash AND found.seen_at < $2::timestamptz - interval '1 minute'
+   WHERE $5::boolean AND w.cookie_hash = found.cookie_hash AND found.seen_at < $2::timestamptz - interval '1 minute'
 )
 SELECT * FROM found;
 

@@ -89,6 +89,18 @@ async def test_s10_a_sign_in_ends_idle_after_12_hours_by_sign_out_and_by_a_disab
     assert (await other.get("/api/v1/me")).status_code == 401
 
 
+async def test_s10_what_a_page_asks_by_itself_keeps_nobody_signed_in(service: Service) -> None:
+    client = await service.as_person("support")
+    for minutes in (10, 20, 29):
+        service.services.now = later(service, timedelta(minutes=minutes))
+        for path in ("/fresh", "/", "/api/v1/me"):
+            assert (await client.get(path, headers={"Syncwatch-Idle": "1"})).status_code == 200
+    service.services.now = later(service, timedelta(minutes=31))
+    ended = await client.get("/fresh", headers={"Syncwatch-Idle": "1"})
+    assert ended.headers["location"] == "/sign-in?problem=ended"
+    assert (await client.get("/")).headers["location"] == "/sign-in?problem=ended", "nor does a late use bring it back"
+
+
 async def token_of(service: Service, client: httpx.AsyncClient) -> str:
     """Return the form token of a signed-in client."""
     cookie = next(iter(client.cookies.jar)).value or ""

@@ -12,6 +12,7 @@ export const EVERY_MS = Number(document.body.dataset.every ?? 5000);
 export const SPEAK_MS = 30000;
 const SILENT_MS = 10000;
 const BANNER_MS = 60000;
+const UNUSED_MS = 60000;
 
 /** What the server last sent for a part, by its id. @type {Map<string, string>} */
 const known = new Map();
@@ -20,7 +21,15 @@ let asking = false;
 let missedAt = 0;
 let shownAsOf = one("#fresh span")?.textContent ?? "";
 let asks = 0;
+let usedAt = Date.now();
 const isLive = !!one("[data-list], [data-live-part]");
+
+for (const use of ["pointermove", "pointerdown", "click", "keydown", "focusin", "wheel"]) addEventListener(use, () => { usedAt = Date.now(); }, { capture: true, passive: true });
+
+/** The headers of what the page asks by itself: after a minute without use that keeps nobody signed in. @param {string} part */
+export function asksFor(part) {
+  return { "Syncwatch-Part": part, ...(Date.now() - usedAt > UNUSED_MS && { "Syncwatch-Idle": "1" }) };
+}
 
 function remember() {
   known.clear();
@@ -108,7 +117,7 @@ function mergeMark(page) {
 /** The page as it is now, its mark already shown; null where there is nothing to merge: no answer, an error, the page to sign in. @param {string} address */
 async function read(address) {
   try {
-    const answer = await fetch(zoned(address), { headers: { "Syncwatch-Part": "live" } });
+    const answer = await fetch(zoned(address), { headers: asksFor("live") });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (one("#fresh", page) && answer.status < 500) { mergeMark(page); return answer.ok ? page : null; }
     if (!answer.ok) { tellSilence("Syncwatch cannot answer now:"); return null; }

@@ -5,6 +5,7 @@
 import { all, hit, make, one, zoned } from "./dom.js";
 import { copyText } from "./copy.js";
 import { isCommand } from "./keys.js";
+import { asksFor } from "./live.js";
 import { toast } from "./say.js";
 
 const wrap = one("[data-wrap]");
@@ -55,7 +56,7 @@ export function placed(place) {
 
 /** @param {string} href @param {"log" | "live"} [part] the lines and what is told of them, or that alone */
 export async function fetched(href, part = "log") {
-  const answer = await fetch(zoned(href), { headers: { "Syncwatch-Part": part } });
+  const answer = await fetch(zoned(href), { headers: asksFor(part) });
   return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
 }
 

@@ -4,7 +4,7 @@
  * changes, or nothing does. Asked for only where a session runs.
  */
 import { all, make, makePill, one, zoned } from "./dom.js";
-import { EVERY_MS, SPEAK_MS, held } from "./live.js";
+import { EVERY_MS, SPEAK_MS, asksFor, held } from "./live.js";
 import { say } from "./say.js";
 import { tipOpen } from "./tips.js";
 
@@ -78,7 +78,7 @@ function showPill(place, show) {
 /** The details as they are now; null where none came. @param {HTMLElement} root @param {string} address */
 async function read(root, address) {
   const part = root.matches("dialog") ? "job" : "standing";
-  const answer = await fetch(zoned(address), { headers: { "Syncwatch-Part": part } }).catch(() => null);
+  const answer = await fetch(zoned(address), { headers: asksFor(part) }).catch(() => null);
   return answer?.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
 }
 
