@@ -37,6 +37,7 @@ class _Snapshot:
     scope: Scope
     now: datetime
     as_of: datetime | None
+    hours: int
 
 
 async def overview(services: Services, principal: Principal) -> dict[str, Any]:
@@ -53,8 +54,10 @@ async def overview(services: Services, principal: Principal) -> dict[str, Any]:
     return found
 
 
-async def overview_parts(services: Services, principal: Principal) -> tuple[dict[str, Any], frozenset[str]]:
-    """Return the overview as far as it was read in time, and which parts of it were not.
+async def overview_parts(
+    services: Services, principal: Principal, *, hours: int = DAY
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the overview as far as it was read in time, and which parts of it were not; `hours` as many as asked for.
 
     Parts: tallies (organizations and users), causes, silence, hours, kinds, failures. They share a snapshot: what took
     too long ended it, so the parts behind that have a new one.
@@ -68,7 +71,7 @@ async def overview_parts(services: Services, principal: Principal) -> tuple[dict
             async with services.reading(scope) as connection:
                 fresh = await freshness_of(connection, now)
                 found |= {name: getattr(fresh, name) for name in ("as_of", "lag_s", "halted", "deaf_s")}
-                snapshot = _Snapshot(connection, scope, now, fresh.as_of)
+                snapshot = _Snapshot(connection, scope, now, fresh.as_of, hours)
                 while left:
                     found |= await _PARTS[left[0]](snapshot)
                     del left[0]
@@ -104,8 +107,8 @@ async def _silence(of: _Snapshot) -> dict[str, Any]:
     return {"silence": await silence_of(of.connection, of.as_of, of.now)}
 
 
-async def _hours_of_day(of: _Snapshot) -> dict[str, Any]:
-    return {"hours": await _hours(of.connection, of.scope, first_hour(of.now), DAY)}
+async def _hours_of_span(of: _Snapshot) -> dict[str, Any]:
+    return {"hours": await _hours(of.connection, of.scope, first_hour(of.now, of.hours), of.hours)}
 
 
 async def _kinds_of_day(of: _Snapshot) -> dict[str, Any]:
@@ -113,7 +116,7 @@ async def _kinds_of_day(of: _Snapshot) -> dict[str, Any]:
 
 
 _PARTS: Final[Mapping[str, Callable[[_Snapshot], Awaitable[dict[str, Any]]]]] = {
-    "tallies": _tallies, "causes": _causes, "silence": _silence, "hours": _hours_of_day, "kinds": _kinds_of_day,
+    "tallies": _tallies, "causes": _causes, "silence": _silence, "hours": _hours_of_span, "kinds": _kinds_of_day,
 }  # fmt: skip
 
 

@@ -273,6 +273,18 @@ async def test_every_number_of_the_overview_opens_the_list_that_proves_it(browse
     assert seen["on_one_line"], "a million users is one number"
 
 
+async def test_the_chart_of_the_overview_is_of_the_span_that_is_chosen(browse: Browse) -> None:
+    seen = browse("span")
+    assert seen["title"] == "Sessions per 6 hours"
+    assert seen["query"] == "?hours=168&kinds=all&tz=UTC"
+    assert len(seen["bars"]) == seen["rows"] == 28, "what the page asks for later is of this span too"
+    shown = [[words, "not watched yet" if number == "–" else number] for words, number in seen["bars"]]
+    assert seen["told"] == [shown[at] for at in (0, 13, 26)]
+    assert shown[0][1] == "not watched yet"
+    assert all("," in words and "–" in words for words, _ in shown)
+    assert shown[27][1] not in {"0", "not watched yet"}
+
+
 async def test_names_are_shown_and_hidden_where_they_stand_also_in_other_texts(browse: Browse, site: Site) -> None:
     (row,) = await site.fetch(
         "SELECT i.* FROM sync_issue i JOIN issue_sighting g ON (g.started_at, g.session_id, g.issue_id) = "

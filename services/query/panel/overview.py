@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
@@ -11,8 +11,9 @@ from starlette.responses import HTMLResponse, Response
 from schemas import vocabulary
 from schemas.columns import LISTS
 from services.query import figures
+from services.query.hours import DAY
 from services.query.nouns import times
-from services.query.panel import facts, marks, pages, rows, silences, words
+from services.query.panel import chart, facts, marks, pages, rows, silences
 from services.query.panel.frame import Frame
 from services.query.panel.render import html
 from services.query.panel.rows import asked, instant
@@ -22,7 +23,6 @@ from services.query.services import Services
 
 HEALTH_ORDER: Final = ("down", "degraded", "quiet", "ok")
 USER_ORDER: Final = ("failing", "stuck", "late", "partial", "healthy", "new", "disabled")
-CHART_ORDER: Final = ("finished", "finished_with_issues", "errors", "timed_out", "cancelled")
 CARDS: Final = 8
 BY_ERROR: Final = "switched off after"
 """What the reasons begin with for which an error switched a user off, and no other."""
@@ -56,12 +56,15 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     """Answer with the Overview; a part that takes too long says so in its place."""
     parameters = Parameters(request)
     every = parameters.choice("kinds", ("all",)) == "all"
+    hours = int(parameters.choice("hours", tuple(map(str, chart.STEPS))) or DAY)
     parameters.zone()
     parameters.done()
-    found, missing = await figures.overview_parts(services, principal)
+    found, missing = await figures.overview_parts(services, principal, hours=hours)
     page = await pages.framed(services, request, principal, "Overview", "Overview")
     values: dict[str, Any] = {
-        "missing": missing, "chart_order": CHART_ORDER, "every": every,
+        "missing": missing, "chart_order": chart.ORDER, "every": every, "per": chart.per(hours),
+        "spans": [(_address(page, each, every), chart.words_of(each), each == hours) for each in chart.STEPS],
+        "kinds_href": f"{_address(page, hours, not every)}#kinds-title",
         "failing_href": asked("/users", status="failing", tz=page.zone.key),
         "failures_href": asked("/sessions", status="errors,timed_out", tz=page.zone.key),
     }  # fmt: skip
@@ -71,6 +74,12 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     if "cards" in values and not every:
         values["cards"] = values["cards"][:CARDS]
     return HTMLResponse(html("overview.html", page=page, **values))
+
+
+def _address(page: Frame, hours: int, every: bool) -> str:
+    """Return the page's own address with a span of the chart, and all kinds of errors or a few."""
+    choices = {"hours": str(hours) if hours != DAY else "", "kinds": "all" if every else ""}
+    return asked("/", **{name: choice for name, choice in choices.items() if choice}, tz=page.zone.key)
 
 
 def _tallies(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
@@ -91,9 +100,10 @@ def _silence(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
 
 
 def _hours(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
-    return {
-        "hours": hours(found["hours"], page), "totals": totals(found, page), "marks": chart_marks(found, page),
-    }  # fmt: skip
+    listed = found["hours"]["hours"]
+    drawn = chart.bars(listed, page, chart.STEPS[len(listed)])
+    causes = found.get("causes", ())
+    return {"hours": drawn, "totals": chart.totals(found["hours"], page), "marks": chart.marks(drawn, causes, page)}
 
 
 def _kinds(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
@@ -168,81 +178,6 @@ def _new(count: int, page: Frame, path: str, **filters: str) -> Note:
 
 def _last_hour(page: Frame) -> str:
     return f"{instant((page.fresh.as_of or page.now) - timedelta(hours=1), page.zone)}.."
-
-
-def hours(found: Mapping[str, Any], page: Frame) -> list[dict[str, Any]]:
-    """Return the hours of the chart and of the table beside it."""
-    listed: Sequence[Mapping[str, Any]] = found["hours"]
-    last = listed[-1]["hour"] if listed else None
-    return [
-        {
-            "at": int(each["hour"].timestamp()),
-            "hour": each["hour"],
-            "words": span(each["hour"], page),
-            "open": each["hour"] == last,
-            "watched": each["watched"],
-            "sessions": each["sessions"],
-            "total": sum(each["sessions"].values()),
-            "href": asked("/sessions", run=hour_span(each["hour"], page), tz=page.zone.key),
-        }
-        for each in listed
-    ]  # fmt: skip
-
-
-def totals(found: Mapping[str, Any], page: Frame) -> list[Tally]:
-    """Return the sessions of all hours by status, in the order of the chart."""
-    day = day_of(found, page)
-    return [
-        Tally(slug, found["hours"]["totals"][slug], asked("/sessions", status=slug, run=day, tz=page.zone.key), NO_NOTE)
-        for slug in CHART_ORDER
-    ]
-
-
-UNCLEAN: Final = ("finished_with_issues", "errors", "timed_out", "cancelled")
-
-
-@dataclass(frozen=True, slots=True)
-class ChartMark:
-    """A dashed line in the chart with a few words, and the sentence that says the same below it."""
-
-    at: int
-    words: str
-    sentence: str
-    href: str
-
-
-def chart_marks(found: Mapping[str, Any], page: Frame) -> list[ChartMark]:
-    """Return what the chart points at: when the greatest open cause began, and the hour with the most unclean ends."""
-    drawn = []
-    listed = hours(found["hours"], page)
-    if found.get("causes"):
-        bar = facts.anywhere(found["causes"][0])
-        since = found["causes"][0]["since"]
-        if since and listed and since >= listed[0]["hour"]:
-            began = f"{words.minute(since, page.zone)} {words.straight(bar.title)}"
-            sentence = f"{began}, {words.isolated(bar.where)}: {times(bar.users, 'user')}"
-            drawn.append(ChartMark(int(since.timestamp()), began, sentence, bar.href))
-    peak = max(listed[:-1], key=unclean, default=None)  # the last hour is not over yet
-    if peak and unclean(peak):
-        said = f"peak {unclean(peak):,}"
-        sentence = f"{peak['words']} {said} not finished clean"
-        drawn.append(ChartMark(peak["at"] + 1800, said, sentence, f"{peak['href']}&status={','.join(UNCLEAN)}"))
-    return drawn
-
-
-def unclean(hour: Mapping[str, Any]) -> int:
-    """Return how many sessions of an hour did not finish clean."""
-    return sum(hour["sessions"][status] for status in UNCLEAN)
-
-
-def span(hour: datetime, page: Frame) -> str:
-    """Return an hour in words: `10:00–11:00`."""
-    return f"{words.minute(hour, page.zone)}–{words.minute(hour + timedelta(hours=1), page.zone)}"
-
-
-def hour_span(hour: datetime, page: Frame) -> str:
-    """Return the filter of Run that finds the sessions of an hour."""
-    return f"{instant(hour, page.zone)}..{instant(hour + timedelta(hours=1), page.zone)}"
 
 
 def day_of(found: Mapping[str, Any], page: Frame) -> str:

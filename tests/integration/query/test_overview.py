@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from html import unescape
 
 from schemas.sql import named_queries
+from services.query.hours import first_hour
 from tests.integration.query.conftest import Service, serving
 from tests.rig.databases import Database
 from tests.rig.seed import Plan, derive, insert, organization_id, seed, user_id
@@ -108,6 +109,44 @@ async def test_every_number_of_the_pages_leads_to_a_list_that_shows_it(service: 
         for href, number in found:
             path = f"{href}/users" if name == "facts" else href.replace("?", "/users?") if name == "chain" else href
             assert await total(service, path) == int(number), (name, href)
+
+
+async def test_each_span_of_the_chart_has_its_totals_and_its_lists(service: Service, now: datetime) -> None:
+    async with service.database.connect() as connection:
+        await seed(connection, Plan(now=now, organizations=2, users=3, sessions=28, every=timedelta(hours=6)))
+        ended = "SELECT count(*) FROM sync_session WHERE started_at >= $1 AND status <> 'running'"
+        stored = {
+            hours: await connection.fetchval(ended, first_hour(now, hours)) for hours in (24, 72, 168)
+        }  # fmt: skip
+    assert len(set(stored.values())) == 3
+    cards = set()
+    async with await service.as_person("support") as person:
+        for hours, bars, per in ((24, 24, "hour"), (72, 24, "3 hours"), (168, 28, "6 hours")):
+            page = (await person.get(f"/?hours={hours}&kinds=all&tz=UTC")).text
+            assert f">Sessions per {per}</h2>" in page
+            rows = page[page.index('id="hours-rows"') :].partition("</tbody>")[0]
+            assert rows.count("<tr ") == bars
+            legend = re.findall(
+                r'</button><b id="total-\w+" data-live-part><a class="plain" href="(\S+)">([\d,]+)<', page
+            )
+            assert sum(int(number) for _, number in legend) == stored[hours]
+            listed = re.findall(r'<td class="num"[^>]*><a class="plain" href="(\S+)">([\d,]+)<', rows)
+            whole = re.findall(r'<td class="num"><a class="plain" href="\S+">([\d,]+)<', rows)
+            assert sum(map(int, whole)) == stored[hours]
+            marks = re.findall(r'<a href="(\S+)">[^<]*peak ([\d,]+)', page)
+            for href, number in (*legend, *listed, *marks):
+                assert await total(service, href) == int(number), (hours, href)
+            spans = re.search(r'<nav class="seg" aria-label="Span of the chart">(.*?)</nav>', page)
+            assert spans
+            assert re.findall(r'href="(\S+?)"( aria-current)?', unescape(spans[1])) == [
+                (f"/?{'' if each == 24 else f'hours={each}&'}kinds=all&tz=UTC", " aria-current" * (each == hours))
+                for each in (24, 72, 168)
+            ]
+            assert f'href="/?{"" if hours == 24 else f"hours={hours}&amp;"}tz=UTC#kinds-title"' in page
+            cards.add(page[page.index('id="kinds-title"') :].partition('<div class="end')[0])
+        assert len(cards) == 1, "errors by kind are always of 24 hours"
+        assert "in the last 24 hours" in cards.pop()
+        assert (await person.get("/?hours=48")).status_code == 400
 
 
 async def test_a_part_that_takes_too_long_says_so_and_leaves_the_others(service: Service, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Whose silence it is, in words; what the chart points at; the rows of the Monitoring page."""
+"""Whose silence it is, in words; the rows of the Monitoring page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.query.panel import monitoring, overview, silences
+from services.query.panel import monitoring, silences
 from services.query.panel.fresh import Fresh
 from services.query.panel.parts import Clock
 from services.query.panel.words import isolated
@@ -95,27 +95,3 @@ def test_whose_data_stands_still_is_said_where_some_does() -> None:
     none = {"users": 0, "organizations": 0}
     assert [pair.word for pair in monitoring.heading(none, PAGE)] == ["As of", "Behind"]
     assert monitoring.heading({"users": 1204, "organizations": 1}, PAGE)[2].value == "1,204 users of 1 organization"
-
-
-def test_the_chart_points_at_the_greatest_cause_and_at_the_peak_among_hours_that_are_over() -> None:
-    def hour(at: datetime, errors: int) -> dict[str, Any]:
-        statuses = ("finished", "finished_with_issues", "errors", "timed_out", "cancelled", "running")
-        return {"hour": at, "watched": True, "sessions": dict.fromkeys(statuses, 0) | {"errors": errors}}
-
-    start = NOW.replace(minute=0, second=0)
-    listed = [hour(start - timedelta(hours=back), errors) for back, errors in ((2, 3), (1, 7), (0, 90))]
-    cause = {"organization_id": "5f", "organization": "Northwind Traders", "source": "exchange", "code": None,
-             "category": "authentication", "users": 240, "since": NOW - timedelta(minutes=90), "grown": 0,
-             "changed": None}  # fmt: skip
-    marks = overview.chart_marks({"hours": {"hours": listed}, "causes": [cause]}, PAGE)
-    assert [mark.words for mark in marks] == [
-        "12:32 Microsoft Exchange, caused by authentication issues", "peak 7",
-    ]  # fmt: skip
-    assert marks[0].sentence.endswith(f"{isolated('Northwind Traders')}: 240 users")
-    alone = overview.chart_marks({"hours": {"hours": listed}, "causes": [cause | {"users": 1}]}, PAGE)
-    assert alone[0].sentence.endswith(f"{isolated('Northwind Traders')}: 1 user")
-    assert marks[1].sentence == "13:00–14:00 peak 7 not finished clean"
-    older = cause | {"since": NOW - timedelta(days=3)}
-    assert [mark.words for mark in overview.chart_marks({"hours": {"hours": listed}, "causes": [older]}, PAGE)] == [
-        "peak 7"
-    ]

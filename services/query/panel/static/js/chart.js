@@ -4,7 +4,8 @@
  */
 import { all, make, one } from "./dom.js";
 
-const HOUR = 3600;
+/** How long a bar is, in seconds. */
+let step = 3600;
 /** Bottom up. `soft` parts are large and calm and get an edge. */
 const PARTS = [
   { slug: "finished", fill: "--ok-soft", edge: "--ok-fill", clean: true },
@@ -53,8 +54,8 @@ function drawBars(hours, clean) {
     const ratio = devicePixelRatio;
     pen.save();
     for (const hour of hours) {
-      const left = plot.valToPos(hour.at + HOUR * 0.17, "x", true);
-      const width = plot.valToPos(hour.at + HOUR * 0.83, "x", true) - left;
+      const left = plot.valToPos(hour.at + step * 0.17, "x", true);
+      const width = plot.valToPos(hour.at + step * 0.83, "x", true) - left;
       let sum = 0;
       for (const part of parts) {
         const n = hour.counts[part.slug] ?? 0;
@@ -96,14 +97,14 @@ function drawMarks(hours) {
     pen.strokeStyle = line;
     pen.fillStyle = words;
     const open = hours.find((hour) => hour.open);
-    const now = open && { x: plot.valToPos(open.at + HOUR / 2, "x", true), y: plot.valToPos(unclean(open), "y", true) - 3 * ratio };
+    const now = open && { x: plot.valToPos(open.at + step / 2, "x", true), y: plot.valToPos(unclean(open), "y", true) - 3 * ratio };
     const isAtNow = (/** @type {number} */ x) => now !== undefined && Math.abs(x - now.x) < 14 * ratio;
     marks.forEach((mark, row) => {
       const x = plot.valToPos(mark.at, "x", true);
       const y = top + row * 15 * ratio;
       pen.beginPath();
       pen.moveTo(x, y);
-      const hour = hours.find((each) => mark.at >= each.at && mark.at < each.at + HOUR);
+      const hour = hours.find((each) => mark.at >= each.at && mark.at < each.at + step);
       const foot = hour ? plot.valToPos(unclean(hour), "y", true) : top + height;
       pen.lineTo(x, now && isAtNow(x) ? Math.min(foot, now.y - 14 * ratio) : foot);  // not through the word
       pen.stroke();
@@ -134,7 +135,7 @@ function draw(place, hours, pane) {
   return new Plot({
     width: place.clientWidth - 32, height: pane.height, legend: { show: false }, padding: [8, 18, pane.clean ? 8 : 0, 0],
     cursor: { y: false, x: false, points: { show: false }, drag: { setScale: false, x: false }, sync: { key: "hours" } },
-    scales: { x: { time: true, range: [hours[0].at, hours[hours.length - 1].at + HOUR] }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ top) => [0, Math.max(4, top * (pane.clean ? 1.08 : 1.4))] } },
+    scales: { x: { time: true, range: [hours[0].at, hours[hours.length - 1].at + step] }, y: { range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ top) => [0, Math.max(4, top * (pane.clean ? 1.08 : 1.4))] } },
     series: [{}, { paths: () => null, points: { show: false } }],
     axes: [
       { show: !pane.clean, font, stroke: words, grid: { show: false }, ticks: { show: false }, size: 38, gap: 4, space: 90,
@@ -155,7 +156,7 @@ function draw(place, hours, pane) {
 function tip(plot, place, hours) {
   one(".chart-tip", place)?.remove();
   if (plot.cursor.left < 0 || !plot.over.matches(":hover")) return;
-  const hour = hours.find((each) => { const at = plot.posToVal(plot.cursor.left, "x"); return at >= each.at && at < each.at + HOUR; });
+  const hour = hours.find((each) => { const at = plot.posToVal(plot.cursor.left, "x"); return at >= each.at && at < each.at + step; });
   if (!hour) return;
   const rows = PARTS.filter((part) => hour.watched && !off.has(part.slug)).map((part) =>
     make("div", {}, make("i", { class: `dot ${({ finished: "ok", errors: "bad", timed_out: "time", finished_with_issues: "warn" })[part.slug] ?? ""}` }), part.slug.replaceAll("_", " "), make("span", {}, (hour.counts[part.slug] ?? 0).toLocaleString("en"))));
@@ -176,6 +177,7 @@ function redraw() {
   for (const plot of drawn) plot.destroy();
   const hours = hoursOf(table);
   if (hours.length === 0) return;
+  step = (hours[1]?.at ?? hours[0].at + step) - hours[0].at;
   const zone = place.dataset.zone ?? "UTC";
   drawn = [draw(place, hours, { clean: true, height: 108, zone }), draw(place, hours, { clean: false, height: 152, zone })];
 }
