@@ -142,7 +142,11 @@ async def test_a_long_log_is_a_window_that_moves(browse: Browse, site: Site) -> 
     assert seen["errors"] == ["line-500", "line-1000", "line-1500", "line-2000"]
     assert (seen["hits"].strip(), seen["second"]["hits"].strip()) == ("1 of 5", "2 of 5")
     assert (seen["second"]["marked"], seen["second"]["seen"]) == ("busy", True)
+    assert (seen["marked"]["count"] >= 500, seen["marked"]["last"] > 800) == (True, True), "a search leaves out no line"
     assert (seen["narrowed"]["count"], seen["narrowed"]["lost"]) == (5, 0)
+    assert (seen["tools"], seen["labels"]) == (1, [["Level", True], ["Source", True]]), "one row at 1,440 pixels"
+    start = long["started_at"]
+    assert seen["crumbs"][-2:] == [f"Session {start.day} {start:%b, %H:%M}", "Log"]
     assert len(seen["walked"]) == 8
     assert seen["walked"][-1] == "Lines 3,701 to 4,000, 3,800 in all, the end"
     assert seen["lost"] == 0, "the lost part stands on its own page alone"
@@ -150,7 +154,7 @@ async def test_a_long_log_is_a_window_that_moves(browse: Browse, site: Site) -> 
     lost = "Part 11 of the log did not arrive. 19 of 20 parts arrived. Lines are missing before line 2201."
     assert seen["told"] == lost
     assert seen["sources"] == ["CRM", "agent", "engine", "mail"]
-    assert seen["searched"] == "?text=batch&level=error", "a search can be narrowed without a script"
+    assert seen["searched"] == "?text=batch&show=matching&level=error", "a search can be narrowed without a script"
     assert seen["dropped"] == [["12 lines dropped by the agent", "lost", "line-41"]]
 
 
@@ -197,12 +201,26 @@ async def test_counter_and_arrows_go_along_with_the_keys_of_a_search(browse: Bro
     for way in seen["ways"].values():
         stands = [
             {"hits": f"{number} of 5", "before": lines[number - 1], "after": lines[number + 1], "at": [lines[number]],
-             "seen": True, "other": f"#line-{lines[number]}"}
+             "seen": True}
             for number in (1, 2, 3, 2, 3, 4, 5)
         ]  # fmt: skip
         assert way["walked"] == stands
         assert (way["end"], way["stands"], way["again"]) == ("No further match", stands[-1], stands[-1])
         assert way["back"] == way["other"] == stands[-2], "the other lines are shown at the match at hand"
+        debug = way["debug"]
+        assert {name: debug[name] for name in ("hits", "at", "seen", "levels")} == {
+            "hits": "4 of 4", "at": ["3200"], "seen": True, "levels": ["debug"],
+        }, "so are those of a level"  # fmt: skip
+    both, one = seen["ways"][""], seen["ways"]["&show=matching"]
+    assert (both["only"], both["lines"], both["debug"]["asked"]) == (
+        "matching", 5, "?text=busy&show=matching&level=debug&at=3200&tz=UTC",
+    )  # fmt: skip
+    assert (one["only"], one["lines"] >= 500, one["debug"]["asked"]) == (
+        None,
+        True,
+        "?text=busy&level=debug&at=3200&tz=UTC",
+    )
+    assert both["anew"] == "?text=busy&show=matching&level=debug&tz=UTC", "a search begins at its first match"
     assert {told["hits"] for told in (seen["middle"], seen["narrow"][0])} == {"2,798 of 3,795"}
     assert {told["seen"] for told in (seen["middle"], seen["narrow"][0])} == {True}
     assert seen["narrow"][1] <= 500 * 3

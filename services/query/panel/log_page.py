@@ -15,9 +15,9 @@ from starlette.responses import HTMLResponse, Response
 from schemas import vocabulary
 from services.query.logs import Wanted, check, log_body, matches, numbered, read_log
 from services.query.masking import Names
-from services.query.panel import logs, pages
+from services.query.panel import logs, pages, words
 from services.query.panel.facts import Step
-from services.query.panel.frame import own_page
+from services.query.panel.frame import Frame, own_page
 from services.query.panel.job import PART, is_coming, session_of
 from services.query.panel.parts import outcome
 from services.query.panel.render import html
@@ -31,10 +31,10 @@ WINDOW: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is looked at: `wanted` as searched; `whole`: all lines, the matches marked; `at`: the line at hand."""
+    """What is looked at: `wanted` as searched; `only` what matches, or all, this marked; `at`: the line at hand."""
 
     wanted: Wanted
-    whole: bool
+    only: bool
     at: int
 
     @property
@@ -46,15 +46,15 @@ class Look:
         """Return which lines the window holds; `positions` are those of the matches, or none without a search."""
         if not self.at or self.placed:
             after = self.wanted.after
-        elif self.whole or not positions:
+        elif not (self.only and positions):
             after = max(0, self.at - 1 - WINDOW // 2)
         else:
             after = positions[max(0, bisect_left(positions, self.at) - WINDOW // 2)] - 1
-        return replace(self.wanted, text="" if self.whole else self.wanted.text, after=after)
+        return replace(self.wanted, text=self.wanted.text if self.only else "", after=after)
 
     def href(self, path: str, **place: int | str) -> str:
         """Return the address of another place of the same look."""
-        query = _query(self.wanted, **({"show": "all"} if self.whole else {}), **place)
+        query = _query(self.wanted, **({"show": "matching"} if self.only else {}), **place)
         return f"{path}/log" + (f"?{query}" if query else "")
 
 
@@ -73,7 +73,7 @@ def look_of(params: QueryParams) -> Look:
         text=params.get("text", ""), level=",".join(params.getlist("level")),
         source=",".join(params.getlist("source")),
     )  # fmt: skip
-    return Look(wanted, bool(wanted.text) and params.get("show") == "all", _number(params.get("at")))
+    return Look(wanted, bool(wanted.text) and params.get("show") == "matching", _number(params.get("at")))
 
 
 def _number(text: str | None) -> int:
@@ -100,7 +100,7 @@ async def show(services: Services, request: Request, principal: Principal) -> Re
     page = await pages.framed(services, request, principal, "Log", "Sessions")
     values = {
         "job": found, "outcome": outcome(found["status"], found["report_complete"]),
-        "path": path, "coming": coming, "crumbs_": _trail(found, principal), "too_long": too_long,
+        "path": path, "coming": coming, "crumbs_": _trail(found, principal, page), "too_long": too_long,
         "levels": logs.LEVELS, "sources": vocabulary.LOG_SOURCE,
         "logs_href": f"/api/v1{path}/logs.zip",
     }  # fmt: skip
@@ -130,10 +130,8 @@ def window(
         "strip_": logs.strip(lines, shown["lines"]),
         "later_href": look.href(path, after=shown["next"]) if shown["next"] else "",
         "earlier_href": look.href(path, before=shown["previous"]) if shown["previous"] else "",
-        "first_href": look.href(path, at=1 if look.whole else "") if shown["previous"] else "",
+        "first_href": look.href(path, at=1 if look.wanted.text and not look.only else "") if shown["previous"] else "",
         "last_href": look.href(path, before=lines[-1]["position"] + 1) if shown["next"] else "",
-        "narrow_href": _hit_href(replace(look, whole=False), path, hits.at),
-        "whole_href": _hit_href(replace(look, whole=True), path, hits.at),
         "clear_href": Look(replace(look.wanted, text="", after=0, before=0), False, 0).href(path),
         "hit_before": hits.before and _hit_href(look, path, hits.before),
         "hit_after": hits.after and _hit_href(look, path, hits.after),
@@ -161,13 +159,14 @@ def _gaps(
     return logs.gaps_of_page(gaps, first, following)
 
 
-def _trail(found: Mapping[str, Any], principal: Principal) -> tuple[Step, ...]:
-    organization, user = found["organization"], found["user"]
+def _trail(found: Mapping[str, Any], principal: Principal, page: Frame) -> tuple[Step, ...]:
+    organization, user, at = found["organization"], found["user"], found["run"]
+    start = f"{words.date(at, page.zone, page.now)}, {words.minute(at, page.zone)}"
     trail = (
         Step("Organizations", "/organizations"),
         Step(organization["name"], organization_path(organization["organization_id"])),
         Step(user["name"], user_path(organization["organization_id"], user["user_id"])),
-        Step("Job details", session_path(found["key"])),
+        Step(f"Session {start}", session_path(found["key"])),
         Step("Log"),
     )
     return trail[2:] if own_page(principal) else trail

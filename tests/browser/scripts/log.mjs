@@ -29,11 +29,15 @@ export default async function ({ open, given }) {
     await page.waitForFunction((url) => location.href !== url, before);
     errors.push(await page.evaluate(() => document.activeElement.id));
   }
-  await page.goto(`${given.path}?text=busy&show=all`);
+  await page.goto(`${given.path}?text=busy`);
+  const tools = await page.$$eval(".log-tools > :not([hidden])", (all) => all.filter((each) => each.checkVisibility()).map((each) => { const box = each.getBoundingClientRect(); return Math.round(box.top + box.height / 2); }));
+  const labels = await page.$$eval(".log-tools legend", (all) => all.map((each) => [each.textContent, each.getBoundingClientRect().width > 20]));
+  const crumbs = await page.$$eval(".crumbs li", (all) => all.map((each) => each.textContent));
+  const marked = await state();
   const hits = await page.textContent(".hits");
   await follow(page, page.locator('[data-hit="after"]').click());
   const second = { hits: await page.textContent(".hits"), marked: await page.evaluate(() => document.querySelector("tr:target mark")?.textContent), seen: await page.locator("tr:target").isVisible() };
-  await page.goto(`${given.path}?text=busy`);
+  await page.goto(`${given.path}?text=busy&show=matching`);
   const narrowed = await state();
 
   const plain = await open({ javaScriptEnabled: false });
@@ -53,9 +57,10 @@ export default async function ({ open, given }) {
   const sources = await plain.$$eval("#log-lines tr[id^=line-] td:nth-child(4)", (all) => [...new Set(all.map((each) => each.textContent))].sort());
   await plain.goto(`${given.short}?text=batch`);
   await plain.locator(".log-tools input[name=level][value=error]").check();
+  await plain.locator(".log-tools input[name=show]").check();
   await follow(plain, plain.getByRole("button", { name: "Search" }).click());
   const searched = new URL(plain.url()).search;
   await plain.goto(given.short);
   const dropped = await plain.$$eval("tr.dropped", (rows) => rows.map((row) => [row.textContent.trim().split(".")[0], row.previousElementSibling.className, row.nextElementSibling.id]));
-  return { told, sources, searched, dropped, counts, windows, back, errors, hits, second, narrowed, walked, lost, before_end };
+  return { tools: [...new Set(tools)].length, labels, crumbs, marked, told, sources, searched, dropped, counts, windows, back, errors, hits, second, narrowed, walked, lost, before_end };
 }

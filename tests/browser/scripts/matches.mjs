@@ -1,5 +1,7 @@
-/** n and p over the matches of a search, only these lines or all of them: the counter, the arrows, the line and the address go along. */
+/** n and p over the matches of a search, all lines or only these: the counter, the arrows, the line and the address go along. */
 import { follow, said } from "../steps.mjs";
+
+const LINES = "#log-lines tr[id^=line-]";
 
 export default async function ({ open, given }) {
   const page = await open();
@@ -13,7 +15,6 @@ export default async function ({ open, given }) {
       hits: document.querySelector(".hits")?.textContent.trim(), before: to("before"), after: to("after"),
       at: lines.map((each) => each.id.slice(5)),
       seen: !!line && line.top >= Math.max(log.top, bar.bottom) && line.bottom <= Math.min(log.bottom, innerHeight) && tools.top >= bar.bottom,
-      other: [...document.querySelectorAll(".log-tools nav a:not([aria-current])")].map((each) => /** @type {HTMLAnchorElement} */ (each).hash)[0],
     };
   });
   const press = async (key, hits) => {
@@ -27,7 +28,7 @@ export default async function ({ open, given }) {
     return state(of);
   };
   const ways = {};
-  for (const show of ["", "&show=all"]) {
+  for (const show of ["", "&show=matching"]) {
     await page.goto(`${given.path}?text=busy${show}`);
     const walked = [await state()];
     for (const key of ["n", "n", "p", "n", "n", "n"]) walked.push(await press(key, walked.at(-1).hits));
@@ -37,16 +38,21 @@ export default async function ({ open, given }) {
     const again = await settled();
     await follow(page, page.locator('[data-hit="before"]').click());
     const back = await settled();
-    await follow(page, page.locator(".log-tools nav a:not([aria-current])").click());
-    ways[show] = { walked, end, stands, again, back, other: await settled() };
+    await follow(page, page.getByText("Only matching lines").click());
+    ways[show] = { walked, end, stands, again, back, other: await settled(), lines: await page.locator(`${LINES}`).count(), only: new URL(page.url()).searchParams.get("show") };
+    await follow(page, page.locator(".checks").getByText("debug").click());
+    ways[show].debug = { ...await settled(), levels: await page.$$eval(`${LINES} .lv`, (all) => [...new Set(all.map((each) => each.textContent.trim()))]), asked: new URL(page.url()).search };
+    await page.locator(".log-tools input[name=text]").fill("busy");
+    await follow(page, page.keyboard.press("Enter"));
+    ways[show].anew = new URL(page.url()).search;
   }
-  await page.goto(`${given.path}?text=item&show=all&at=3001`);
-  const middle = await state();
   await page.goto(`${given.path}?text=item&at=3001`);
+  const middle = await state();
+  await page.goto(`${given.path}?text=item&show=matching&at=3001`);
   const narrow = [await state(), await page.locator("#log-lines tr").count()];
-  await page.goto(`${given.path}?text=nowhere&show=all`);
+  await page.goto(`${given.path}?text=nowhere`);
   const none = await state();
-  await page.goto(`${given.path}?text=busy&show=all`);
+  await page.goto(`${given.path}?text=busy`);
   await follow(page, page.locator('#log-ways a[rel="first"]').click());
   const first = await page.textContent("#log-place");
   const link = await open();

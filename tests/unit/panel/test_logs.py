@@ -65,9 +65,9 @@ def test_a_lost_part_is_told_by_the_number_that_the_line_below_it_shows() -> Non
 
 def test_to_clear_a_search_keeps_levels_and_sources() -> None:
     wanted = Wanted(text="line", level="info,error", source="crm", after=5)
-    told = window(SESSION, CHUNKS, None, Look(wanted, True, 25), "/sessions/x", START)
+    told = window(SESSION, CHUNKS, None, Look(wanted, False, 25), "/sessions/x", START)
     assert told["clear_href"] == "/sessions/x/log?level=info&level=error&source=crm"
-    plain = window(SESSION, CHUNKS, None, Look(Wanted(text="line"), True, 25), "/sessions/x", START)
+    plain = window(SESSION, CHUNKS, None, Look(Wanted(text="line"), False, 25), "/sessions/x", START)
     assert plain["clear_href"] == "/sessions/x/log"
 
 
@@ -153,16 +153,15 @@ def test_each_line_that_a_search_finds_knows_its_number_whether_it_can_be_marked
 
 
 def test_a_search_stands_at_the_match_named_else_at_the_first_of_the_window() -> None:
-    def look(whole: bool, at: int = 0, **wanted: Any) -> dict[str, Any]:
-        return window(SESSION, CHUNKS, None, Look(Wanted(text="line", **wanted), whole, at), "/sessions/x", START)
+    def look(only: bool, at: int = 0, **wanted: Any) -> dict[str, Any]:
+        return window(SESSION, CHUNKS, None, Look(Wanted(text="line", **wanted), only, at), "/sessions/x", START)
 
-    for whole in (False, True):
-        told = [look(whole), look(whole, at=25), look(whole, after=35), look(whole, before=35)]
+    for only in (False, True):
+        told = [look(only), look(only, at=25), look(only, after=35), look(only, before=35)]
         here = [[line["number"] for line in each["lines"] if line.get("here")] for each in told]
         assert [each["hits"].number for each in told] == [1, 21, 26, 1]
         assert here == [[1], [], [], []], "line 25 is lost, and a window placed by hand has nothing at hand"
-        assert "at=31#line-31" in look(whole, at=20)["hit_after"]
-        assert all("at=31#line-31" in look(whole, at=25)[f"{each}_href"] for each in ("narrow", "whole"))
+        assert "at=31#line-31" in look(only, at=20)["hit_after"]
 
 
 def test_the_strip_shows_the_whole_log_and_frames_the_part_in_view() -> None:

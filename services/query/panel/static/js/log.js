@@ -42,8 +42,9 @@ export function setWay(rel, href) {
   one("#log-ways")?.insertBefore(make("a", { class: "btn", rel, href }, WORDS[rel] ?? ""), after);
 }
 
-/** All lines are shown, the matches marked: without a place, the first match would be it. */
-const whole = new URLSearchParams(location.search).get("show") === "all";
+/** All lines are shown, the matches of a search marked: without a place, the first match would be it. */
+const asked = new URLSearchParams(location.search);
+const marked = !!asked.get("text") && asked.get("show") !== "matching";
 
 /** The address of this look at another place. @param {Record<string, number>} place */
 export function placed(place) {
@@ -75,7 +76,7 @@ export function extend(rel, rows) {
       row.remove();
     }
     const lines = all("tr[id^=line-]", body);
-    if (rel === "next") { setWay("prev", placed({ before: numberOf(lines[0] ?? null) })); setWay("first", placed(whole ? { at: 1 } : {})); }
+    if (rel === "next") { setWay("prev", placed({ before: numberOf(lines[0] ?? null) })); setWay("first", placed(marked ? { at: 1 } : {})); }
     else { setWay("next", placed({ after: numberOf(lines.at(-1) ?? null) })); setWay("last", placed({ before: 9999999999 })); }
   }
   if (anchor?.isConnected) place.scrollTop += anchor.getBoundingClientRect().top - before;
@@ -185,7 +186,6 @@ function tellHit() {
   const index = rows.indexOf(row);
   lead(one('[data-hit="before"]'), numberOf(rows[index - 1] ?? null) || before);
   lead(one('[data-hit="after"]'), numberOf(rows[index + 1] ?? null) || after);
-  for (const link of all(".log-tools nav a")) lead(link, numberOf(row));
 }
 
 /** Let a link of the search lead to a line; 0: to none. @param {HTMLElement | null} link @param {number} at */
@@ -242,7 +242,12 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("change", (event) => {
   const box = hit(event, ".log-tools input[type=checkbox]");
-  if (box instanceof HTMLInputElement) box.form?.requestSubmit();
+  if (!(box instanceof HTMLInputElement) || !box.form) return;
+  const at = numberOf(one(`${LINE}[aria-current]`));
+  const place = make("input", { type: "hidden", name: "at", value: String(at) }); // other lines of the log, at the same place
+  if (at) box.form.append(place);
+  box.form.requestSubmit();
+  place.remove();
 });
 document.addEventListener("keydown", (event) => {
   if (!isCommand(event) || one("dialog[open]")) return;
