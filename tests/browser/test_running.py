@@ -219,6 +219,7 @@ async def test_job_details_keep_up_with_a_session_that_runs_and_move_nothing(
                 **given,
             )
     assert seen["in_place"] == {"moved": 0, "pill": 0, "menu": 1, "focus": "SUMMARY"}
+    assert seen["under"] == [[], []], "the pill covers nothing at the top, at a desk and on a phone"
     assert seen["waits"] == {"moved": 0, "said": False, "words": "Changed · show"}
     assert seen["shown"] == {"said": True, "pill": 0}
     assert seen["held"] == {"now": True, "ended": False, "objects": 1}, (

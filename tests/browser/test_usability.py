@@ -237,7 +237,7 @@ async def test_no_sticky_part_covers_what_has_the_focus(browse: Browse) -> None:
 async def test_what_is_pressed_has_24_pixels_at_1440_pixels(browse: Browse, site: Site) -> None:
     pages = await pages_of(site)
     names = ("overview", "organizations", "organization", "users", "user", "sessions", "issues", "job", "monitoring")
-    seen = browse("targets", paths=[*(_short(pages[name]) for name in names), f"{STATISTICS}&limit=8"])
+    seen = browse("targets", paths=[*(_short(pages[name]) for name in names), pages["log"], f"{STATISTICS}&limit=8"])
     assert {path: small for path, small in seen["small"].items() if small} == {}
 
 

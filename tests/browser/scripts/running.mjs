@@ -30,6 +30,24 @@ export default async function ({ open, given }) {
   await pill.waitFor({ timeout: 30000 });
   const waits = { moved: (await top("#objects-table")) - stands, said: (await facts()).includes(given.detail), words: await pill.textContent() };
   await page.screenshot({ path: given.picture });
+  /** What is told at the top of the details and lies under the pill. */
+  const covered = () => place(".job-body").evaluate((body) => {
+    const pill = body.parentElement.querySelector(".pill").getBoundingClientRect();
+    const texts = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
+    const under = [];
+    for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      if ([...range.getClientRects()].some((at) => at.left < pill.right && at.right > pill.left && at.top < pill.bottom && at.bottom > pill.top)) under.push(text.textContent);
+    }
+    return under;
+  });
+  const under = [await covered()];
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.evaluate((at) => { document.querySelector(`${at} .job-scroll`).scrollTo(0, 0); scrollTo(0, 0); }, root);
+  under.push(await covered());
+  await page.screenshot({ path: given.picture.replace(".png", "-phone.png") });
+  await page.setViewportSize({ width: 1440, height: 900 });
   await page.keyboard.press("r");
   const shown = { said: (await facts()).includes(given.detail), pill: await pill.count() };
 
@@ -56,5 +74,5 @@ export default async function ({ open, given }) {
     await page.locator(given.opener).first().click();
     await page.waitForSelector("#job[open] .job-body");
   } else await page.reload();
-  return { in_place, waits, shown, held, agreed, last, again: await body(), same, asked_on, ticket };
+  return { under, in_place, waits, shown, held, agreed, last, again: await body(), same, asked_on, ticket };
 }

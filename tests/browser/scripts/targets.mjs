@@ -8,13 +8,13 @@ export default async function ({ open, given }) {
       const seen = (each) => {
         let { left, right, top, bottom } = each.getBoundingClientRect();
         for (let at = each.parentElement; at && getComputedStyle(each).position !== "absolute"; at = at.parentElement) {
-          if (getComputedStyle(at).overflowX === "visible" || at.matches(".scroll, main, body, html, .job-scroll")) continue;
+          if (getComputedStyle(at).overflowX === "visible" || at.matches(".scroll, .log, main, body, html, .job-scroll")) continue;
           const cut = at.getBoundingClientRect();
           [left, right, top, bottom] = [Math.max(left, cut.left), Math.min(right, cut.right), Math.max(top, cut.top), Math.min(bottom, cut.bottom)];
         }
         return [Math.round(right - left), Math.round(bottom - top)];
       };
-      const pressed = all.filter((each) => each.checkVisibility() && !each.matches(".hear, .log a"));
+      const pressed = all.filter((each) => each.checkVisibility() && !each.matches(".hear"));
       return [...new Set(pressed.filter((each) => Math.min(...seen(each)) < 24).map((each) => `${each.parentElement?.className || each.parentElement?.tagName} ${each.textContent.trim().slice(0, 20)} ${seen(each)}`))];
     });
   }
