@@ -82,7 +82,8 @@ class Intake:
         self._storing: asyncio.Task[None] | None = None
         self._filled = asyncio.Event()
         self._taken = asyncio.Event()
-        self._closely: set[asyncio.Task[None]] = set()
+        self._unknown: dict[Partition, int] = {}
+        """Where the record before the position is another than the one applied: the log is not the one we know."""
 
     # --- what others see ------------------------------------------------------------------------------------------
 
@@ -107,6 +108,7 @@ class Intake:
         self._readings.clear()
         self._stored.clear()
         self._brakes.clear()
+        self._unknown.clear()
         self._batch = Batch()
         self._taken.set()
 
@@ -169,12 +171,17 @@ class Intake:
         elif position.halted is not None:
             self._set_halted(partition, Halt(position.halted, position.next_offset))
         else:
-            tries, found = self._tries.get((partition, position.next_offset), (0, 0))
-            start = where_to_read(position, beginning, end) if tries < ODD_AT_MOST else Trouble(GAP, found)
+            start = self._start(partition, position, beginning, end)
             if isinstance(start, Trouble):
                 await self._trouble(partition, position, start, beginning)
             else:
                 await self._read_from(partition, position, start)
+
+    def _start(self, partition: Partition, position: Position, beginning: int, end: int) -> Start | Trouble:
+        if partition in self._unknown:
+            return Trouble(LOG_MADE_ANEW, self._unknown.pop(partition))
+        tries, found = self._tries.get((partition, position.next_offset), (0, 0))
+        return where_to_read(position, beginning, end) if tries < ODD_AT_MOST else Trouble(GAP, found)
 
     async def _read_from(self, partition: Partition, position: Position, start: Start) -> None:
         applied_ms = None if position.applied_to is None else int(position.applied_to.timestamp() * 1000)
@@ -198,7 +205,7 @@ class Intake:
         self._halted[partition] = halt
         self._readings.pop(partition, None)
         self._stored.pop(partition, None)
-        self._drop(partition)
+        self._batch.drop(partition)
         self._watcher.halted(partition, is_halted=True)
         self._consumer.pause(partition)
 
@@ -284,27 +291,13 @@ class Intake:
         """Something else came than what follows: read the position again, and from there."""
         place = partition, self._stored[partition].next_offset
         self._tries[place] = self._tries.get(place, (0, 0))[0] + 1, found
-        self._drop(partition)
+        self._batch.drop(partition)
         self._request([partition])
 
     def _suspect(self, partition: Partition, found: int) -> None:
-        self._readings.pop(partition)
-        self._stored.pop(partition, None)
-        task = asyncio.get_running_loop().create_task(self._look_closely(partition, found))
-        self._closely.add(task)  # a task that nobody holds may be collected
-        task.add_done_callback(self._closely.discard)
-
-    async def _look_closely(self, partition: Partition, found: int) -> None:
-        """The record before the position is another than the one we applied: the log is not the one we know."""
-        ends = (await self._patient(lambda: self._consumer.ends([partition]))).get(partition)
-        async with self.lock:
-            position = (await self._patient(lambda: self._positions.read([partition]))).get(partition)
-            if position is not None and position.halted is None and ends is not None:
-                await self._trouble(partition, position, Trouble(LOG_MADE_ANEW, found), ends[0])
-
-    def _drop(self, partition: Partition) -> None:
-        """Leave out of the batch in hand what was read of a partition that is looked at again."""
-        self._batch.drop(partition)
+        """The record before the position is not the one we applied: what to do is found when it is looked at again."""
+        self._unknown[partition] = found
+        self._request([partition])
 
     # --- transactions out -----------------------------------------------------------------------------------------
 

@@ -268,6 +268,29 @@ async def test_c26_a_log_that_is_not_the_one_we_know_halts(scene: Scene) -> None
     assert scene.store.offsets == [(0, 5)]
 
 
+async def test_a_bug_while_an_unknown_log_is_looked_at_ends_the_worker() -> None:
+    scene, asked = Scene(), asyncio.Event()
+
+    def broken() -> None:
+        asked.set()
+        raise ZeroDivisionError
+
+    async def fetch_what_is_not_known() -> None:
+        async with _running(scene):
+            scene.append(5)
+            await scene.intake.take(scene.consumer.fetch())
+            await scene.reaches(5)
+            scene.log.records.clear()
+            scene.append(8)
+            await scene.intake.reassigned()
+            scene.positions.before_read = broken
+            await scene.intake.take(scene.consumer.fetch())
+            await asyncio.wait_for(asked.wait(), 60)
+
+    with pytest.raises(ZeroDivisionError):
+        await fetch_what_is_not_known()
+
+
 async def test_the_last_record_applied_is_known_again_after_a_restart(scene: Scene) -> None:
     scene.append(5)
     await scene.intake.take(scene.consumer.fetch())
