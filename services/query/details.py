@@ -284,7 +284,7 @@ async def organization(services: Services, principal: Principal, organization_id
         fresh = await freshness_of(connection, services.now())
         open_causes = await causes.of_organization(connection, organization_id, fresh.as_of)
     at = fresh.as_of or services.now()
-    hidden = ("name_key", "health_rank", "digest", "revision", "sessions_24h")  # the last is written no more
+    hidden = ("name_key", "health_rank", "digest", "revision", "touched", "sessions_24h")  # the last is written no more
     return {
         **{name: value for name, value in row.items() if name not in hidden},
         "name": row["name"] or str(organization_id),

@@ -70,7 +70,7 @@ async def overview_parts(
         try:
             async with services.reading(scope) as connection:
                 fresh = await freshness_of(connection, now)
-                found |= {name: getattr(fresh, name) for name in ("as_of", "lag_s", "halted", "deaf_s")}
+                found |= {name: getattr(fresh, name) for name in ("as_of", "lag_s", "halted")}
                 snapshot = _Snapshot(connection, scope, now, fresh.as_of, hours)
                 while left:
                     found |= await _PARTS[left[0]](snapshot)
