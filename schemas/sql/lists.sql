@@ -1,4 +1,4 @@
--- What every list needs besides its rows. Rows are read by statements put together in services/query/statements.py from
+-- What every list needs besides its rows. Rows are read by statements put together in services/query/views/statements.py from
 -- the column registry: a named query per filter and order would be hundreds.
 
 -- name: begin

@@ -118,13 +118,8 @@ def gave_away(group: str, partition: Partition) -> None:
     HALTED.labels(topic, number).set(0)
 
 
-def session_ended(status: str, error_source: str | None, error_category: str | None, mail_system: str | None) -> None:
-    """Count one session that ended; call it after the commit."""
-    sessions_ended({(status, error_source, error_category, mail_system): 1})
-
-
 def sessions_ended(ended: Mapping[tuple[str, str | None, str | None, str | None], int]) -> None:
-    """Count sessions that ended, by status, error source, error category, mail system."""
+    """Count sessions that ended, by status, error source, error category, mail system; call it after the commit."""
     for (status, source, category, mail_system), count in ended.items():
         cause = (NONE, NONE)
         if source is not None or status in ("errors", "timed_out"):

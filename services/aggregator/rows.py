@@ -60,11 +60,6 @@ def moment(ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=ms)
 
 
-def clean(text: str) -> str:
-    """Return a text without its secrets."""
-    return redact(text)
-
-
 def _counts(objects: tuple[ObjectCounts, ...]) -> tuple[int, int, int, int, int, str | None]:
     fetched = changes = failures = conflicts = skipped = 0
     for row in objects:
@@ -81,7 +76,7 @@ def _failure(error: Failure | None) -> tuple[Any, ...]:
     """Return retryable, source, category, code, scope and the beginning of the message."""
     if error is None:
         return _NO_FAILURE
-    shown = clean(error.message)[:SHOWN_CHARACTERS] if error.message else ""
+    shown = redact(error.message)[:SHOWN_CHARACTERS] if error.message else ""
     scope = None if error.scope is None else error.scope.value
     return error.retryable, error.source, error.category, error.code or None, scope, shown
 
@@ -97,7 +92,7 @@ def session_row(session: Session, arrived: Mapping[Attempt, tuple[int, int]]) ->
         data.deadline_at, data.next_run_at, data.interval_s,
         counts.status is not _RUNNING, counts.attempt, counts.seq, session.counts_digest, *_counts(counts.objects),
         issues, issues_arrived, data.issues_sent, data.log_chunks_sent, data.log_chunks_dropped, *_failure(data.error),
-        clean(data.status_detail) if data.status_detail else None, data.trigger, data.mode, data.mail_system,
+        redact(data.status_detail) if data.status_detail else None, data.trigger, data.mode, data.mail_system,
         data.crm_system, event.agent_id, data.agent_version,
         *(_NO_DURATIONS if durations is None else (durations.mail_s, durations.crm_s, durations.engine_s)),
     )  # fmt: skip
@@ -109,8 +104,8 @@ def text_row(session: Session) -> tuple[Any, ...] | None:
     error = data.error
     if error is None or not (error.message or error.exception):
         return None
-    exception = None if error.exception is None else clean(error.exception)
-    return data.started_at, data.session_id, data.organization_id, clean(error.message), exception
+    exception = None if error.exception is None else redact(error.exception)
+    return data.started_at, data.session_id, data.organization_id, redact(error.message), exception
 
 
 def sighting_rows(sighting: Sighting) -> Iterator[tuple[Any, ...]]:
@@ -123,8 +118,8 @@ def sighting_rows(sighting: Sighting) -> Iterator[tuple[Any, ...]]:
         yield (
             data.started_at, data.session_id, sighting.issue_id, data.organization_id, data.user_id, data.attempt,
             data.seq, digest(event), moment(first_ms), moment(appended_ms), data.state.value,
-            data.object_type, clean(data.object_name), data.object_id, data.counterpart_id, data.direction.value,
-            data.operation.value, data.error_code, clean(text) if text else "", *failure, data.attempts,
+            data.object_type, redact(data.object_name), data.object_id, data.counterpart_id, data.direction.value,
+            data.operation.value, data.error_code, redact(text) if text else "", *failure, data.attempts,
             data.resolution, turn,
         )  # fmt: skip
 
@@ -135,9 +130,9 @@ def chunk_row(chunk: Chunk, compressor: zstandard.ZstdCompressor) -> tuple[Any, 
     lines = [
         msgspec.structs.replace(
             line,
-            message=clean(line.message),
-            exception=None if line.exception is None else clean(line.exception),
-            names=tuple(map(clean, line.names)),
+            message=redact(line.message),
+            exception=None if line.exception is None else redact(line.exception),
+            names=tuple(map(redact, line.names)),
         )
         for line in data.lines
     ]

@@ -84,7 +84,7 @@ class Session:
         error_text: str = "", object_name: str = "", object_id: str | None = None, counterpart_id: str | None = None,
         error: Failure | None = None, attempts: int = 1, issue_id: UUID | None = None,
     ) -> None:  # fmt: skip
-        """Report that one object could not be created, updated or deleted. Codes: 1 locked, 2 gone, 3 inaccessible."""
+        """Report that one object could not be created, updated or deleted. Codes: `schemas.vocabulary.ERROR_CODE`."""
         self._sight(
             IssueState.OPENED, object_type=object_type, direction=direction, operation=operation,
             error_code=error_code, error_text=error_text, object_name=object_name, object_id=object_id,

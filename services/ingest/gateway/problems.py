@@ -25,7 +25,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A problem document; `type` is relative to the documentation of Syncwatch."""
+    """A problem document; `type` is a name that stays, and leads to no page."""
 
     type: str
     title: str
