@@ -124,6 +124,8 @@ async def test_a_compact_list_has_one_line_a_row_with_the_date_of_its_run(browse
     told = browse("density", paths=paths)["told"]
     for name in paths:
         assert (told[name]["compact"], told[name]["roomy"]) == ([32], [44]), name
+        for shown in told[name]["ends"]:
+            assert re.search(r"\d\d:\d\d:\d\d \+00:00 – (now$|.*\d\d:\d\d:\d\d.*, \d)", shown), "when a run ended"
         assert [run for run in told[name]["runs"] if run[1] or not re.match(r"\d+ [A-Z][a-z]{2}[ ,]", run[0])] == [], (
             name
         )

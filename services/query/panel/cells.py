@@ -18,6 +18,7 @@ from services.query.panel.parts import (
     error_code_words,
     figure,
     icon,
+    iso,
     late_words,
     moment,
     object_icon,
@@ -170,13 +171,19 @@ def _time(cell: Cell) -> str:
 
 
 def _run(cell: Cell) -> str:
+    """Return from when to when; on one line when it began, and the whole where one points at it."""
     start, end, zone, now = cell.value, cell.row.slugs["ended_at"], cell.clock.zone, cell.clock.now
-    shown: str = timed(start, words.run(start, end, zone) if cell.roomy else words.start(start, zone, now), zone)
-    if cell.first:
-        shown = f'<a class="name" href="{escape(cell.row.details_href)}" data-job>{shown}</a>'
+    if not cell.roomy:
+        stop = "" if cell.first else ' tabindex="0"'  # its link is one
+        shown = _run_link(cell, f'<time datetime="{iso(start)}">{words.start(start, zone, now)}</time>')
+        return f'<span class="line full"{stop} title="{words.whole_run(start, end, zone)}" data-full>{shown}</span>'
+    shown = _run_link(cell, timed(start, words.run(start, end, zone), zone))
     took = f" · {words.duration((end - start).total_seconds())}" if end else ""
-    below = f'<span class="sub">{words.date(start, zone, now)}{took}</span>' if cell.roomy else ""
-    return f'<span class="line">{shown}</span>{below}'
+    return f'<span class="line">{shown}</span><span class="sub">{words.date(start, zone, now)}{took}</span>'
+
+
+def _run_link(cell: Cell, shown: str) -> str:
+    return f'<a class="name" href="{escape(cell.row.details_href)}" data-job>{shown}</a>' if cell.first else shown
 
 
 def _report(cell: Cell) -> str:

@@ -91,6 +91,15 @@ def run(start: datetime | None, end: datetime | None, zone: ZoneInfo) -> str:
     return f"{clock(start, zone)}–{clock(end, zone) if end else ''}"
 
 
+def whole_run(start: datetime, end: datetime | None, zone: ZoneInfo) -> str:
+    """Return a run in full: `24 Nov 2026, 14:02:29 +01:00 – 14:07:10, 4 min 41 s`; its end with a date of its own."""
+    if end is None:
+        return f"{whole(start, zone)} – now"
+    is_same_day = start.astimezone(zone).date() == end.astimezone(zone).date()
+    until = clock(end, zone) if is_same_day else whole(end, zone)
+    return f"{whole(start, zone)} – {until}, {duration((end - start).total_seconds())}"
+
+
 def start(at: datetime, zone: ZoneInfo, now: datetime) -> str:
     """Return when a run began, on one line: `23 Nov, 17:44:12` this year, `23 Nov 2025` before."""
     here = at.astimezone(zone)

@@ -83,6 +83,7 @@ def test_a_run_on_one_line_has_its_date_and_its_start() -> None:
     one = drawn("run", began, density="compact")
     assert ">30 Nov, 12:55:00</time>" in one
     assert "sub" not in one
+    assert 'tabindex="0" title="30 Nov 2026, 12:55:00 +01:00 – 13:00:00, 5 min 00 s" data-full>' in one
     assert ">31 Dec 2025</time>" in drawn("run", datetime(2025, 12, 31, 12, tzinfo=UTC), density="compact")
 
 

@@ -119,3 +119,14 @@ def test_a_range_of_time_reads_as_times_do_in_rows(text: str, said: str) -> None
     test = parse_filter(column, text, ZoneInfo("UTC"), now).test
     assert isinstance(test, Between)
     assert words.within(test.low, test.high, ZoneInfo("UTC"), now) == said
+
+
+def test_a_run_is_told_whole_by_its_start_and_its_end() -> None:
+    start, zone = datetime(2026, 11, 23, 23, 50, tzinfo=UTC), ZoneInfo("UTC")
+    assert words.whole_run(start, None, zone) == "23 Nov 2026, 23:50:00 +00:00 – now"
+    assert words.whole_run(start, start + timedelta(minutes=5), zone) == (
+        "23 Nov 2026, 23:50:00 +00:00 – 23:55:00, 5 min 00 s"
+    )
+    assert words.whole_run(start, start + timedelta(hours=1), zone) == (
+        "23 Nov 2026, 23:50:00 +00:00 – 24 Nov 2026, 00:50:00 +00:00, 1 h 00 min"
+    )
