@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from schemas.vocabulary import SESSION_STATUS
 from services.query.nouns import times
 from services.query.panel import facts, words
-from services.query.panel.frame import Frame
 from services.query.panel.rows import asked, instant
 
 STEPS: Final[Mapping[int, int]] = {24: 1, 72: 3, 168: 6}
@@ -47,46 +47,44 @@ def per(span: int) -> str:
     return "hour" if STEPS[span] == 1 else f"{STEPS[span]} hours"
 
 
-def bars(listed: Sequence[Mapping[str, Any]], page: Frame, step: int = 1) -> list[dict[str, Any]]:
+def bars(listed: Sequence[Mapping[str, Any]], zone: ZoneInfo, step: int = 1) -> list[dict[str, Any]]:
     """Return the bars of hours, so many in each, the oldest first; the last one has the hour in progress.
 
     A bar is watched if any of its hours is.
     """
-    return [_bar(listed[at : at + step], at + step == len(listed), page) for at in range(0, len(listed), step)]
+    return [_bar(listed[at : at + step], at + step == len(listed), zone) for at in range(0, len(listed), step)]
 
 
-def _bar(hours: Sequence[Mapping[str, Any]], is_last: bool, page: Frame) -> dict[str, Any]:
+def _bar(hours: Sequence[Mapping[str, Any]], is_last: bool, zone: ZoneInfo) -> dict[str, Any]:
     first, end = hours[0]["hour"], hours[-1]["hour"] + _HOUR
     sessions = {status: sum(each["sessions"][status] for each in hours) for status in SESSION_STATUS}
-    span = f"{words.minute(first, page.zone)}–{words.minute(end, page.zone)}"
+    span = f"{words.minute(first, zone)}–{words.minute(end, zone)}"
     return {
         "at": int(first.timestamp()),
         "hour": first,
         "end": end,
-        "words": span if len(hours) == 1 else f"{words.day(first.astimezone(page.zone))}, {span}",
+        "words": span if len(hours) == 1 else f"{words.day(first.astimezone(zone))}, {span}",
         "open": is_last,
         "watched": any(each["watched"] for each in hours),
         "sessions": sessions,
         "total": sum(sessions.values()),
-        "href": asked("/sessions", run=f"{instant(first, page.zone)}..{instant(end, page.zone)}", tz=page.zone.key),
+        "href": asked("/sessions", run=f"{instant(first, zone)}..{instant(end, zone)}", tz=zone.key),
     }
 
 
-def totals(found: Mapping[str, Any], page: Frame) -> list[Total]:
+def totals(found: Mapping[str, Any], zone: ZoneInfo) -> list[Total]:
     """Return the sessions of all hours by status, in the order of the chart."""
-    run = f"{instant(found['hours'][0]['hour'], page.zone)}.."
-    return [
-        Total(slug, found["totals"][slug], asked("/sessions", status=slug, run=run, tz=page.zone.key)) for slug in ORDER
-    ]
+    run = f"{instant(found['hours'][0]['hour'], zone)}.."
+    return [Total(slug, found["totals"][slug], asked("/sessions", status=slug, run=run, tz=zone.key)) for slug in ORDER]
 
 
-def marks(drawn: Sequence[Mapping[str, Any]], causes: Sequence[Mapping[str, Any]], page: Frame) -> list[Mark]:
+def marks(drawn: Sequence[Mapping[str, Any]], causes: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> list[Mark]:
     """Return what the chart points at: when the greatest open cause began, and the bar with the most unclean ends."""
     found = []
     since = causes[0]["since"] if causes else None
     if since and drawn and since >= drawn[0]["hour"]:
         cause = facts.anywhere(causes[0])
-        began = f"{_at(since, drawn, page)} {words.straight(cause.title)}"
+        began = f"{_at(since, drawn, zone)} {words.straight(cause.title)}"
         sentence = f"{began}, {words.isolated(cause.where)}: {times(cause.users, 'user')}"
         found.append(Mark(int(since.timestamp()), began, sentence, cause.href))
     peak = max(drawn[:-1], key=unclean, default=None)  # the last one is not over yet
@@ -98,12 +96,12 @@ def marks(drawn: Sequence[Mapping[str, Any]], causes: Sequence[Mapping[str, Any]
     return found
 
 
-def _at(moment: datetime, drawn: Sequence[Mapping[str, Any]], page: Frame) -> str:
+def _at(moment: datetime, drawn: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> str:
     """Return a moment by its time of day, with its day where bars have one: all one word, which is never cut."""
-    clock = words.minute(moment, page.zone)
+    clock = words.minute(moment, zone)
     if drawn[0]["end"] - drawn[0]["hour"] == _HOUR:
         return clock
-    return f"{words.day(moment.astimezone(page.zone))}, {clock}".replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{words.day(moment.astimezone(zone))}, {clock}".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def unclean(bar: Mapping[str, Any]) -> int:

@@ -101,9 +101,9 @@ def _silence(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
 
 def _hours(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:
     listed = found["hours"]["hours"]
-    drawn = chart.bars(listed, page, chart.STEPS[len(listed)])
-    causes = found.get("causes", ())
-    return {"hours": drawn, "totals": chart.totals(found["hours"], page), "marks": chart.marks(drawn, causes, page)}
+    zone, causes = page.zone, found.get("causes", ())
+    drawn = chart.bars(listed, zone, chart.STEPS[len(listed)])
+    return {"hours": drawn, "totals": chart.totals(found["hours"], zone), "marks": chart.marks(drawn, causes, zone)}
 
 
 def _kinds(found: Mapping[str, Any], page: Frame) -> dict[str, Any]:

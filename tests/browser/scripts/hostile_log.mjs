@@ -18,7 +18,7 @@ export default async function ({ open, given }) {
   const wrapped = await page.$eval(".log", (log) => log.scrollWidth - log.clientWidth);
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download logs" }).click()]);
   await download.saveAs(join(given.folder, "log.zip"));
-  await page.goto(`${given.path}?text=${given.found}`);
+  await page.goto(`${given.path}?text=${given.found}&show=matching`);
   pages.found = await told(page);
   const marked = await page.$$eval(".log mark", (marks) => marks.map((mark) => mark.textContent));
   await page.goto(given.job);

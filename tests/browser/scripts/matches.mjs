@@ -27,6 +27,8 @@ export default async function ({ open, given }) {
     for (let left = 100; left && !(await state(of)).seen; left -= 1) await of.waitForTimeout(100);
     return state(of);
   };
+  /** What the address asks for, in whichever zone. */
+  const asked = () => new URL(page.url()).search.replace(/&tz=.*/, "");
   const ways = {};
   for (const show of ["", "&show=matching"]) {
     await page.goto(`${given.path}?text=busy${show}`);
@@ -41,10 +43,10 @@ export default async function ({ open, given }) {
     await follow(page, page.getByText("Only matching lines").click());
     ways[show] = { walked, end, stands, again, back, other: await settled(), lines: await page.locator(`${LINES}`).count(), only: new URL(page.url()).searchParams.get("show") };
     await follow(page, page.locator(".checks").getByText("debug").click());
-    ways[show].debug = { ...await settled(), levels: await page.$$eval(`${LINES} .lv`, (all) => [...new Set(all.map((each) => each.textContent.trim()))]), asked: new URL(page.url()).search };
+    ways[show].debug = { ...await settled(), levels: await page.$$eval(`${LINES} .lv`, (all) => [...new Set(all.map((each) => each.textContent.trim()))]), asked: asked() };
     await page.locator(".log-tools input[name=text]").fill("busy");
     await follow(page, page.keyboard.press("Enter"));
-    ways[show].anew = new URL(page.url()).search;
+    ways[show].anew = asked();
   }
   await page.goto(`${given.path}?text=item&at=3001`);
   const middle = await state();

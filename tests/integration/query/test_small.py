@@ -102,7 +102,7 @@ async def test_an_organization_named_by_a_filter_is_looked_through_whole_too(cli
 
 async def test_nothing_found_says_so_and_what_would_be_found(service: Service, client: httpx.AsyncClient) -> None:
     async with await service.as_person("platform_admin") as person:
-        page = (await person.get(f"{ONE}/statistics?status=&error_source=Gmail&tz=UTC")).text
+        page = (await person.get(f"{ONE}/statistics?status=&error_source=gmail&tz=UTC")).text
     assert "No sessions match these filters" in page
     assert "40 sessions match without Error Source" in page, "of every status, as the address asks"
     assert "so far" not in page
