@@ -163,6 +163,7 @@ class Intake:
 
     async def _begin(self, partition: Partition, position: Position | None, ends: tuple[int, int]) -> None:
         beginning, end = ends
+        unknown = self._unknown.pop(partition, None)  # of the position as it is now, not as somebody accepts it later
         if self._on_gap[partition[0]] == "latest":
             offset = max(beginning, end - LATEST)
             await self._read_from(partition, Position(0, offset, None, None, None), Start(offset, verify=False))
@@ -171,17 +172,19 @@ class Intake:
         elif position.halted is not None:
             self._set_halted(partition, Halt(position.halted, position.next_offset))
         else:
-            start = self._start(partition, position, beginning, end)
+            start = self._start(partition, position, ends, unknown)
             if isinstance(start, Trouble):
                 await self._trouble(partition, position, start, beginning)
             else:
                 await self._read_from(partition, position, start)
 
-    def _start(self, partition: Partition, position: Position, beginning: int, end: int) -> Start | Trouble:
-        if partition in self._unknown:
-            return Trouble(LOG_MADE_ANEW, self._unknown.pop(partition))
+    def _start(
+        self, partition: Partition, position: Position, ends: tuple[int, int], unknown: int | None
+    ) -> Start | Trouble:
+        if unknown is not None:
+            return Trouble(LOG_MADE_ANEW, unknown)
         tries, found = self._tries.get((partition, position.next_offset), (0, 0))
-        return where_to_read(position, beginning, end) if tries < ODD_AT_MOST else Trouble(GAP, found)
+        return where_to_read(position, *ends) if tries < ODD_AT_MOST else Trouble(GAP, found)
 
     async def _read_from(self, partition: Partition, position: Position, start: Start) -> None:
         applied_ms = None if position.applied_to is None else int(position.applied_to.timestamp() * 1000)

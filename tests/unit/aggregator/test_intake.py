@@ -144,6 +144,15 @@ class Scene:
             while self.positions.rows[place].next_offset < offset:
                 await asyncio.sleep(0.01)
 
+    async def comes_back_to_another_log(self) -> None:
+        """Apply five records, and be assigned the partition again when its log has been made anew."""
+        self.append(5)
+        await self.intake.take(self.consumer.fetch())
+        await self.reaches(5)
+        self.log.records.clear()
+        self.append(8)
+        await self.intake.reassigned()
+
     async def settles(self) -> None:
         async with asyncio.timeout(60):
             while not self.intake.is_settled:
@@ -253,12 +262,7 @@ async def test_p13_a_gap_in_logs_is_noted_and_reading_goes_on(scene: Scene) -> N
 
 
 async def test_c26_a_log_that_is_not_the_one_we_know_halts(scene: Scene) -> None:
-    scene.append(5)
-    await scene.intake.take(scene.consumer.fetch())
-    await scene.reaches(5)
-    scene.log.records.clear()
-    scene.append(8)
-    await scene.intake.reassigned()
+    await scene.comes_back_to_another_log()
     assert scene.consumer.at[PLACE] == 4
     await scene.intake.take(scene.consumer.fetch())
     async with asyncio.timeout(60):
@@ -277,18 +281,32 @@ async def test_a_bug_while_an_unknown_log_is_looked_at_ends_the_worker() -> None
 
     async def fetch_what_is_not_known() -> None:
         async with _running(scene):
-            scene.append(5)
-            await scene.intake.take(scene.consumer.fetch())
-            await scene.reaches(5)
-            scene.log.records.clear()
-            scene.append(8)
-            await scene.intake.reassigned()
+            await scene.comes_back_to_another_log()
             scene.positions.before_read = broken
             await scene.intake.take(scene.consumer.fetch())
             await asyncio.wait_for(asked.wait(), 60)
 
     with pytest.raises(ZeroDivisionError):
         await fetch_what_is_not_known()
+
+
+async def test_what_was_found_of_a_log_is_not_held_against_the_position_that_an_operator_accepts(scene: Scene) -> None:
+    def halted_by_somebody() -> None:
+        scene.positions.rows[PLACE] = scene.positions.rows[PLACE]._replace(halted="gap")
+
+    await scene.comes_back_to_another_log()
+    scene.positions.before_read = halted_by_somebody
+    await scene.intake.take(scene.consumer.fetch())
+    await scene.settles()
+    assert PLACE in scene.intake.halted()
+    scene.positions.before_read = lambda: None
+    scene.positions.rows[PLACE] = Position(1, 8, None, None, None)
+    watching = asyncio.create_task(scene.intake.watch_halted(0.01))
+    async with asyncio.timeout(60):
+        while PLACE in scene.intake.halted():
+            await asyncio.sleep(0.01)
+    watching.cancel()
+    assert (scene.positions.halts, PLACE in scene.intake.stored()) == ([], True)
 
 
 async def test_the_last_record_applied_is_known_again_after_a_restart(scene: Scene) -> None:
